@@ -1,0 +1,343 @@
+"""Data sets as raw elements: tag, VR and bytes. PS3.5 section 7.
+
+`parse` walks the whole structure and fails on the first thing that cannot be right, so a data set that it accepts is
+complete. It is iterative: nesting costs memory, not stack.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pacs.dicom.dictionary import US_OR_SS, VR_OF, vr_of
+from pacs.dicom.syntaxes import Encoding
+from pacs.errors import NotDicom, Truncated
+
+Buffer = bytes | memoryview
+
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+PIXEL_DATA = 0x7FE00010
+PIXEL_TAGS = frozenset((0x7FE00008, 0x7FE00009, PIXEL_DATA))
+UNDEFINED = 0xFFFFFFFF
+MAX_DEPTH = 512  # items within items; far above any real object (PS3.5 sets no limit), below what exhausts memory
+LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
+SHORT_VRS = frozenset("AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_SHORT_CODES = {vr.encode(): vr for vr in SHORT_VRS}
+_LONG_CODES = {vr.encode(): vr for vr in LONG_VRS}
+# Bytes of one number, for VRs whose byte order matters. PS3.5 7.3.
+WIDTH = {"US": 2, "SS": 2, "OW": 2, "AT": 2, "UL": 4, "SL": 4, "FL": 4, "OF": 4, "OL": 4, "FD": 8, "OD": 8, "SV": 8}
+WIDTH |= {"UV": 8, "OV": 8}
+
+
+@dataclass(slots=True)
+class Element:
+    """One element. `value` is as in the object, padding included; a sequence has `items` and an empty value.
+
+    `encapsulated` pixel data: `value` is everything between the element's header and the end of its sequence delimiter.
+    """
+
+    tag: int
+    vr: str
+    value: Buffer = b""
+    items: "list[DataSet] | None" = None
+    encapsulated: bool = False
+
+
+class DataSet(dict[int, Element]):
+    """Elements by tag, in the order read. The same tag twice keeps the later one (PS3.5 7.1 allows it once)."""
+
+    __slots__ = ()
+
+    def put(self, tag: int, vr: str, value: Buffer) -> None:
+        """Set an element, padded to even length as PS3.5 7.1.1 wants."""
+        if len(value) % 2:
+            value = bytes(value) + (b"\0" if vr in ("UI", "OB", "UN") else b" ")
+        self[tag] = Element(tag, vr, value)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A sequence or item that is being read. `end` is None while its length is undefined."""
+
+    data_set: DataSet
+    end: int | None
+    sequence: Element | None  # set for a sequence, None for an item (or the root)
+    implicit: bool
+
+
+def parse(buffer: Buffer, encoding: Encoding) -> DataSet:
+    """Read a whole data set, without file meta information.
+
+    Values are views into `buffer`, which the caller keeps alive. Public elements with VR UN get the dictionary's VR
+    (PS3.5 6.2.2 note 2), sequences among them are entered. Raises `Truncated` when it ends inside an element, `NotDicom`
+    when the bytes make no sense; messages name offset and tag, never a value.
+    """
+    return _Parser(memoryview(buffer), encoding).run()
+
+
+class _Parser:
+    def __init__(self, view: memoryview, encoding: Encoding) -> None:
+        self.view = view
+        self.size = len(view)
+        self.encoding = encoding
+        order = "<" if encoding.little_endian else ">"
+        self.tag_at = struct.Struct(order + "HH").unpack_from
+        self.u16_at = struct.Struct(order + "H").unpack_from
+        self.u32_at = struct.Struct(order + "I").unpack_from
+        self.root = DataSet()
+        self.stack = [_Open(self.root, self.size, None, not encoding.explicit)]
+
+    def run(self) -> DataSet:
+        position = 0
+        while True:
+            position = self.close_finished(position)
+            top = self.stack[-1]
+            if len(self.stack) == 1 and (position >= self.size or self.is_blank_tail(position)):
+                break
+            position = self.read_item(position, top) if top.sequence else self.read_element(position, top)
+        self.settle_signed_pixels(self.root)
+        return self.root
+
+    def close_finished(self, position: int) -> int:
+        while len(self.stack) > 1:
+            end = self.stack[-1].end
+            if end is None or position < end:
+                break
+            if position > end:
+                raise NotDicom(f"an item runs past its sequence at byte {position}")
+            self.stack.pop()
+        return position
+
+    def is_blank_tail(self, position: int) -> bool:
+        """Old writers fill the last block with zeros; that is no element and no cut either."""
+        if self.size - position >= 8 and self.view[position : position + 8] != b"\0" * 8:
+            return False
+        return not any(self.view[position : self.size])
+
+    def read_item(self, position: int, top: _Open) -> int:
+        tag, length = self.delimiter_at(position)
+        position += 8
+        if tag == SEQUENCE_END and top.end is None:
+            self.stack.pop()
+            return position
+        if tag == SEQUENCE_END and length == 0:  # a delimiter inside a sequence of defined length: harmless, seen
+            return position
+        if tag != ITEM:
+            raise NotDicom(f"a sequence holds something that is no item at byte {position - 8}")
+        if len(self.stack) > MAX_DEPTH:
+            raise NotDicom(f"nested deeper than {MAX_DEPTH} levels at byte {position}")
+        item = DataSet()
+        sequence = top.sequence
+        if sequence is None or sequence.items is None:
+            raise NotDicom(f"an item outside a sequence at byte {position}")
+        sequence.items.append(item)
+        self.stack.append(_Open(item, self.end_of(position, length, ITEM), None, top.implicit))
+        return position
+
+    def end_of(self, position: int, length: int, tag: int) -> int | None:
+        if length == UNDEFINED:
+            return None
+        limit = self.limit()
+        if position + length > limit:
+            if limit == self.size:
+                raise Truncated(f"element ({tag >> 16:04X},{tag & 0xFFFF:04X}) ends after the data", tag)
+            raise NotDicom(f"element ({tag >> 16:04X},{tag & 0xFFFF:04X}) ends after the item around it", tag)
+        return position + length
+
+    def limit(self) -> int:
+        for level in reversed(self.stack):
+            if level.end is not None:
+                return level.end
+        return self.size
+
+    def delimiter_at(self, position: int) -> tuple[int, int]:
+        if position + 8 > self.size:
+            raise Truncated(f"the data ends inside a sequence at byte {position}")
+        group, element = self.tag_at(self.view, position)
+        return (group << 16) | element, self.u32_at(self.view, position + 4)[0]
+
+    def read_element(self, position: int, top: _Open) -> int:
+        view = self.view
+        if position + 8 > self.size:
+            raise Truncated(f"the data ends inside an element header at byte {position}")
+        group, number = self.tag_at(view, position)
+        tag = (group << 16) | number
+        if group == 0xFFFE:
+            return self.end_item(position, tag, top)
+        if top.implicit:
+            vr, length, position = vr_of(tag), self.u32_at(view, position + 4)[0], position + 8
+        else:
+            vr, length, position = self.explicit_header(tag, position)
+        if length == UNDEFINED:
+            return self.open_undefined(tag, vr, position, top)
+        if vr == "SQ":
+            self.open_sequence(tag, position, length, top, implicit=top.implicit)
+            return position
+        end = self.end_of(position, length, tag)
+        assert end is not None
+        if vr == "UN" and not top.implicit and not tag & 0x10000 and vr_of(tag) != "UN":
+            return self.known_un(tag, position, end, top)
+        top.data_set[tag] = Element(tag, vr, view[position:end])
+        return end
+
+    def explicit_header(self, tag: int, position: int) -> tuple[str, int, int]:
+        """VR, length and the position of the value. PS3.5 7.1.2; unknown VRs are read as real writers meant them."""
+        view = self.view
+        code = bytes(view[position + 4 : position + 6])
+        short = _SHORT_CODES.get(code)
+        if short is not None:
+            return short, self.u16_at(view, position + 6)[0], position + 8
+        long = _LONG_CODES.get(code)
+        if long is not None or (code.isalpha() and code.isupper() and view[position + 6 : position + 8] == b"\0\0"):
+            if position + 12 > self.size:
+                raise Truncated(f"the data ends inside an element header at byte {position}", tag)
+            return long or "UN", self.u32_at(view, position + 8)[0], position + 12
+        if code.isascii() and (code.isalpha() or code in (b"??", b"  ", b"\0\0", b"--")):
+            # A VR that does not exist, with a 16-bit length: what its value means only the dictionary can say.
+            if code != b"\0\0" or self.u16_at(view, position + 6)[0]:
+                return vr_of(tag), self.u16_at(view, position + 6)[0], position + 8
+        # No VR at all: an implicit element in an explicit data set, as some toolkits write.
+        length = self.u32_at(view, position + 4)[0]
+        if length != UNDEFINED and position + 8 + length > self.limit():
+            raise NotDicom(f"no VR and no plausible length at byte {position}", tag)
+        return vr_of(tag), length, position + 8
+
+    def end_item(self, position: int, tag: int, top: _Open) -> int:
+        if tag == ITEM_END and len(self.stack) > 1:
+            if top.end is None:
+                self.stack.pop()
+            return position + 8
+        raise NotDicom(f"a stray delimiter at byte {position}")
+
+    def open_sequence(self, tag: int, position: int, length: int, top: _Open, *, implicit: bool) -> None:
+        element = Element(tag, "SQ", b"", [])
+        end = self.end_of(position, length, tag)
+        top.data_set[tag] = element
+        self.stack.append(_Open(top.data_set, end, element, implicit))
+
+    def open_undefined(self, tag: int, vr: str, position: int, top: _Open) -> int:
+        if tag in PIXEL_TAGS and len(self.stack) == 1 and vr != "SQ":
+            end = self.end_of_fragments(position)
+            top.data_set[tag] = Element(tag, "OB", self.view[position:end], encapsulated=True)
+            return end
+        if vr in ("OB", "OW") and tag & 0xFFFF0000 == 0x7FE00000:  # pixel data of an icon image, encapsulated
+            end = self.end_of_fragments(position)
+            top.data_set[tag] = Element(tag, "OB", self.view[position:end], encapsulated=True)
+            return end
+        if vr not in ("SQ", "UN"):
+            raise NotDicom(f"undefined length for VR {vr} at byte {position}", tag)
+        # UN of undefined length is a sequence in Implicit VR Little Endian: PS3.5 6.2.2 note 2 (CP-246).
+        self.open_sequence(tag, position, UNDEFINED, top, implicit=top.implicit or vr == "UN")
+        return position
+
+    def end_of_fragments(self, position: int) -> int:
+        """Position after the sequence delimiter of encapsulated pixel data. PS3.5 A.4."""
+        while True:
+            tag, length = self.delimiter_at(position)
+            position += 8
+            if tag == SEQUENCE_END:
+                return position
+            if tag != ITEM or length == UNDEFINED:
+                raise NotDicom(f"encapsulated pixel data holds something that is no fragment at byte {position - 8}")
+            if position + length > self.size:
+                raise Truncated("the data ends inside encapsulated pixel data", PIXEL_DATA)
+            position += length
+
+    def known_un(self, tag: int, position: int, end: int, top: _Open) -> int:
+        """A public element that travelled as UN: its bytes are Little Endian as the dictionary's VR says."""
+        vr = vr_of(tag)
+        value = self.view[position:end]
+        if vr == "SQ":
+            try:
+                items = parse_items(value)
+            except (NotDicom, Truncated):
+                top.data_set[tag] = Element(tag, "UN", value)
+            else:
+                top.data_set[tag] = Element(tag, "SQ", b"", items)
+        else:
+            same_order = self.encoding.little_endian or WIDTH.get(vr, 1) == 1
+            top.data_set[tag] = Element(tag, vr if same_order else "UN", value)
+        return end
+
+    def settle_signed_pixels(self, data_set: DataSet) -> None:
+        """Where PS3.6 leaves US or SS open and no VR was sent, PixelRepresentation decides. PS3.5 A.1."""
+        if self.encoding.explicit:
+            return
+        representation = data_set.get(0x00280103)
+        if representation is None or not any(representation.value):
+            return
+        for tag in US_OR_SS & data_set.keys():
+            if data_set[tag].vr == "US":
+                data_set[tag].vr = "SS"
+
+
+def parse_items(value: Buffer) -> list[DataSet]:
+    """The items of a sequence that was read as bytes in Implicit VR Little Endian. Raises like `parse`."""
+    view = memoryview(value)
+    header = struct.pack("<HHI", 0x0008, 0x1140, len(view))  # any public sequence tag serves as the frame
+    whole = parse(header + bytes(view), Encoding(explicit=False, little_endian=True))
+    return whole[0x00081140].items or []
+
+
+def encode(data_set: DataSet, source: Encoding, target: Encoding) -> Iterator[Buffer]:
+    """The bytes of a data set in ascending tag order, in pieces; large values are passed on as they are.
+
+    `source` is how the values were read; numbers change byte order when `target` differs. Sequences get defined
+    lengths. Group lengths (retired) are left out, as PS3.5 7.2 allows.
+    """
+    swap = source.little_endian != target.little_endian
+    for tag in sorted(data_set):
+        if tag & 0xFFFF == 0:
+            continue
+        yield from _encode_element(data_set[tag], source, target, swap)
+
+
+def _encode_element(element: Element, source: Encoding, target: Encoding, swap: bool) -> Iterator[Buffer]:
+    if element.items is not None:
+        body = b"".join(_encode_items(element.items, source, target))
+        yield header(element.tag, "SQ", len(body), target)
+        yield body
+        return
+    if element.encapsulated:
+        yield header(element.tag, "OB", UNDEFINED, target)
+        yield element.value
+        return
+    value = element.value
+    width = WIDTH.get(element.vr, 1) if swap else 1
+    if width > 1:
+        value = swapped(value, width)
+    odd = len(value) % 2
+    yield header(element.tag, element.vr, len(value) + odd, target)
+    yield value
+    if odd:
+        yield b"\0" if element.vr in ("UI", "OB", "UN") else b" "
+
+
+def _encode_items(items: list[DataSet], source: Encoding, target: Encoding) -> Iterator[Buffer]:
+    order = "<" if target.little_endian else ">"
+    for item in items:
+        body = b"".join(encode(item, source, target))
+        yield struct.pack(order + "HHI", 0xFFFE, 0xE000, len(body))
+        yield body
+
+
+def header(tag: int, vr: str, length: int, target: Encoding) -> bytes:
+    """An element header. PS3.5 7.1; a value too long for its VR's 16-bit length becomes UN (6.2.2 note 3)."""
+    order = "<" if target.little_endian else ">"
+    if not target.explicit:
+        return struct.pack(order + "HHI", tag >> 16, tag & 0xFFFF, length)
+    if vr in LONG_VRS or length > 0xFFFF:
+        code = vr if vr in LONG_VRS else "UN"
+        return struct.pack(order + "HH2sHI", tag >> 16, tag & 0xFFFF, code.encode(), 0, length)
+    return struct.pack(order + "HH2sH", tag >> 16, tag & 0xFFFF, vr.encode(), length)
+
+
+def swapped(value: Buffer, width: int) -> bytes:
+    """The same numbers in the other byte order; a ragged end stays as it is."""
+    whole = len(value) - len(value) % width
+    out = bytearray(value)
+    for offset in range(width):
+        out[offset:whole:width] = bytes(value[width - 1 - offset : whole : width])
+    return bytes(out)
+
+
+__all__ = ["ITEM", "PIXEL_DATA", "PIXEL_TAGS", "VR_OF", "Buffer", "DataSet", "Element", "encode", "header", "parse"]

@@ -1,0 +1,68 @@
+"""Transfer syntaxes and storage SOP classes of the current standard. PS3.5 section 10, PS3.6 Annex A, PS3.4 B.5."""
+
+from dataclasses import dataclass
+
+import pydicom.uid as known
+from pydicom.uid import UID_dictionary
+
+IMPLICIT_LE = "1.2.840.10008.1.2"
+EXPLICIT_LE = "1.2.840.10008.1.2.1"
+DEFLATED_LE = "1.2.840.10008.1.2.1.99"
+EXPLICIT_BE = "1.2.840.10008.1.2.2"
+RLE = "1.2.840.10008.1.2.5"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How the elements of a data set are written. PS3.5 Annex A."""
+
+    explicit: bool
+    little_endian: bool
+
+
+_IMPLICIT, _EXPLICIT, _BIG = Encoding(False, True), Encoding(True, True), Encoding(True, False)
+
+NATIVE = (EXPLICIT_LE, IMPLICIT_LE, DEFLATED_LE, EXPLICIT_BE)
+_JPEG = [f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 53, 55, 57, 70, 80, 81, 90, 91, 92, 93, 110, 111, 112)]
+_HTJ2K = [f"1.2.840.10008.1.2.4.{n}" for n in (201, 202, 203)]
+_VIDEO = [f"1.2.840.10008.1.2.4.{n}" for n in (100, 101, 102, 103, 104, 105, 106, 107, 108)]
+_FRAGMENTABLE = [f"1.2.840.10008.1.2.4.{n}.1" for n in (100, 101, 102, 103, 104, 105, 106)]
+DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
+ENCAPSULATED = (*_JPEG, *_HTJ2K, RLE, *_VIDEO, *_FRAGMENTABLE, DEFLATED_FRAMES)
+TRANSFER_SYNTAXES: tuple[str, ...] = (*NATIVE, *ENCAPSULATED)
+VIDEO = frozenset((*_VIDEO, *_FRAGMENTABLE))
+# Decoding these gives other pixels than were encoded. PS3.5 10.
+LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 53, 55, 81, 91, 93, 112, 203)) | VIDEO
+
+
+def encoding_of(transfer_syntax_uid: str) -> Encoding:
+    """How the elements stand. Everything but the three others is Explicit VR Little Endian. PS3.5 A.4."""
+    if transfer_syntax_uid == IMPLICIT_LE:
+        return _IMPLICIT
+    return _BIG if transfer_syntax_uid == EXPLICIT_BE else _EXPLICIT
+
+
+def is_encapsulated(transfer_syntax_uid: str) -> bool:
+    """Whether pixel data stands in fragments. Unknown ones are taken to be encapsulated (PS3.5 A.4)."""
+    return transfer_syntax_uid not in NATIVE
+
+
+def _storage_classes() -> frozenset[str]:
+    """SOP classes named "... Storage" in PS3.6, without media, commitment and worklist ones; retired ones included."""
+    found = set()
+    for uid, (name, kind, _info, _retired, _keyword) in UID_dictionary.items():
+        if kind == "SOP Class" and "Storage" in name and not any(w in name for w in ("Commitment", "Directory")):
+            found.add(str(uid))
+    return frozenset(found)
+
+
+STORAGE_CLASSES = _storage_classes()
+MEDIA_DIRECTORY = str(known.MediaStorageDirectoryStorage)
+
+
+def is_standard_uid(uid: str) -> bool:
+    """Whether PS3.6 Annex A registers the UID (SOP class, transfer syntax, frame of reference, coding scheme ...)."""
+    return uid in UID_dictionary
+
+
+__all__ = ["EXPLICIT_LE", "IMPLICIT_LE", "STORAGE_CLASSES", "TRANSFER_SYNTAXES", "Encoding", "encoding_of"]

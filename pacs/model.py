@@ -1,0 +1,385 @@
+"""Values that cross packages: frozen, checked at the edge, with no behaviour beyond small questions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+
+class Level(StrEnum):
+    """A level of the query/retrieve information model. PS3.4 C.3; IMAGE in DIMSE is INSTANCE here."""
+
+    PATIENT = "PATIENT"
+    STUDY = "STUDY"
+    SERIES = "SERIES"
+    INSTANCE = "INSTANCE"
+
+    @property
+    def depth(self) -> int:
+        """0 for PATIENT to 3 for INSTANCE."""
+        return list(Level).index(self)
+
+
+class Door(StrEnum):
+    """By which protocol something came in."""
+
+    DIMSE = "dimse"
+    STOW = "stow"
+    IMPORT = "import"
+
+
+class Role(StrEnum):
+    """What a user may do, in one collection or in all."""
+
+    ADMIN = "admin"
+    CURATOR = "curator"
+    SUBMITTER = "submitter"
+    RESEARCHER = "researcher"
+
+
+class Release(StrEnum):
+    """Whether a collection's series are seen at once or after review."""
+
+    AUTOMATIC = "automatic"
+    REVIEW = "review"
+
+
+class Access(StrEnum):
+    """Who sees the released series of a collection."""
+
+    PUBLIC = "public"
+    RESTRICTED = "restricted"
+
+
+class Duplicates(StrEnum):
+    """What happens to another content under a SOP Instance UID that the collection has already."""
+
+    KEEP_FIRST = "keep-first"
+    REPLACE = "replace"
+    QUARANTINE = "quarantine"
+
+
+class State(StrEnum):
+    """Where an accepted object is. Every receipt ends in one of the last five, or waits in `HELD`."""
+
+    HELD = "held"
+    PUBLISHED = "published"
+    DUPLICATE = "duplicate"
+    QUARANTINED = "quarantined"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role in one collection, or in all when `collection_id` is None."""
+
+    role: Role
+    collection_id: int | None = None
+
+
+class PrincipalKind(StrEnum):
+    """How a caller was recognised."""
+
+    ANONYMOUS = "anonymous"
+    LOCAL = "local"
+    PEER = "peer"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls. `grants` are a user's; a peer's `collections` are what it may see (None: every one)."""
+
+    kind: PrincipalKind
+    name: str
+    grants: tuple[Grant, ...] = ()
+    services: frozenset[str] = frozenset()
+    collections: frozenset[int] | None = None
+
+
+ANONYMOUS = Principal(PrincipalKind.ANONYMOUS, "anonymous")
+DIMSE_SERVICES = ("echo", "store", "find", "move", "get", "commit")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a principal may see: collection ids, by whether unreleased series are included.
+
+    `everything` collections show all series, `released` ones only released series. Disjoint.
+    """
+
+    everything: frozenset[int] = frozenset()
+    released: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """A collection as the doors and the pipeline see it: one row of the registry's snapshot."""
+
+    id: int
+    name: str
+    title: str
+    profile: str
+    profile_version: str
+    key_id: int
+    key_label: str
+    release: Release
+    access: Access
+    duplicates: Duplicates
+    called_aet: str
+    site: str
+    originals: str
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerInfo:
+    """An application entity that we know. `allow` is a subset of `DIMSE_SERVICES`."""
+
+    aet: str
+    host: str
+    port: int
+    allow: frozenset[str]
+    collection_ids: frozenset[int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Door facts of one association or request; everything about routing that is ever known. No content."""
+
+    id: str
+    door: Door
+    node: str
+    peer: str
+    called_aet: str
+    address: str
+    principal: str
+    site: str
+    collection_ids: tuple[int, ...]
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An object that is durable in the spool. UIDs are the sender's; they must not be logged.
+
+    `intake_ids` has one id per collection that the envelope routes to.
+    """
+
+    intake_ids: tuple[str, ...]
+    sop_class_uid: str
+    sop_uid: str
+    study_uid: str
+    series_uid: str
+    transfer_syntax_uid: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found, without the value: a tag path such as ``00081140[0].00081155``, a rule, and where."""
+
+    path: str
+    rule: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The object goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The object waits for something; `reason` is a sentence that a curator can act on."""
+
+    reason: str
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """The object cannot be published; `reason` is a sentence that a site can act on."""
+
+    reason: str
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """An explicit rule says that the object is not wanted."""
+
+    rule: str
+
+
+Outcome = Keep | Hold | Quarantine | Drop
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceKey:
+    """New (de-identified) UIDs of a study, series or instance; `collection` is a name when one was asked for."""
+
+    study_uid: str
+    series_uid: str | None = None
+    sop_uid: str | None = None
+    collection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Any of these values, compared as the attribute's VR says. One value is single value matching, several a list."""
+
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wildcard:
+    """A pattern with ``*`` and ``?``. PS3.4 C.2.2.2.4."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Both ends inclusive; an absent end is open. DA, TM or DT text as in the standard. PS3.4 C.2.2.2.5."""
+
+    low: str | None
+    high: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """The attribute has no value. PS3.4 C.2.2.2.7 (empty value matching)."""
+
+
+Condition = Exact | Wildcard | Range | Empty
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One key of a query: a DICOM keyword and its condition. Universal matching is the absence of a `Match`."""
+
+    keyword: str
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query, whichever door it came by. Rows are at `level`, ordered stably.
+
+    `returned` are keywords wanted besides the level's own unique keys; `with_upper` adds the required attributes of
+    the levels above (QIDO ``/series`` and ``/instances``). `limit` and `offset` count rows.
+    """
+
+    level: Level
+    matches: tuple[Match, ...] = ()
+    returned: frozenset[str] = frozenset()
+    fuzzy: bool = False
+    collection: str | None = None
+    limit: int | None = None
+    offset: int = 0
+
+
+# A row that a query found: DICOM keyword -> text as in the data set (values joined by a backslash), or a number.
+Row = Mapping[str, str | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInstance:
+    """An instance of the archive as a door needs it to send it. All values are de-identified."""
+
+    id: int
+    collection_id: int
+    collection: str
+    patient_id: str
+    study_uid: str
+    series_uid: str
+    sop_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    frames: int
+    size_bytes: int
+    digest: str
+    revision: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFrame:
+    """Where one frame stands in the blob: byte ranges from the start of the file, in order.
+
+    Native frames have one range, encapsulated ones a range per fragment (without item tags). PS3.5 A.4.
+    """
+
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A de-identified, checked object that is ready to be committed. Nothing in it identifies.
+
+    `attributes` are the index columns by DICOM keyword, text as in the object. `original_hmac` is the keyed digest of
+    the original SOP Instance UID; `content_digest` that of the received bytes, to tell a re-send from a change.
+    """
+
+    intake_id: str
+    envelope_id: str
+    collection_id: int
+    study_uid: str
+    series_uid: str
+    sop_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    attributes: Mapping[str, str]
+    metadata_json: bytes
+    frames: tuple[PixelFrame, ...]
+    blob_path: Path
+    blob_digest: str
+    size_bytes: int
+    received_md5: str
+    received_bytes: int
+    original_hmac: str
+    profile_version: str
+    key_id: int
+    released: bool
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an accepted object ended without being published. `state` is not `PUBLISHED`."""
+
+    intake_id: str
+    envelope_id: str
+    collection_id: int
+    state: State
+    reason: str
+    findings: tuple[Finding, ...] = ()
+    sop_class_uid: str = ""
+    original_hmac: str = ""
+    received_md5: str = ""
+    received_bytes: int = 0
+    new_sop_uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCounts:
+    """All accepted objects by what became of them; the sum is everything that was ever accepted."""
+
+    waiting: int = 0
+    held: int = 0
+    published: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CrosswalkRow:
+    """One old and new identifier; only the vault ever stores it. `kind` is ``study``, ``series``, ``sop``, ``patient``."""
+
+    kind: str
+    old: str
+    new: str
+    extra: Mapping[str, str] = field(default_factory=dict)
