@@ -1,0 +1,32 @@
+"""What all tables share: the database they stand in, and times in UTC."""
+
+from datetime import UTC, datetime
+
+from peewee import CharField, DatabaseProxy, Model
+
+# One process serves one data directory; `pacs.db.connect` (and the tests) say which database this is.
+database = DatabaseProxy()
+
+
+class UtcField(CharField):
+    """A system time: an aware `datetime` in Python, ISO 8601 in UTC in the database, so that text order is time order."""
+
+    def db_value(self, value: datetime | None) -> str | None:
+        """ISO text with microseconds. Raises ValueError for a time without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a system time needs its zone")
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def python_value(self, value: str | None) -> datetime | None:
+        """An aware datetime in UTC."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class Base(Model):
+    """Every table of the product. Naming: singular, snake case."""
+
+    class Meta:
+        database = database
+        legacy_table_names = False

@@ -1,0 +1,97 @@
+"""What is configured: collections, sites, peers, profiles, mapping tables, name lists. Only `registry` writes them."""
+
+from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextField
+
+from pacs.db.tables.base import Base, UtcField
+
+
+class Collection(Base):
+    """A set of published studies with its own profile, key and release policy. `order` decides whose study answers."""
+
+    name = CharField(unique=True)
+    title = TextField(default="")
+    description = TextField(default="")
+    licence = TextField(default="")
+    doi = TextField(default="")
+    profile = CharField()
+    profile_version = CharField()
+    key_id = IntegerField()
+    key_label = CharField()  # collections with the same label share keys, so that their UIDs agree
+    release = CharField(default="automatic")
+    access = CharField(default="restricted")
+    duplicates = CharField(default="keep-first")
+    originals = CharField(default="until-release")
+    called_aet = CharField(default="")
+    site = CharField(default="")
+    order = IntegerField(default=0)
+    created_at = UtcField()
+
+
+class Site(Base):
+    """A hospital or trial site that submits; its name is the patient id's issuer when the object has none."""
+
+    name = CharField(unique=True)
+    title = TextField(default="")
+
+
+class Peer(Base):
+    """An application entity that we know: where it listens and what it may do. `allow` is comma separated."""
+
+    aet = CharField(unique=True)
+    host = CharField()
+    port = IntegerField()
+    allow = CharField()
+    collection = ForeignKeyField(Collection, null=True, on_delete="CASCADE")
+    site = CharField(default="")
+
+
+class Profile(Base):
+    """A de-identification profile by name."""
+
+    name = CharField(unique=True)
+    title = TextField(default="")
+
+
+class ProfileVersion(Base):
+    """The rules of a profile at one time, named by their digest. Never changed."""
+
+    profile = ForeignKeyField(Profile, backref="versions", on_delete="CASCADE")
+    version = CharField()
+    rules = TextField()
+    created_at = UtcField()
+
+    class Meta:
+        indexes = ((("profile", "version"), True),)
+
+
+class Mapping(Base):
+    """A row of a collection's uploaded patient mapping. The sender's id is kept as a keyed digest, never as text."""
+
+    collection = ForeignKeyField(Collection, on_delete="CASCADE")
+    from_hmac = CharField()
+    to_patient_id = CharField()
+    to_patient_name = TextField(default="")
+    site = CharField(default="")
+    batch = CharField(default="")
+    date_shift_days = IntegerField(null=True)
+
+    class Meta:
+        indexes = ((("collection", "from_hmac"), True),)
+
+
+class NameList(Base):
+    """A version of the names that a collection uploaded for text cleaning; the names themselves are in the vault."""
+
+    collection = ForeignKeyField(Collection, on_delete="CASCADE")
+    version = CharField()
+    created_at = UtcField()
+    current = BooleanField(default=True)
+
+
+class RegistryState(Base):
+    """One row whose `revision` grows with every change, so that processes know when their snapshot is old."""
+
+    revision = IntegerField(default=0)
+
+
+TABLES = (Collection, Site, Peer, Profile, ProfileVersion, Mapping, NameList, RegistryState)
