@@ -1,0 +1,119 @@
+"""Blobs on a local file system."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+_CHUNK_BYTES = 4 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A blob that is complete in a temporary file, not yet named and not yet durable."""
+
+    temporary: Path
+    digest: str
+    size_bytes: int
+
+
+class LocalBlobs:
+    """Blobs under one folder. `write`, then `keep`; a crash in between leaves a temporary file that `sweep` removes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._temporary = folder / "tmp"
+        self._temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def path(self, collection_id: int, digest: str) -> Path:
+        """Where the blob of that digest stands."""
+        return self.folder / str(collection_id) / digest[:2] / digest[2:4] / f"{digest}.dcm"
+
+    def write(self, pieces: Iterable[bytes | memoryview]) -> Written:
+        """Write pieces to a temporary file, hashing on the way. Raises OSError when the disk is full."""
+        path = self._temporary / f"{os.getpid()}.{token_hex(8)}"
+        digest = hashlib.sha256()
+        size = 0
+        try:
+            with path.open("xb", buffering=1024**2) as file:
+                for piece in pieces:
+                    for part in _parts(piece):
+                        digest.update(part)
+                        file.write(part)
+                        size += len(part)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return Written(path, digest.hexdigest(), size)
+
+    def keep(self, collection_id: int, written: Iterable[Written]) -> None:
+        """Make blobs durable under their names: fsync files, rename, fsync folders once each.
+
+        A blob that is there already is left alone. When this returns, rows may point at them.
+        """
+        folders: set[Path] = set()
+        for each in written:
+            final = self.path(collection_id, each.digest)
+            if not each.temporary.exists():
+                continue
+            with each.temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            folders |= _make_folders(final.parent, self.folder)
+            os.utime(each.temporary)  # the sweep's grace period starts now, also for a digest that an old row had
+            each.temporary.rename(final)
+            folders.add(final.parent)
+        for folder in folders:
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def discard(self, written: Written) -> None:
+        """Forget a temporary blob."""
+        written.temporary.unlink(missing_ok=True)
+
+    def remove(self, collection_id: int, digest: str) -> None:
+        """Delete a blob that no row points at any more."""
+        self.path(collection_id, digest).unlink(missing_ok=True)
+
+    def all(self) -> Iterator[tuple[int, str, Path]]:
+        """Every blob: collection id, digest, path."""
+        for collection in self.folder.iterdir():
+            if collection.name.isdigit():
+                for path in collection.glob("*/*/*.dcm"):
+                    yield int(collection.name), path.stem, path
+
+    def sweep(self, grace_s: float) -> int:
+        """Remove temporary files that a dead process left, or that are older than the grace period; returns how many."""
+        count = 0
+        for path in self._temporary.iterdir():
+            with suppress(FileNotFoundError):
+                dead = not Path(f"/proc/{path.name.split('.')[0]}").exists()
+                if dead or time.time() - path.stat().st_mtime > grace_s:
+                    path.unlink()
+                    count += 1
+        return count
+
+
+def _parts(piece: bytes | memoryview) -> Iterator[bytes | memoryview]:
+    """A large piece in chunks, so that hashing and writing share the cache."""
+    if len(piece) <= _CHUNK_BYTES:
+        yield piece
+        return
+    view = memoryview(piece)
+    for start in range(0, len(view), _CHUNK_BYTES):
+        yield view[start : start + _CHUNK_BYTES]
+
+
+def _make_folders(folder: Path, root: Path) -> set[Path]:
+    """Make a folder with its parents below `root`; returns the folders that got a new name in them."""
+    if folder.is_dir():
+        return set()
+    changed = _make_folders(folder.parent, root) if folder.parent != root else set()
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return changed | {folder.parent}

@@ -1,0 +1,153 @@
+"""A worker's hands: claims by rename, under a lock that dies with the worker."""
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+from secrets import token_hex
+
+from pacs.spool.entries import Entry, entry_of
+from pacs.spool.spool import Spool
+
+SUSPECT = "0-suspect"
+
+
+class Claims:
+    """What one worker process has claimed. Create it in the process that works; closing it lets the lock go."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.spool = spool
+        name = f"{os.getpid()}-{token_hex(4)}"
+        made = spool.claimed / f".{name}"
+        made.mkdir(mode=0o700)
+        self._lock = os.open(made / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Only a locked folder gets its name, so that `recover` never takes one from a worker that is starting.
+        self.folder = made.rename(spool.claimed / name)
+        self._current = os.open(self.folder / "current", os.O_RDWR | os.O_CREAT, 0o600)
+
+    def claim(self, limit: int, max_bytes: int = 256 * 1024**2) -> list[Entry]:
+        """At most `limit` entries, oldest shard first, stopping after about `max_bytes`; an empty list when none wait.
+
+        An entry on which a worker died before comes alone.
+        """
+        taken: list[Entry] = []
+        for shard in sorted(os.listdir(self.spool.waiting)):
+            if shard == SUSPECT and taken:
+                continue
+            self._claim_from(self.spool.waiting / shard, taken, 1 if shard == SUSPECT else limit, max_bytes)
+            if taken and (shard == SUSPECT or len(taken) >= limit):
+                break
+        return taken
+
+    def _claim_from(self, shard: Path, taken: list[Entry], limit: int, max_bytes: int) -> None:
+        size = 0
+        empty = True
+        try:
+            with os.scandir(shard) as names:
+                for found in names:
+                    empty = False
+                    if len(taken) >= limit or size > max_bytes:
+                        return
+                    entry = entry_of(found)
+                    if entry is not None and (mine := self._take(entry)) is not None:
+                        taken.append(mine)
+                        size += mine.path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        if empty:
+            with suppress(OSError):  # someone put an entry there meanwhile
+                shard.rmdir()
+
+    def _take(self, entry: Entry) -> Entry | None:
+        mine = entry.moved(self.folder)
+        try:
+            entry.path.rename(mine.path)
+        except FileNotFoundError:  # another worker was faster
+            return None
+        return mine
+
+    def work_on(self, entry: Entry | None) -> None:
+        """Note which entry is being worked on, for whoever finds this worker dead; None when none is."""
+        name = (entry.name if entry is not None else "").encode()
+        os.ftruncate(self._current, 0)
+        os.pwrite(self._current, name, 0)
+
+    def release(self, entry: Entry) -> None:
+        """Give an entry back untried."""
+        self.spool.put_back(entry, entry.crashes)
+
+    def close(self) -> None:
+        """Give everything back and let the lock go."""
+        give_back(self.spool, self.folder, blame=False)
+        os.close(self._current)
+        os.close(self._lock)
+
+
+def recover(spool: Spool) -> int:
+    """Take back what dead workers held; returns how many entries. What living workers hold stays theirs.
+
+    The entry that a dead worker was working on gets one crash more.
+    """
+    count = 0
+    for folder in list(spool.claimed.iterdir()):
+        if folder.name.startswith(".") and is_alive(folder.name[1:].partition("-")[0]):
+            continue
+        with suppress(FileNotFoundError, NotADirectoryError):
+            count += _recover_one(spool, folder)
+    return count
+
+
+def _recover_one(spool: Spool, folder: Path) -> int:
+    try:
+        lock = os.open(folder / "lock", os.O_RDWR)
+    except FileNotFoundError:  # killed before it had its lock: it can hold nothing yet
+        with suppress(OSError):
+            folder.rmdir()
+        return 0
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return give_back(spool, folder, blame=True)
+    except BlockingIOError:
+        return 0
+    finally:
+        os.close(lock)
+
+
+def give_back(spool: Spool, folder: Path, *, blame: bool) -> int:
+    """Put a worker's entries back in line and remove its folder; the caller holds the lock."""
+    current = ""
+    with suppress(FileNotFoundError):
+        current = (folder / "current").read_text(encoding="ascii", errors="replace")
+    count = 0
+    for path in list(folder.iterdir()):
+        entry = entry_of(path)
+        if entry is not None:
+            spool.put_back(entry, entry.crashes + (blame and entry.name == current))
+            count += 1
+        elif path.name not in ("lock", "current"):
+            path.unlink(missing_ok=True)  # a half-made file of the dead worker; inside the wall, and now gone
+    for name in ("current", "lock"):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+    return count
+
+
+def is_alive(pid: str) -> bool:
+    """Whether a process of this number runs on this machine."""
+    return pid.isdigit() and Path(f"/proc/{pid}").exists()
+
+
+def sweep_incoming(spool: Spool) -> int:
+    """Remove temporary files whose door process is gone; returns how many. Nothing in them was acknowledged.
+
+    Their names start with the process number and a dot.
+    """
+    count = 0
+    for path in spool.incoming.iterdir():
+        if not is_alive(path.name.split(".")[0]):
+            with suppress(FileNotFoundError):
+                path.unlink()
+                count += 1
+    return count
