@@ -316,11 +316,22 @@ class PixelFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
-    """A de-identified, checked object that is ready to be committed. Nothing in it identifies.
+class CrosswalkRow:
+    """One old and new identifier; only the vault ever stores it. `kind` is study, series, sop or patient."""
 
-    `attributes` are the index columns by DICOM keyword, text as in the object. `original_hmac` is the keyed digest of
-    the original SOP Instance UID; `content_digest` that of the received bytes, to tell a re-send from a change.
+    kind: str
+    old: str
+    new: str
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A de-identified, checked object that is ready to be committed.
+
+    Only `crosswalk` and `original` identify; the archive hands them to the vault and to nobody else. `attributes` are
+    the index columns by DICOM keyword, text as in the object. The two HMACs are keyed digests of original UIDs;
+    `received_md5` and `received_bytes` tell a re-send from a change.
     """
 
     intake_id: str
@@ -340,10 +351,13 @@ class Publication:
     received_md5: str
     received_bytes: int
     original_hmac: str
+    study_hmac: str
     profile_version: str
     key_id: int
     released: bool
     flags: tuple[str, ...] = ()
+    crosswalk: tuple[CrosswalkRow, ...] = ()
+    original: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +372,7 @@ class Ending:
     findings: tuple[Finding, ...] = ()
     sop_class_uid: str = ""
     original_hmac: str = ""
+    study_hmac: str = ""
     received_md5: str = ""
     received_bytes: int = 0
     new_sop_uid: str = ""
@@ -373,13 +388,3 @@ class StatusCounts:
     duplicate: int = 0
     quarantined: int = 0
     dropped: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class CrosswalkRow:
-    """One old and new identifier; only the vault ever stores it. `kind` is ``study``, ``series``, ``sop``, ``patient``."""
-
-    kind: str
-    old: str
-    new: str
-    extra: Mapping[str, str] = field(default_factory=dict)

@@ -89,7 +89,7 @@ class LocalBlobs:
                     yield int(collection.name), path.stem, path
 
     def sweep(self, grace_s: float) -> int:
-        """Remove temporary files that a dead process left, or that are older than the grace period; returns how many."""
+        """Remove temporary files of dead processes, or older than the grace period; returns how many."""
         count = 0
         for path in self._temporary.iterdir():
             with suppress(FileNotFoundError):

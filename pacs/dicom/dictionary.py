@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from pydicom.datadict import DicomDictionary, RepeatersDictionary, tag_for_keyword
+from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
+from pydicom.datadict import tag_for_keyword
 
 # VR by tag; where PS3.6 leaves a choice, the one that fits an unknown context. `pixel_vr` in elements.py decides US/SS.
 _CHOICE = {"US or SS": "US", "OB or OW": "OW", "US or SS or OW": "US", "US or OW": "US"}

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import pydicom.uid as known
-from pydicom.uid import UID_dictionary
+from pydicom._uid_dict import UID_dictionary
 
 IMPLICIT_LE = "1.2.840.10008.1.2"
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
@@ -57,7 +56,6 @@ def _storage_classes() -> frozenset[str]:
 
 
 STORAGE_CLASSES = _storage_classes()
-MEDIA_DIRECTORY = str(known.MediaStorageDirectoryStorage)
 
 
 def is_standard_uid(uid: str) -> bool:

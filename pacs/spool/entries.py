@@ -9,7 +9,7 @@ from secrets import token_hex
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One accepted object on its way into one collection. `crashes` counts workers that died while they worked on it."""
+    """One accepted object on its way into one collection. `crashes` counts the workers that died over it."""
 
     intake_id: str
     envelope_id: str

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pacs.dicom.elements import DataSet, parse
 from pacs.dicom.fileformat import inflate, read_start, text_of
-from pacs.dicom.syntaxes import DEFLATED_LE, MEDIA_DIRECTORY, TRANSFER_SYNTAXES, encoding_of
+from pacs.dicom.syntaxes import DEFLATED_LE, TRANSFER_SYNTAXES, encoding_of
 from pacs.errors import MissingUid, NotDicom, Unsupported
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
@@ -58,18 +58,16 @@ def _walk(view: memoryview, max_inflated_bytes: int) -> Walked:
     if syntax == DEFLATED_LE:
         body = inflate(memoryview(body), max_inflated_bytes)
     data_set = parse(body, encoding_of(syntax))
-    uids = {tag: _uid(data_set, tag) for tag in REQUIRED}
-    if uids[0x00080016] == MEDIA_DIRECTORY:
-        raise Unsupported("a DICOMDIR is no image; send the files that it names", 0x00080016)
-    return Walked(*(uids[tag] for tag in REQUIRED), syntax, len(view))
+    sop_class, sop, study, series = (_uid(data_set, tag) for tag in REQUIRED)
+    return Walked(sop_class, sop, study, series, syntax, len(view))
 
 
 def _uid(data_set: DataSet, tag: int) -> str:
     """A UID without padding. PS3.5 9.1; components with leading zeros are seen in real files and taken."""
     uid = text_of(data_set, tag)
     if not uid:
-        if tag == 0x00080016 and text_of(data_set, 0x00041130) + text_of(data_set, 0x00041200):
-            return MEDIA_DIRECTORY
+        if tag == 0x00080016 and 0x00041200 in data_set:
+            raise Unsupported("a DICOMDIR is no image; send the files that it names", tag)
         raise MissingUid(f"{REQUIRED[tag]} is missing or empty", tag)
     if len(uid) > 64 or not _UID.fullmatch(uid):
         raise MissingUid(f"{REQUIRED[tag]} is no valid UID", tag)

@@ -32,7 +32,7 @@ class Claims:
         An entry on which a worker died before comes alone.
         """
         taken: list[Entry] = []
-        for shard in sorted(os.listdir(self.spool.waiting)):
+        for shard in sorted(folder.name for folder in self.spool.waiting.iterdir()):
             if shard == SUSPECT and taken:
                 continue
             self._claim_from(self.spool.waiting / shard, taken, 1 if shard == SUSPECT else limit, max_bytes)

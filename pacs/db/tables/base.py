@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from peewee import CharField, DatabaseProxy, Model
+from peewee import AutoField, CharField, DatabaseProxy, Model
 
 # One process serves one data directory; `pacs.db.connect` (and the tests) say which database this is.
 database = DatabaseProxy()
@@ -26,6 +26,8 @@ class UtcField(CharField):
 
 class Base(Model):
     """Every table of the product. Naming: singular, snake case."""
+
+    id = AutoField()
 
     class Meta:
         database = database

@@ -1,22 +1,13 @@
-"""The vault's index: which sealed original or crosswalk row stands where. No column identifies; contents are sealed."""
+"""The crosswalk. It stands in a SQLite file of its own under `DIR/vault`, never in the main database; rows are sealed.
 
-from peewee import BlobField, CharField, IntegerField
+`pacs.vault` binds these tables itself: they are no part of the numbered migrations of the main database.
+"""
 
-from pacs.db.tables.base import Base, UtcField
-
-
-class SealedOriginal(Base):
-    """An encrypted original on disk under `DIR/vault`, by intake id."""
-
-    intake_id = CharField(unique=True)
-    collection_id = IntegerField(index=True)
-    new_study_uid = CharField(index=True)
-    new_series_uid = CharField(index=True)
-    kept_until = UtcField(null=True)
+from peewee import BlobField, CharField, IntegerField, Model
 
 
-class SealedCrosswalk(Base):
-    """An old and new identifier, sealed with AES-256-GCM. `lookup` is the keyed digest of the old one."""
+class SealedPair(Model):
+    """An old and a new identifier, sealed with AES-256-GCM. `lookup` is the keyed digest of the old one."""
 
     collection_id = IntegerField()
     kind = CharField()
@@ -25,6 +16,7 @@ class SealedCrosswalk(Base):
 
     class Meta:
         indexes = ((("collection_id", "kind", "lookup"), True),)
+        legacy_table_names = False
 
 
-TABLES = (SealedOriginal, SealedCrosswalk)
+VAULT_TABLES = (SealedPair,)

@@ -1,0 +1,63 @@
+"""Receipts: one row for each accepted object in each collection, written in the transaction that decides about it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from peewee import fn
+
+from pacs.db.tables.audit import Receipt
+from pacs.model import State
+
+_CHUNK = 400  # rows in one statement, below SQLite's limit of bound variables
+
+
+class Receipts:
+    """All receipts of the installation. Writing methods run inside the caller's transaction."""
+
+    def states(self, intake_ids: Sequence[str]) -> dict[str, State]:
+        """The states of those that have a receipt already."""
+        rows: Any = Receipt.select(Receipt.intake_id, Receipt.state).where(Receipt.intake_id.in_(list(intake_ids)))
+        return {intake_id: State(state) for intake_id, state in rows.tuples()}
+
+    def write(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Add receipts, as columns by name."""
+        every = list(rows)
+        for start in range(0, len(every), _CHUNK // 10):
+            Receipt.insert_many(every[start : start + _CHUNK // 10]).execute()
+
+    def counts(self) -> dict[State, int]:
+        """How many receipts are in each state."""
+        rows: Any = Receipt.select(Receipt.state, fn.COUNT(Receipt.id)).group_by(Receipt.state).tuples()
+        return {State(state): count for state, count in rows}
+
+    def find(self, *, intake_id: str = "", new_sop_uid: str = "", hmacs: Sequence[str] = ()) -> list[Receipt]:
+        """Receipts by intake id, by new SOP Instance or Study Instance UID, or by keyed digests of an original UID."""
+        where = Receipt.intake_id == intake_id if intake_id else None
+        if new_sop_uid:
+            by_new = (Receipt.new_sop_uid == new_sop_uid) | (Receipt.new_study_uid == new_sop_uid)
+            where = by_new if where is None else where | by_new
+        if hmacs:
+            by_old = Receipt.original_hmac.in_(list(hmacs)) | Receipt.study_hmac.in_(list(hmacs))
+            where = by_old if where is None else where | by_old
+        return list(Receipt.select().where(where).order_by(Receipt.id)) if where is not None else []
+
+    def in_states(self, *states: State) -> list[Receipt]:
+        """Receipts in any of these states, oldest first."""
+        return list(Receipt.select().where(Receipt.state.in_([each.value for each in states])).order_by(Receipt.id))
+
+    def forget(self, intake_id: str) -> None:
+        """Remove the receipt of an object that goes back in line; it gets a new one."""
+        Receipt.delete().where(Receipt.intake_id == intake_id).execute()
+
+    def change(self, intake_id: str, state: State, reason: str) -> None:
+        """An explicit decision about a held or quarantined object."""
+        Receipt.update(state=state.value, reason=reason).where(Receipt.intake_id == intake_id).execute()
+
+    def summary(self) -> list[tuple[str, int, str, int]]:
+        """Counts by sender, collection id and state."""
+        rows: Any = (
+            Receipt.select(Receipt.sender, Receipt.collection_id, Receipt.state, fn.COUNT(Receipt.id))
+            .group_by(Receipt.sender, Receipt.collection_id, Receipt.state)
+            .order_by(Receipt.sender, Receipt.collection_id, Receipt.state)
+        )
+        return list(rows.tuples())

@@ -1,0 +1,47 @@
+"""HTTP credentials as principals: ``Bearer TOKEN``, or Basic with the user's name and a token as password."""
+
+import base64
+import binascii
+
+from pacs.auth.peers import is_loopback
+from pacs.auth.scope import local_principal
+from pacs.auth.users import Users
+from pacs.errors import NotAllowed
+from pacs.model import ANONYMOUS, Principal
+
+
+class WrongCredentials(NotAllowed):
+    """Credentials were given and are not valid: 401, never anonymous."""
+
+
+def identify(users: Users, authorization: str | None, address: str, *, local: bool) -> Principal:
+    """Who makes a request.
+
+    Without credentials: `local` from loopback while the server is bound to it, else anonymous. Raises
+    `WrongCredentials` for credentials that are unknown, expired, of an inactive user, or malformed.
+    """
+    if not authorization:
+        return local_principal("local", dimse=False) if local and is_loopback(address) else ANONYMOUS
+    scheme, _, value = authorization.strip().partition(" ")
+    if scheme.lower() == "bearer":
+        found = users.principal_of(value.strip())
+    elif scheme.lower() == "basic":
+        name, token = _basic(value.strip())
+        found = users.principal_of(token)
+        if found is not None and found.name != name:
+            found = None
+    else:
+        raise WrongCredentials("send a token as Bearer, or as the password of Basic")
+    if found is None:
+        raise WrongCredentials("the credentials are not valid")
+    return found
+
+
+def _basic(value: str) -> tuple[str, str]:
+    try:
+        name, separator, token = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise WrongCredentials("the Basic credentials are malformed") from None
+    if not separator:
+        raise WrongCredentials("the Basic credentials are malformed")
+    return name, token

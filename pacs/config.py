@@ -1,0 +1,258 @@
+"""Settings: nested frozen dataclasses, a unit and a reason at each field.
+
+Order: defaults here < `config/pacs.toml` (or ``--config FILE``) < environment ``PACS_SECTION__KEY`` < command line.
+An unknown key stops the start and names the nearest known one.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pacs.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """The web server."""
+
+    host: str = "127.0.0.1"
+    """Address that HTTP and DIMSE listen on. Loopback makes the principal `local` exist."""
+    port: int = 8080
+    """TCP port; 0 takes a free one."""
+    workers: int = 2
+    """gunicorn processes."""
+    threads: int = 8
+    """Threads in each process."""
+    public_root: str = ""
+    """Base of URLs in answers, such as ``https://archive.example``; empty: taken from the request."""
+    max_body_bytes: int = 8 * 1024**3
+    """Largest request body taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class DimseSettings:
+    """The association server."""
+
+    port: int = 11112
+    """TCP port; 0 takes a free one."""
+    tls_port: int = 0
+    """TCP port for DICOM over TLS; 0: none."""
+    aet: str = "TRIALPACS"
+    """Our application entity title, at most 16 characters."""
+    processes: int = 2
+    """SCP processes that share the port."""
+    check_called_aet: bool = False
+    """Reject associations that call another title than ours or a collection's."""
+    max_associations: int = 96
+    """Associations at once in each process."""
+    pdu_bytes: int = 131072
+    """Largest PDU that we take."""
+    idle_timeout_s: float = 600.0
+    """An association that says nothing for so long is aborted."""
+    acse_timeout_s: float = 30.0
+    """Wait for association messages."""
+    private_sop_classes: str = "accept"
+    """``accept`` or ``refuse`` SOP classes that the standard does not know."""
+    find_limit: int = 0
+    """Most rows of one C-FIND before A700H; 0: no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolSettings:
+    """Where accepted objects wait."""
+
+    low_water_bytes: int = 1024**3
+    """New objects are refused while the disk has less free space."""
+    max_object_bytes: int = 8 * 1024**3
+    """Largest object taken."""
+    max_inflated_bytes: int = 2 * 1024**3
+    """Largest data set that a deflated object may grow to."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """Workers that de-identify and publish."""
+
+    workers: int = 2
+    """Worker processes; 0 only spools."""
+    batch: int = 32
+    """Objects in one commit at most."""
+    max_crashes: int = 3
+    """Crashes of a worker on one object before it is quarantined."""
+    settle_s: float = 5.0
+    """A series is settled when nothing arrived for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Where data stands."""
+
+    database: str = ""
+    """``sqlite:///FILE`` or ``postgresql://...``; empty: SQLite in the data directory."""
+    node: str = "node1"
+    """Name of this intake node in receipts."""
+    blob_grace_s: float = 3600.0
+    """A blob without a row is deleted after so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """Structured logs, one JSON line an event."""
+
+    level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set, and the data directory it applies to."""
+
+    data: Path = Path("data")
+    http: HttpSettings = field(default_factory=HttpSettings)
+    dimse: DimseSettings = field(default_factory=DimseSettings)
+    spool: SpoolSettings = field(default_factory=SpoolSettings)
+    pipeline: PipelineSettings = field(default_factory=PipelineSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+    @property
+    def bound_to_loopback(self) -> bool:
+        """Whether only callers on this machine can reach the server; then the principal `local` exists."""
+        return self.http.host in ("127.0.0.1", "::1", "localhost") or self.http.host.startswith("127.")
+
+    @property
+    def database_url(self) -> str:
+        """The database that holds everything but pixels."""
+        return self.storage.database or f"sqlite:///{self.data / 'pacs.sqlite'}"
+
+
+SECTIONS = tuple(f.name for f in fields(Settings) if f.name != "data")
+
+
+def load_settings(
+    data: Path,
+    file: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    options: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Settings for a data directory.
+
+    `options` are command line values by ``section.key``; None values are left out. Raises `ConfigError` naming the key.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        values |= _from_file(file)
+    values |= _from_environment(environment)
+    values |= {key: value for key, value in (options or {}).items() if value is not None}
+    return _apply(Settings(data=data), values)
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        tree = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no configuration file {file}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {error}") from error
+    flat: dict[str, Any] = {}
+    for section, body in tree.items():
+        if not isinstance(body, dict):
+            raise ConfigError(f"{file}: {section} is no section; {_nearest(section, SECTIONS)}")
+        flat |= {f"{section}.{key}": value for key, value in body.items()}
+    return flat
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """``PACS_HTTP__PORT=80`` is ``http.port``. ``PACS_DATA`` and the like have no double underscore."""
+    found = {}
+    for name, value in environment.items():
+        if name.startswith("PACS_") and "__" in name:
+            section, _, key = name.removeprefix("PACS_").lower().partition("__")
+            found[f"{section}.{key}"] = value
+    return found
+
+
+def _apply(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    for name, value in values.items():
+        section_name, _, key = name.partition(".")
+        if section_name not in SECTIONS:
+            raise ConfigError(f"unknown section {section_name!r}; {_nearest(section_name, SECTIONS)}")
+        section = getattr(settings, section_name)
+        hints = get_type_hints(type(section))
+        if key not in hints:
+            raise ConfigError(f"unknown setting {name!r}; {_nearest(key, tuple(hints))}")
+        changed = replace(section, **{key: _convert(value, hints[key], name)})
+        settings = replace(settings, **{section_name: changed})
+    return settings
+
+
+def _nearest(word: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(word, known, 1, 0.0)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+
+
+def _convert(value: Any, kind: type, name: str) -> Any:
+    """A TOML value or an environment's text as the field's type."""
+    try:
+        if kind is bool:
+            return _truth(value)
+        if isinstance(value, bool):
+            raise TypeError
+        if kind is int and isinstance(value, float):
+            raise ValueError
+        converted = kind(value)
+    except (TypeError, ValueError):
+        raise ConfigError(f"setting {name!r} must be of type {kind.__name__}") from None
+    if kind in (int, float) and converted < 0:
+        raise ConfigError(f"setting {name!r} must not be negative")
+    return converted
+
+
+def _truth(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if str(value).lower() not in words:
+        raise ValueError
+    return words[str(value).lower()]
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where things stand in a data directory. The first three are the wall: only they hold identified data."""
+
+    data: Path
+
+    @property
+    def spool(self) -> Path:
+        """Accepted objects that wait for a worker."""
+        return self.data / "spool"
+
+    @property
+    def quarantine(self) -> Path:
+        """Originals that could not be published, or are held, each with its reason."""
+        return self.data / "quarantine"
+
+    @property
+    def vault(self) -> Path:
+        """Sealed originals."""
+        return self.data / "vault"
+
+    @property
+    def blobs(self) -> Path:
+        """De-identified objects."""
+        return self.data / "blobs"
+
+    @property
+    def key(self) -> Path:
+        """The key file, 0600; not part of a backup."""
+        return self.data / "key"
+
+    @property
+    def admin_token(self) -> Path:
+        """The first administrator's token, 0600."""
+        return self.data / "admin-token"

@@ -1,0 +1,192 @@
+"""Reading and changing what is configured. Every change raises the revision, which every process watches."""
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from peewee import Database, IntegrityError
+
+from pacs.db.tables.registry import Collection, Peer, RegistryState, Site
+from pacs.errors import BadRequest, Conflict, NotFound
+from pacs.model import DIMSE_SERVICES, Access, CollectionInfo, Duplicates, PeerInfo, Release
+from pacs.registry.snapshot import INBOX, Snapshot
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_AET = re.compile(r"[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?")  # PS3.5 6.2 AE, trimmed
+_ORIGINALS = re.compile(r"discard|until-release|forever|days:[1-9][0-9]{0,4}")
+
+
+@dataclass(frozen=True, slots=True)
+class NewCollection:
+    """What a collection starts with. `profile` and `profile_version` must be known to the caller."""
+
+    name: str
+    profile: str
+    profile_version: str
+    key_id: int
+    title: str = ""
+    release: Release = Release.AUTOMATIC
+    access: Access = Access.RESTRICTED
+    called_aet: str = ""
+    site: str = ""
+    duplicates: Duplicates = Duplicates.KEEP_FIRST
+    originals: str = "until-release"
+    key_label: str = ""
+
+
+class Registry:
+    """Collections, sites and peers of one installation."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._snapshot = Snapshot()
+        self._lock = threading.Lock()
+
+    def snapshot(self) -> Snapshot:
+        """The registry as of now: one small query unless something has changed since the last call."""
+        revision = self._revision()
+        with self._lock:
+            if self._snapshot.revision != revision:
+                self._snapshot = self._read(revision)
+            return self._snapshot
+
+    def _revision(self) -> int:
+        state = RegistryState.get_or_none()
+        return state.revision if state is not None else 0
+
+    def _read(self, revision: int) -> Snapshot:
+        collections = {row.id: _collection_info(row) for row in Collection.select()}
+        peers = {row.aet: _peer_info(row) for row in Peer.select()}
+        return Snapshot(revision, collections, peers)
+
+    def _changed(self) -> None:
+        """Raise the revision; called inside the transaction that changes something."""
+        if not RegistryState.update(revision=RegistryState.revision + 1).execute():
+            RegistryState.create(revision=1)
+
+    # -- collections ---------------------------------------------------------------------------------------------------
+
+    def create_collection(self, new: NewCollection) -> CollectionInfo:
+        """Make a collection. Raises `BadRequest` for a bad name, AE title or policy, `Conflict` when it exists."""
+        if not _NAME.fullmatch(new.name):
+            raise BadRequest("a collection's name has 1 to 64 letters, digits, dots, dashes and underscores")
+        _check_settings({"called_aet": new.called_aet, "originals": new.originals})
+        with self._database.atomic():
+            try:
+                row = Collection.create(
+                    name=new.name,
+                    title=new.title or new.name,
+                    profile=new.profile,
+                    profile_version=new.profile_version,
+                    key_id=new.key_id,
+                    key_label=new.key_label or new.name,
+                    release=new.release.value,
+                    access=new.access.value,
+                    duplicates=new.duplicates.value,
+                    originals=new.originals,
+                    called_aet=new.called_aet.strip(),
+                    site=new.site,
+                    created_at=datetime.now(UTC),
+                )
+            except IntegrityError:
+                raise Conflict(f"there is a collection {new.name!r} already") from None
+            Collection.update(order=row.id).where(Collection.id == row.id).execute()
+            self._changed()
+        return self.snapshot().collections[row.id]
+
+    def set_collection(self, name: str, changes: Mapping[str, str]) -> CollectionInfo:
+        """Change settings of a collection: title, release, access, duplicates, originals, called_aet, site, profile.
+
+        Raises `NotFound`, or `BadRequest` for a value that means nothing.
+        """
+        row = Collection.get_or_none(Collection.name == name)
+        if row is None:
+            raise NotFound(f"there is no collection {name!r}")
+        _check_settings(changes)
+        with self._database.atomic():
+            Collection.update(**dict(changes)).where(Collection.id == row.id).execute()
+            self._changed()
+        return self.snapshot().collections[row.id]
+
+    # -- peers ---------------------------------------------------------------------------------------------------------
+
+    def add_peer(
+        self, aet: str, host: str, port: int, allow: frozenset[str] = frozenset(DIMSE_SERVICES), collection: str = ""
+    ) -> PeerInfo:
+        """Add or replace an application entity. Raises `BadRequest` or `NotFound` (collection)."""
+        aet = aet.strip()
+        if not _AET.fullmatch(aet):
+            raise BadRequest("an AE title has 1 to 16 printable characters, without backslash")
+        if not host.strip() or not 0 < port < 65536:
+            raise BadRequest("a peer needs a host and a port from 1 to 65535")
+        unknown = allow - set(DIMSE_SERVICES)
+        if unknown:
+            raise BadRequest(f"unknown service {min(unknown)!r}; known are {', '.join(DIMSE_SERVICES)}")
+        bound = self.snapshot().collection_named(collection).id if collection else None
+        with self._database.atomic():
+            Peer.delete().where(Peer.aet == aet).execute()
+            Peer.create(aet=aet, host=host.strip(), port=port, allow=",".join(sorted(allow)), collection=bound)
+            self._changed()
+        return self.snapshot().peers[aet]
+
+    def remove_peer(self, aet: str) -> None:
+        """Remove an application entity. Raises `NotFound`."""
+        with self._database.atomic():
+            if not Peer.delete().where(Peer.aet == aet.strip()).execute():
+                raise NotFound("there is no such peer")
+            self._changed()
+
+    def add_site(self, name: str, title: str = "") -> None:
+        """Make a site known; harmless when it is."""
+        with self._database.atomic():
+            if Site.get_or_none(Site.name == name) is None:
+                Site.create(name=name, title=title)
+
+    def ensure_inbox(self, new: NewCollection) -> None:
+        """Make the collection that a fresh data directory has; harmless when any collection exists."""
+        if not self.snapshot().collections:
+            try:
+                self.create_collection(new)
+            except Conflict:  # another process started at the same time
+                return
+
+
+def _check_settings(values: Mapping[str, Any]) -> None:
+    """Raise `BadRequest` for a collection setting that means nothing."""
+    for name, kind in (("release", Release), ("access", Access), ("duplicates", Duplicates)):
+        if name in values and values[name] not in {each.value for each in kind}:
+            raise BadRequest(f"{name} is one of {', '.join(each.value for each in kind)}")
+    if values.get("called_aet") and not _AET.fullmatch(values["called_aet"].strip()):
+        raise BadRequest("an AE title has 1 to 16 printable characters, without backslash")
+    if "originals" in values and not _ORIGINALS.fullmatch(values["originals"]):
+        raise BadRequest("originals is discard, until-release, days:N or forever")
+
+
+def _collection_info(row: Collection) -> CollectionInfo:
+    return CollectionInfo(
+        id=row.id,
+        name=row.name,
+        title=row.title,
+        profile=row.profile,
+        profile_version=row.profile_version,
+        key_id=row.key_id,
+        key_label=row.key_label,
+        release=Release(row.release),
+        access=Access(row.access),
+        duplicates=Duplicates(row.duplicates),
+        called_aet=row.called_aet,
+        site=row.site,
+        originals=row.originals,
+        order=row.order,
+    )
+
+
+def _peer_info(row: Peer) -> PeerInfo:
+    bound = None if row.collection is None else frozenset((row.collection.id,))
+    return PeerInfo(row.aet, row.host, row.port, frozenset(row.allow.split(",")) - {""}, bound)
+
+
+__all__ = ["INBOX", "NewCollection", "Registry"]
