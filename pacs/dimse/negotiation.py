@@ -1,0 +1,155 @@
+"""Which associations and presentation contexts we accept. PS3.8 7.1, PS3.7 Annex D.3."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from pydicom.uid import UID
+from pynetdicom.acse import ACSE
+from pynetdicom.pdu_primitives import A_ASSOCIATE, SCP_SCU_RoleSelectionNegotiation, SOPClassExtendedNegotiation
+from pynetdicom.presentation import PresentationContext
+
+from pacs.dicom.syntaxes import (
+    EXPLICIT_BE,
+    EXPLICIT_LE,
+    IMPLICIT_LE,
+    STORAGE_CLASSES,
+    TRANSFER_SYNTAXES,
+    is_standard_uid,
+)
+
+APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+VERIFICATION = "1.2.840.10008.1.1"
+PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
+PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
+PATIENT_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3"
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+PATIENT_STUDY_ONLY_FIND = "1.2.840.10008.5.1.4.1.2.3.1"
+PATIENT_STUDY_ONLY_MOVE = "1.2.840.10008.5.1.4.1.2.3.2"
+PATIENT_STUDY_ONLY_GET = "1.2.840.10008.5.1.4.1.2.3.3"
+FIND_CLASSES = frozenset((PATIENT_ROOT_FIND, STUDY_ROOT_FIND, PATIENT_STUDY_ONLY_FIND))
+MOVE_CLASSES = frozenset((PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE, PATIENT_STUDY_ONLY_MOVE))
+GET_CLASSES = frozenset((PATIENT_ROOT_GET, STUDY_ROOT_GET, PATIENT_STUDY_ONLY_GET))
+QUERY_CLASSES = FIND_CLASSES | MOVE_CLASSES | GET_CLASSES
+QUERY_SYNTAXES = frozenset((EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE))
+STORAGE_SYNTAXES = frozenset(TRANSFER_SYNTAXES)
+
+ACCEPTED, USER_REJECTION, NO_ABSTRACT_SYNTAX, NO_TRANSFER_SYNTAX = 0, 1, 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A-ASSOCIATE-RJ: result, source, reason. PS3.8 9.3.4."""
+
+    result: int
+    source: int
+    reason: int
+
+
+APPLICATION_CONTEXT_UNKNOWN = Rejection(1, 1, 2)
+CALLING_AET_UNKNOWN = Rejection(1, 1, 3)
+CALLED_AET_UNKNOWN = Rejection(1, 1, 7)
+TEMPORARY_CONGESTION = Rejection(2, 3, 1)
+LOCAL_LIMIT_EXCEEDED = Rejection(2, 3, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Role selection of one SOP class: whether the requestor is SCU, SCP. PS3.7 D.3.3.4."""
+
+    scu: bool = True
+    scp: bool = False
+
+
+class Acceptor(ACSE):
+    """The association control of an SCP. `judge` decides on a request before its contexts are looked at."""
+
+    judge: Callable[[A_ASSOCIATE], Rejection | None]
+    accepts_private_classes: bool = True
+    relational: frozenset[str] = frozenset()
+
+    def _negotiate_as_acceptor(self) -> None:
+        """Answer the association request that `assoc.requestor` holds."""
+        request = cast(A_ASSOCIATE, self.requestor.primitive)
+        self.requestor.ae_title = request.calling_ae_title or ""
+        rejection = self.judge(request)
+        if rejection is None and request.application_context_name != APPLICATION_CONTEXT:
+            rejection = APPLICATION_CONTEXT_UNKNOWN
+        if rejection is not None:
+            self.send_reject(rejection.result, rejection.source, rejection.reason)
+            self.assoc.is_rejected = True
+            self.assoc.kill()
+            return
+        self.answer_contexts(request)
+        self.answer_extended_negotiation()
+        self.send_accept()
+        self.assoc.is_established = True
+
+    def answer_contexts(self, request: A_ASSOCIATE) -> None:
+        """Judge each presentation context, and answer role selection for the storage classes among the accepted."""
+        asked = {
+            str(uid): Roles(bool(item.scu_role), bool(item.scp_role))
+            for uid, item in self.requestor.role_selection.items()
+        }
+        judged = [
+            judge_context(context, asked, accepts_private_classes=self.accepts_private_classes)
+            for context in request.presentation_context_definition_list
+        ]
+        self.assoc._accepted_cx = {cast(int, c.context_id): c for c in judged if c.result == ACCEPTED}
+        self.assoc._rejected_cx = [c for c in judged if c.result != ACCEPTED]
+        for uid in {str(c.abstract_syntax) for c in self.assoc._accepted_cx.values()} & asked.keys():
+            item = SCP_SCU_RoleSelectionNegotiation()
+            item.sop_class_uid = UID(uid)
+            item.scu_role, item.scp_role = asked[uid].scu, asked[uid].scp and is_storage(uid)
+            self.acceptor.add_negotiation_item(item)
+
+    def answer_extended_negotiation(self) -> None:
+        """Grant relational queries where asked; nothing else that PS3.4 C.5.1.1 offers."""
+        granted = set()
+        for uid, info in self.requestor.sop_class_extended.items():
+            if str(uid) in QUERY_CLASSES and info[:1] == b"\1":
+                item = SOPClassExtendedNegotiation()
+                item.sop_class_uid = uid
+                item.service_class_application_information = b"\1" + b"\0" * (len(info) - 1)
+                self.acceptor.add_negotiation_item(item)
+                granted.add(str(uid))
+        self.relational = frozenset(granted)
+
+
+def judge_context(
+    proposed: PresentationContext, roles: Mapping[str, Roles], *, accepts_private_classes: bool
+) -> PresentationContext:
+    """The answer to one context: the first transfer syntax of the sender's list that we know. PS3.8 9.3.3.2."""
+    uid = str(proposed.abstract_syntax)
+    syntaxes = syntaxes_for(uid, accepts_private_classes=accepts_private_classes)
+    chosen = next((s for s in proposed.transfer_syntax if str(s) in syntaxes), None)
+    answer = PresentationContext()
+    answer.context_id = proposed.context_id
+    answer.abstract_syntax = proposed.abstract_syntax
+    answer.transfer_syntax = [chosen or (proposed.transfer_syntax or [UID(IMPLICIT_LE)])[0]]
+    role = roles.get(uid, Roles())
+    answer._as_scp = role.scu  # we serve where the requestor uses
+    answer._as_scu = role.scp and is_storage(uid)
+    if not syntaxes:
+        answer.result = NO_ABSTRACT_SYNTAX
+    elif chosen is None:
+        answer.result = NO_TRANSFER_SYNTAX
+    else:
+        answer.result = ACCEPTED if answer._as_scp or answer._as_scu else USER_REJECTION
+    return answer
+
+
+def syntaxes_for(sop_class_uid: str, *, accepts_private_classes: bool) -> frozenset[str]:
+    """The transfer syntaxes that we take for an abstract syntax; none when we do not offer it."""
+    if sop_class_uid == VERIFICATION or sop_class_uid in QUERY_CLASSES:
+        return QUERY_SYNTAXES
+    if sop_class_uid in STORAGE_CLASSES or (accepts_private_classes and not is_standard_uid(sop_class_uid)):
+        return STORAGE_SYNTAXES
+    return frozenset()
+
+
+def is_storage(sop_class_uid: str) -> bool:
+    """Whether it is none of the services that are not storage."""
+    return sop_class_uid != VERIFICATION and sop_class_uid not in QUERY_CLASSES

@@ -1,0 +1,66 @@
+"""Associations that we open: to the destination of a C-MOVE, and to see whether a peer answers."""
+
+import socket
+from collections.abc import Sequence
+
+from pydicom.uid import UID
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.transport import AddressInformation
+
+from pacs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from pacs.dimse.options import ScpOptions
+from pacs.dimse.reception import MessageReader
+from pacs.dimse.tuning import set_timeout, tune_socket
+from pacs.dimse.upper_layer import Link
+from pacs.errors import PacsError
+from pacs.model import PeerInfo
+
+
+class UnreachableError(PacsError):
+    """The peer does not answer, or refuses the association."""
+
+
+def application_entity(aet: str) -> ApplicationEntity:
+    """Our application entity, under our own implementation UID. PS3.7 D.3.3.2."""
+    ae = ApplicationEntity(aet)
+    ae.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    return ae
+
+
+def proposed(sop_class_uid: str, transfer_syntax_uids: Sequence[str]) -> PresentationContext:
+    """A presentation context to propose; ids are given when the association is asked for."""
+    context = PresentationContext()
+    context.abstract_syntax = UID(sop_class_uid)
+    context.transfer_syntax = [UID(each) for each in transfer_syntax_uids]
+    return context
+
+
+def open_link(peer: PeerInfo, contexts: Sequence[PresentationContext], options: ScpOptions) -> Link:
+    """An established association with a peer. Raises `UnreachableError`. At most 128 contexts."""
+    try:
+        sock = socket.create_connection((peer.host, peer.port), options.connect_timeout_s)
+    except (OSError, UnicodeError) as error:
+        raise UnreachableError("the destination does not answer") from error
+    tune_socket(sock, options.acse_timeout_s)
+    ae = application_entity(options.aet)
+    link = Link(ae, "requestor", pdu_bytes=options.pdu_bytes, reader=MessageReader(None))
+    link.attach(sock)
+    link.acse_timeout = options.acse_timeout_s
+    link.acceptor.ae_title = peer.aet
+    link.acceptor.address_info = AddressInformation.from_tuple(sock.getpeername()[:2])
+    link.requestor.address_info = AddressInformation.from_tuple(sock.getsockname()[:2])
+    link.requestor.ae_title = options.aet
+    link.requestor.maximum_length = options.pdu_bytes
+    link.requestor.implementation_class_uid = ae.implementation_class_uid
+    link.requestor.implementation_version_name = ae.implementation_version_name
+    for number, context in enumerate(contexts):
+        context.context_id = 2 * number + 1
+    link.requestor.requested_contexts = list(contexts)
+    link.request()
+    if not link.is_established:
+        link.close()
+        raise UnreachableError("the destination refuses the association")
+    set_timeout(sock, options.transfer_timeout_s)
+    return link

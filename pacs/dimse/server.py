@@ -1,0 +1,110 @@
+"""One association server process: it shares its port with others of its kind (SO_REUSEPORT). PS3.8 section 9."""
+
+import logging
+import select
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from pynetdicom.transport import AddressInformation
+
+from pacs.dimse.options import ScpOptions
+from pacs.dimse.session import Session, Slots
+from pacs.dimse.tuning import SOCKET_BUFFER_BYTES, check_pynetdicom, silence_libraries, tune_socket
+
+if TYPE_CHECKING:
+    from pacs.archive import Archive
+
+log = logging.getLogger("pacs.scp")
+BACKLOG = 256
+WAITING_CONNECTIONS = 64  # connections beyond the association limit that may ask and be told "local limit exceeded"
+POLL_MS = 200
+
+
+def listen(options: ScpOptions) -> socket.socket:
+    """A listening socket that other processes may share. Raises OSError when the address is not free for us."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # Before listen(), so that connections inherit it and TCP announces a window to match.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
+        listener.bind((options.host, options.port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def run_scp(
+    archive: "Archive", options: ScpOptions, stop: threading.Event, listener: socket.socket | None = None
+) -> None:
+    """Serve associations until `stop` is set; objects in hand then get `options.stop_within_s` to finish.
+
+    `listener` is a socket from `listen`, when the caller wants to know the port before; it is closed at the end.
+    Raises `ConfigError` when the installed pynetdicom is not one that we know, OSError when the port is taken.
+    """
+    check_pynetdicom()
+    silence_libraries()
+    Server(archive, options, stop).run(listener or listen(options))
+
+
+class Server:
+    """Accepts connections and keeps their sessions."""
+
+    def __init__(self, archive: "Archive", options: ScpOptions, stop: threading.Event) -> None:
+        self.archive = archive
+        self.options = options
+        self.stop = stop
+        self.slots = Slots(options.max_associations)
+        self.sessions: set[Session] = set()
+
+    def run(self, listener: socket.socket) -> None:
+        """Accept until the stop, then wait for the sessions to end."""
+        listener.setblocking(False)
+        poller = select.poll()
+        poller.register(listener, select.POLLIN)
+        with listener:
+            while not self.stop.is_set():
+                if poller.poll(POLL_MS):
+                    self.accept(listener)
+        self.finish()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Start a session for each connection that waits."""
+        self.sessions = {each for each in self.sessions if each.is_alive()}
+        while True:
+            try:
+                sock, address = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError:  # out of file descriptors, or the peer has gone already
+                log.warning("connection not accepted")
+                time.sleep(0.05)
+                return
+            if len(self.sessions) >= self.options.max_associations + WAITING_CONNECTIONS:
+                sock.close()
+                continue
+            try:
+                self.start(sock, address)
+            except (OSError, RuntimeError):  # gone already; or no more threads
+                sock.close()
+
+    def start(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        """Serve one connection in a thread of its own."""
+        tune_socket(sock, self.options.acse_timeout_s)
+        session = Session(self.archive, self.options, self.slots, self.stop)
+        session.requestor.address_info = AddressInformation.from_tuple(address[:2])
+        session.acceptor.address_info = AddressInformation.from_tuple(sock.getsockname()[:2])
+        session.attach(sock)
+        session.start()
+        self.sessions.add(session)
+
+    def finish(self) -> None:
+        """Wait until the sessions have ended; each watches the stop itself."""
+        deadline = time.monotonic() + self.options.stop_within_s + 2.0
+        for session in self.sessions:
+            session.join(max(0.0, deadline - time.monotonic()))

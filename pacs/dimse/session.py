@@ -1,0 +1,228 @@
+"""One association with a peer that called us, from its first byte to its last."""
+
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from threading import Event, Lock
+from typing import TYPE_CHECKING
+
+from pynetdicom.pdu_primitives import A_ASSOCIATE
+
+from pacs.auth.peers import identify_peer
+from pacs.dimse.caller import Caller
+from pacs.dimse.find import on_c_find
+from pacs.dimse.messages import Field, Message, Value, response_to
+from pacs.dimse.negotiation import (
+    CALLED_AET_UNKNOWN,
+    CALLING_AET_UNKNOWN,
+    LOCAL_LIMIT_EXCEEDED,
+    TEMPORARY_CONGESTION,
+    Acceptor,
+    Rejection,
+)
+from pacs.dimse.options import ScpOptions
+from pacs.dimse.reception import MessageReader
+from pacs.dimse.requestor import application_entity
+from pacs.dimse.retrieve import on_c_get, on_c_move
+from pacs.dimse.status import NOT_AUTHORISED, SUCCESS, UNRECOGNISED_OPERATION, Status
+from pacs.dimse.store import StoreService
+from pacs.dimse.tuning import set_timeout
+from pacs.dimse.upper_layer import Link, PeerGoneError
+
+if TYPE_CHECKING:
+    from pacs.archive import Archive
+
+log = logging.getLogger("pacs.association")
+TICK_S = 0.5  # how soon a stop, or the idle timeout, is noticed on a silent association
+
+
+class Slots:
+    """How many associations a process serves at once."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
+        self.lock = Lock()
+
+    def take(self) -> bool:
+        """Take one; False when none is left."""
+        with self.lock:
+            if self.taken >= self.limit:
+                return False
+            self.taken += 1
+            return True
+
+    def give_back(self) -> None:
+        """Let another association have it."""
+        with self.lock:
+            self.taken -= 1
+
+
+class Session(Link):
+    """The acceptor's side of one association: negotiates, then answers requests until it ends."""
+
+    caller: Caller
+    acse: Acceptor
+
+    def __init__(self, archive: "Archive", options: ScpOptions, slots: Slots, stop: Event) -> None:
+        ae = application_entity(options.aet)
+        super().__init__(ae, "acceptor", pdu_bytes=options.pdu_bytes, reader=MessageReader(archive.incoming))
+        self.archive = archive
+        self.options = options
+        self.slots = slots
+        self.stop = stop
+        self.has_slot = False
+        self.rejection: Rejection | None = None
+        self.acse = Acceptor(self)
+        self.acse.judge = self.judge
+        self.acse.accepts_private_classes = options.accepts_private_classes
+        self.acceptor.maximum_length = options.pdu_bytes
+        self.store: StoreService | None = None
+        self.stop_deadline = 0.0
+
+    # -- its life ------------------------------------------------------------------------------------------------------
+
+    def run_reactor(self) -> None:
+        """The association's thread."""
+        started = time.monotonic()
+        outcome = "failed"
+        try:
+            outcome = self.associate() and self.serve()
+        except PeerGoneError:
+            outcome = "aborted"
+        except Exception:
+            log.exception("association failed")
+            self.abort_as_provider()
+        finally:
+            with contextlib.suppress(Exception):
+                self.write_log_line(outcome, time.monotonic() - started)
+            self.reader.discard()
+            if self.has_slot:
+                self.slots.give_back()
+            self.close()
+
+    def associate(self) -> str:
+        """Negotiate. Empty when there was no association."""
+        self.dul.start()
+        request = self.dul.receive_pdu(wait=True, timeout=self.options.acse_timeout_s)
+        if not isinstance(request, A_ASSOCIATE):
+            return ""
+        self.requestor.primitive = request
+        self.acse.negotiate_association()
+        sock = self.dul.raw_socket
+        if sock is not None:
+            set_timeout(sock, self.options.transfer_timeout_s)
+        return "established" if self.is_established else ""
+
+    def judge(self, request: A_ASSOCIATE) -> Rejection | None:
+        """Whether the association is refused, and how. PS3.8 9.3.4."""
+        self.rejection = self._judge(request)
+        return self.rejection
+
+    def _judge(self, request: A_ASSOCIATE) -> Rejection | None:
+        options, snapshot = self.options, self.archive.registry.snapshot()
+        aet, called = (request.calling_ae_title or "").strip(), (request.called_ae_title or "").strip()
+        titles = {options.aet} | {each.called_aet for each in snapshot.collections.values() if each.called_aet}
+        if options.check_called_aet and called not in titles:
+            return CALLED_AET_UNKNOWN
+        address = self.requestor.address_info.address if self.requestor.address_info else ""
+        peer = snapshot.peers.get(aet)
+        principal = identify_peer(peer, aet, address, local=options.is_loopback)
+        if principal is None:
+            return CALLING_AET_UNKNOWN
+        self.caller = Caller(uuid.uuid4().hex, aet, called, address, principal, peer)
+        if self.stop.is_set():
+            return TEMPORARY_CONGESTION
+        self.has_slot = self.slots.take()
+        return None if self.has_slot else LOCAL_LIMIT_EXCEEDED
+
+    def serve(self) -> str:
+        """Answer requests until the association ends; how it ended."""
+        last_bytes, last_heard = self.bytes_in, time.monotonic()
+        while True:
+            message = self.receive(TICK_S)
+            if message is not None:
+                self.answer(message)
+                last_heard = time.monotonic()
+                continue
+            ended = self.end_of_association()
+            if ended:
+                return ended
+            if self.bytes_in != last_bytes:
+                last_bytes, last_heard = self.bytes_in, time.monotonic()
+            if time.monotonic() - last_heard > self.options.idle_timeout_s:
+                self.abort_as_provider()
+                return "idle"
+            if self.must_stop():
+                self.abort_as_provider()
+                return "stopped"
+
+    def must_stop(self) -> bool:
+        """Whether the process stops and nothing is in hand, or what is in hand has had its time."""
+        if not self.stop.is_set():
+            return False
+        now = time.monotonic()
+        self.stop_deadline = self.stop_deadline or now + self.options.stop_within_s
+        return self.reader.is_between_messages or now > self.stop_deadline
+
+    # -- its requests --------------------------------------------------------------------------------------------------
+
+    def answer(self, message: Message) -> None:
+        """Serve one request. Responses to nothing that we asked are ignored."""
+        self.caller.counts.messages += 1
+        self.cancelled.discard(message.command.number(0x0110))
+        field = message.command.field
+        service = SERVICES.get(field)
+        if service is None:
+            if not field & 0x8000:
+                self.respond(message, Status(UNRECOGNISED_OPERATION, "this archive does not offer the service"))
+            return
+        service(self, message)
+
+    def respond(self, message: Message, status: Status, extra: dict[int, Value] | None = None) -> None:
+        """Send a response without data set."""
+        values = response_to(message.command, status.code, status.values() | (extra or {}))
+        self.send_message(message.context_id, values)
+
+    def write_log_line(self, outcome: str, seconds: float) -> None:
+        """One line for every association; for a connection that never became one, what was wrong."""
+        address = self.requestor.address_info
+        facts: dict[str, object] = {
+            "door": "dimse",
+            "address": address.address if address else "",
+            "state": outcome or ("rejected" if self.rejection else "no association"),
+            "duration_ms": round(seconds * 1000, 1),
+        }
+        if self.rejection is not None:
+            facts["reason"] = f"{self.rejection.result}/{self.rejection.source}/{self.rejection.reason}"
+        caller = getattr(self, "caller", None)
+        if caller is not None:
+            counts = caller.counts
+            facts |= {"association": caller.association, "peer": caller.aet, "called_aet": caller.called_aet}
+            facts |= {"principal": caller.principal.name, "objects": counts.stored, "refused": counts.refused}
+            facts |= {"rows": counts.rows, "completed": counts.sent, "failed": counts.send_failures}
+        log.info("association", extra=facts)
+
+
+def _echo(session: Session, message: Message) -> None:
+    allowed = session.caller.may("echo")
+    session.respond(message, Status(SUCCESS) if allowed else Status(NOT_AUTHORISED, "this AE title may not verify"))
+
+
+def _store(session: Session, message: Message) -> None:
+    if session.store is None:
+        session.store = StoreService(session.archive, session.caller, session.options.node)
+    session.respond(message, session.store.on_c_store(message))
+
+
+Service = Callable[[Session, Message], None]
+SERVICES: dict[int, Service] = {
+    Field.C_ECHO_RQ: _echo,
+    Field.C_STORE_RQ: _store,
+    Field.C_FIND_RQ: on_c_find,
+    Field.C_GET_RQ: on_c_get,
+    Field.C_MOVE_RQ: on_c_move,
+}
+__all__ = ["Session", "Slots"]
