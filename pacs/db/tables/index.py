@@ -176,7 +176,7 @@ class Instance(Base):
 
 
 class InstanceMetadata(Base):
-    """DICOM JSON of an instance without bulk data, zstd-compressed; byte ranges of its frames, packed and compressed."""
+    """DICOM JSON of an instance without bulk data, and the byte ranges of its frames, both zstd-compressed."""
 
     instance = ForeignKeyField(Instance, primary_key=True, on_delete="CASCADE")
     json = BlobField()

@@ -1,0 +1,287 @@
+"""One condition on one attribute as SQL. PS3.4 C.2.2.2."""
+
+import re
+from collections.abc import Callable
+
+from pacs.errors import BadQuery
+from pacs.index.attributes import TABLE_OF, Attribute, Kind
+from pacs.index.matching import folded, folded_pattern, name_groups, words_of
+from pacs.index.sql import NEVER, Dialect, Sql, joined, one_of
+from pacs.model import Condition, Empty, Exact, Range, Wildcard
+
+# Times as 13 characters and date times as 21, so that short forms compare: 10 is 100000.000000. PS3.5 6.2.
+_TIME_ZEROS, _TIME_NINES = "000000.000000", "235959.999999"
+_DATETIME_ZEROS, _DATETIME_NINES = "00010101000000.000000", "99991231235959.999999"
+_DATE = re.compile(r"\d{8}")
+_TIME = re.compile(r"(\d{2}|\d{4}|\d{6}(\.\d{1,6})?)")
+_DATETIME = re.compile(r"\d{4}(\d{2}){0,5}(\.\d{1,6})?([+-]\d{4})?")
+
+
+def condition_sql(attribute: Attribute, condition: Condition, dialect: Dialect, *, fuzzy: bool) -> Sql | None:
+    """The condition on a row of the attribute's own table; None when it does not restrict.
+
+    Raises BadQuery when the condition does not fit the attribute's VR; the message names the keyword, not the value.
+    """
+    if isinstance(condition, Wildcard) and not condition.pattern.strip("* "):
+        return None
+    if isinstance(condition, Wildcard) and not set("*?") & set(condition.pattern):
+        condition = Exact((condition.pattern,))
+    if isinstance(condition, Range) and attribute.kind not in _RANGES:
+        raise BadQuery(f"{attribute.keyword} takes no range")
+    if isinstance(condition, Range) and not (condition.low or condition.high):
+        return None
+    if fuzzy and attribute.kind is Kind.NAME and isinstance(condition, Exact):
+        return joined("OR", [_fuzzy_name(attribute, value, dialect) for value in condition.values])
+    return _BY_KIND[attribute.kind](attribute, condition, dialect)
+
+
+def _column(attribute: Attribute) -> str:
+    return f"{TABLE_OF[attribute.level]}.{attribute.column}"
+
+
+def _no_wildcard(attribute: Attribute) -> BadQuery:
+    return BadQuery(f"{attribute.keyword} takes no wildcard")
+
+
+def _uid(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
+    column = _column(attribute)
+    match condition:
+        case Exact(values):
+            return one_of(column, [value.strip(" \0") for value in values])
+        case Empty():
+            return Sql(f"{column} = ''")
+        case _:
+            raise _no_wildcard(attribute)
+
+
+def _code(attribute: Attribute, condition: Condition, dialect: Dialect) -> Sql:
+    column = _column(attribute)
+    match condition:
+        case Exact(values):
+            return one_of(column, [_plain(value) for value in values])
+        case Wildcard(pattern):
+            return dialect.like(column, _plain(pattern))
+        case _:
+            return Sql(f"{column} = ''")
+
+
+def _plain(value: str) -> str:
+    return value.replace("\0", "").strip()
+
+
+def _text(attribute: Attribute, condition: Condition, dialect: Dialect) -> Sql:
+    column = f"{TABLE_OF[attribute.level]}.{attribute.match_column}"
+    match condition:
+        case Exact(values):
+            return one_of(column, [folded(value) for value in values])
+        case Wildcard(pattern):
+            return dialect.wildcard(TABLE_OF[attribute.level], attribute.match_column, folded_pattern(pattern))
+        case _:
+            return Sql(f"{column} = ''")
+
+
+def _name(attribute: Attribute, condition: Condition, dialect: Dialect) -> Sql:
+    match condition:
+        case Exact(values):
+            return joined("OR", [_exact_name(attribute, value, dialect) for value in values])
+        case Wildcard(pattern):
+            own = folded_pattern(pattern)
+            return _any_group(attribute, [own], f"*={own}=*", dialect)
+        case _:
+            return Sql(f"({_column(attribute)} = '')")
+
+
+def _exact_name(attribute: Attribute, value: str, dialect: Dialect) -> Sql:
+    """Each group that was asked for equals one of the name's."""
+    groups = [group for group in name_groups(value) if group]
+    if not groups:
+        return Sql(f"{_column(attribute)} = ''")
+    terms = []
+    for group in groups:
+        safe = group.replace("*", "?")  # a literal star cannot come here: it would have been a wildcard
+        terms.append(_any_group(attribute, [], f"*={safe}=*", dialect, exact=group))
+    return joined("AND", terms)
+
+
+def _any_group(
+    attribute: Attribute, patterns: list[str], in_groups: str, dialect: Dialect, *, exact: str | None = None
+) -> Sql:
+    """The first group fits one of `patterns` (or is `exact`), or all groups as ``=a=b=`` fit `in_groups`.
+
+    Names with several groups are few and have a partial index of their own, so each half has its plan.
+    """
+    table, column = TABLE_OF[attribute.level], attribute.match_column
+    halves = [dialect.wildcard(table, column, pattern) for pattern in patterns]
+    if exact is not None:
+        halves.append(one_of(f"{table}.{column}", [exact]))
+    groups = f"{table}.{attribute.column}_groups"
+    other = dialect.like(groups, in_groups)
+    halves.append(Sql(f"({groups} IS NOT NULL AND {other.text})", other.values))
+    arms = " UNION ALL ".join(f"SELECT {table}.id FROM {table} WHERE {half.text}" for half in halves)
+    return Sql(f"{table}.id IN ({arms})", tuple(value for half in halves for value in half.values))
+
+
+def _fuzzy_name(attribute: Attribute, value: str, dialect: Dialect) -> Sql:
+    """Every word asked for begins a word of the name. PS3.18 8.3.4.2 leaves the rest to the server."""
+    terms = []
+    for word in words_of(value):
+        word_starts = [f"{word}*", *(f"*{mark}{word}*" for mark in "^ -")]
+        terms.append(
+            joined(
+                "OR",
+                [_any_group(attribute, word_starts, f"*={word}*", dialect), *_later_words(attribute, word, dialect)],
+            )
+        )
+    return joined("AND", terms) if terms else Sql(f"{_column(attribute)} = ''")
+
+
+def _later_words(attribute: Attribute, word: str, dialect: Dialect) -> list[Sql]:
+    table = TABLE_OF[attribute.level]
+    groups = f"{table}.{attribute.column}_groups"
+    likes = [dialect.like(groups, f"*{mark}{word}*") for mark in "^ -"]
+    arms = joined("OR", likes)
+    inner = f"SELECT {table}.id FROM {table} WHERE {groups} IS NOT NULL AND {arms.text}"
+    return [Sql(f"{table}.id IN ({inner})", arms.values)]
+
+
+def _date(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
+    column = _column(attribute)
+    match condition:
+        case Exact(values):
+            return one_of(column, [_date_value(attribute, value) for value in values])
+        case Range(low, high):
+            first = _date_value(attribute, low) if low else "00000000"
+            last = _date_value(attribute, high) if high else "99999999"
+            return Sql(f"{column} BETWEEN ? AND ?", (first, last))
+        case Empty():
+            return Sql(f"{column} = ''")
+        case _:
+            raise _no_wildcard(attribute)
+
+
+def _date_value(attribute: Attribute, value: str) -> str:
+    """``YYYYMMDD``; the dotted form of ACR-NEMA is understood. PS3.5 6.2."""
+    text = value.strip().replace(".", "")
+    if not _DATE.fullmatch(text):
+        raise BadQuery(f"{attribute.keyword} takes dates as YYYYMMDD")
+    return text
+
+
+def _padded(value: str, model: str) -> str:
+    return value + model[len(value) :]
+
+
+def _time(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
+    def parsed(value: str) -> str:
+        text = value.strip().replace(":", "")
+        if not _TIME.fullmatch(text):
+            raise BadQuery(f"{attribute.keyword} takes times as HHMMSS.FFFFFF or a shorter form")
+        return text
+
+    return _moments(attribute, condition, parsed, (_TIME_ZEROS, _TIME_NINES))
+
+
+def _datetime(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
+    def parsed(value: str) -> str:
+        text = value.strip()
+        if not _DATETIME.fullmatch(text):
+            raise BadQuery(f"{attribute.keyword} takes date times as YYYYMMDDHHMMSS.FFFFFF or a shorter form")
+        return re.split(r"[+-]", text)[0]
+
+    return _moments(attribute, condition, parsed, (_DATETIME_ZEROS, _DATETIME_NINES))
+
+
+def _moments(attribute: Attribute, condition: Condition, parsed: Callable[[str], str], ends: tuple[str, str]) -> Sql:
+    column = _column(attribute)
+    zeros, nines = ends
+    size = len(zeros)
+    padded = f"substr({column} || substr('{zeros}', length({column}) + 1), 1, {size})"
+    match condition:
+        case Exact(values):
+            return Sql(
+                f"({column} <> '' AND {one_of(padded, values).text})",
+                tuple(_padded(parsed(value), zeros) for value in values),
+            )
+        case Range(low, high):
+            first = _padded(parsed(low), zeros) if low else "0"
+            last = _padded(parsed(high), nines) if high else "9~"
+            return Sql(f"({column} <> '' AND {padded} BETWEEN ? AND ?)", (first, last))
+        case Empty():
+            return Sql(f"{column} = ''")
+        case _:
+            raise _no_wildcard(attribute)
+
+
+def _number(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
+    column = _column(attribute)
+    match condition:
+        case Exact(values):
+            return one_of(column, _numbers(attribute, values))
+        case Empty():
+            return Sql(f"{column} IS NULL")
+        case _:
+            raise _no_wildcard(attribute)
+
+
+def _numbers(attribute: Attribute, values: tuple[str, ...]) -> list[int]:
+    try:
+        return [number for value in values if abs(number := int(value)) < 2**31]
+    except ValueError:
+        raise BadQuery(f"{attribute.keyword} takes whole numbers") from None
+
+
+def _list(attribute: Attribute, condition: Condition, dialect: Dialect) -> Sql:
+    column = _column(attribute)
+    whole = f"('\\' || {column} || '\\')"
+    match condition:
+        case Exact(values):
+            return joined("OR", [_holds(whole, _plain(value), dialect) for value in values])
+        case Wildcard(pattern):
+            return dialect.like(whole, f"*\\{_plain(pattern)}\\*")
+        case _:
+            return Sql(f"{column} = ''")
+
+
+def _holds(whole: str, value: str, dialect: Dialect) -> Sql:
+    """A list that holds the value, which is taken literally."""
+    function = "instr(?, ?) > 0" if dialect.sqlite else "strpos(?, ?) > 0"
+    return Sql(function.replace("?", whole, 1), (f"\\{value}\\",))
+
+
+def series_condition(attribute: Attribute, condition: Condition, dialect: Dialect) -> Sql:
+    """ModalitiesInStudy and SOPClassesInStudy, said of a series of the study."""
+    modality = attribute.column == "modalities"
+    column = "series.modality" if modality else "series.sop_classes"
+    match condition:
+        case Exact(values) if modality:
+            return one_of(column, [_plain(value) for value in values])
+        case Exact(values):
+            return joined("OR", [_holds(f"('\\' || {column} || '\\')", _plain(value), dialect) for value in values])
+        case Wildcard(pattern) if modality:
+            return dialect.like(column, _plain(pattern))
+        case Empty():
+            return Sql(f"{column} = ''")
+        case _:
+            raise _no_wildcard(attribute)
+
+
+def _aggregate(attribute: Attribute, _condition: Condition, _dialect: Dialect) -> Sql:
+    raise BadQuery(f"{attribute.keyword} is counted by the archive and cannot be matched")
+
+
+_RANGES = (Kind.DATE, Kind.TIME, Kind.DATETIME)
+_BY_KIND: dict[Kind, Callable[[Attribute, Condition, Dialect], Sql]] = {
+    Kind.UID: _uid,
+    Kind.CODE: _code,
+    Kind.TEXT: _text,
+    Kind.NAME: _name,
+    Kind.DATE: _date,
+    Kind.TIME: _time,
+    Kind.DATETIME: _datetime,
+    Kind.NUMBER: _number,
+    Kind.LIST: _list,
+    Kind.COUNT: _aggregate,
+    Kind.OF_SERIES: _aggregate,
+}
+
+__all__ = ["NEVER", "condition_sql", "series_condition"]

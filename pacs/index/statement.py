@@ -1,0 +1,192 @@
+"""A query and a scope as one SELECT. Visibility stands inside the statement, so invisible is the same as absent.
+
+The statement reads rows of the level's own table. Keys of other levels become ``id IN (SELECT ...)`` towards the
+parents or the children; columns of upper levels are joined in by primary key. Both databases have a good plan for
+this shape at any size (`tests/index/test_plans.py`).
+"""
+
+from dataclasses import dataclass
+
+from pacs.errors import BadQuery
+from pacs.index.attributes import ATTRIBUTES, PARENT_COLUMN, TABLE_OF, UNIQUE_KEYS, Attribute, Kind
+from pacs.index.conditions import condition_sql, series_condition
+from pacs.index.sql import NEVER, Dialect, Sql, Value, joined, one_of
+from pacs.model import Empty, Exact, Level, Match, Query, Scope, Wildcard
+
+LEVELS = tuple(Level)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What to run: `names` are the columns' keywords, in order; `count`, with the same values, counts all matches."""
+
+    text: str
+    values: tuple[Value, ...]
+    names: tuple[str, ...]
+    count: str
+
+
+def statement_for(query: Query, scope: Scope, dialect: Dialect) -> Statement:
+    """The SELECT for a query. Raises BadQuery for a key that cannot be matched."""
+    return _Builder(query, scope, dialect).build()
+
+
+def visible_series(scope: Scope, dialect: Dialect, *, indexed: bool = False) -> Sql:
+    """A row of ``series`` that the scope sees."""
+    column = "series.collection_id" if indexed else dialect.unindexed("series.collection_id")
+    arms = []
+    if scope.everything:
+        arms.append(one_of(column, sorted(scope.everything)))
+    if scope.released:
+        part = one_of(column, sorted(scope.released))
+        arms.append(Sql(f"({part.text} AND series.released)", part.values))
+    return joined("OR", arms) if arms else NEVER
+
+
+class _Builder:
+    def __init__(self, query: Query, scope: Scope, dialect: Dialect) -> None:
+        self.query, self.scope, self.dialect = query, scope, dialect
+        self.matches: dict[Level, list[tuple[Attribute, Match]]] = {level: [] for level in LEVELS}
+        for match in query.matches:
+            attribute = ATTRIBUTES.get(match.keyword)
+            if attribute is None:
+                raise BadQuery(f"{match.keyword} is no key that can be matched")
+            self.matches[attribute.level].append((attribute, match))
+
+    def build(self) -> Statement:
+        level = self.query.level
+        wanted = self.wanted()
+        restricted = [*self.own(level), *self.upper(level), *self.lower(level)]
+        where = joined("AND", [*restricted, *self.visible(level, indexed=not restricted)])
+        columns = ", ".join(self.column(attribute) for attribute in wanted)
+        order = self.order(level, indexed=not restricted)
+        text = f"SELECT {columns} FROM {self.source(level, wanted)} WHERE {where.text} ORDER BY {order}"
+        count = f"SELECT count(*) FROM {self.source(level, ())} WHERE {where.text}"
+        limit = self.limit()
+        return Statement(
+            self.dialect.finished(f"{text}{limit}"),
+            where.values,
+            tuple(attribute.keyword for attribute in wanted),
+            self.dialect.finished(count),
+        )
+
+    def limit(self) -> str:
+        limit, offset = self.query.limit, self.query.offset
+        if limit is None and not offset:
+            return ""
+        if limit is None:
+            return f" LIMIT {-1 if self.dialect.sqlite else 'ALL'} OFFSET {int(offset)}"
+        return f" LIMIT {int(limit)} OFFSET {int(offset)}"
+
+    def order(self, level: Level, *, indexed: bool) -> str:
+        """By age in the archive: stable while things are added. Whole collections stand one after the other."""
+        table = TABLE_OF[level]
+        if level is Level.SERIES and not indexed:
+            return "series.study_id, series.id"
+        return f"{table}.id"
+
+    def wanted(self) -> list[Attribute]:
+        """The level's unique key, those above it, and what was asked for of these levels."""
+        depth = self.query.level.depth
+        names = [UNIQUE_KEYS[level] for level in LEVELS[: depth + 1]]
+        names += sorted(name for name in self.query.returned if name not in names)
+        known = [ATTRIBUTES[name] for name in names if name in ATTRIBUTES]
+        return [attribute for attribute in known if attribute.level.depth <= depth]
+
+    def source(self, level: Level, wanted: "list[Attribute] | tuple[()]") -> str:
+        """The level's table and the tables above it that columns or visibility need."""
+        needed = {attribute.level.depth for attribute in wanted}
+        if level is Level.INSTANCE:
+            needed.add(Level.SERIES.depth)
+        text = TABLE_OF[level]
+        for child in reversed(LEVELS[1 : level.depth + 1]):
+            parent = LEVELS[child.depth - 1]
+            if min(needed, default=level.depth) > parent.depth:
+                break
+            up = TABLE_OF[parent]
+            text += f" {self.dialect.join} {up} ON {up}.id = {TABLE_OF[child]}.{PARENT_COLUMN[child]}"
+        return text
+
+    def column(self, attribute: Attribute) -> str:
+        table = TABLE_OF[attribute.level]
+        if attribute.kind not in (Kind.COUNT, Kind.OF_SERIES):
+            return f"{table}.{attribute.column}"
+        return self.by_scope(table, attribute.column)
+
+    def by_scope(self, table: str, column: str) -> str:
+        """The aggregate of what the caller sees: of everything, or of what is released."""
+        if not self.scope.released:
+            return f"{table}.{column}"
+        if not self.scope.everything:
+            return f"{table}.released_{column}"
+        numbers = ", ".join(str(int(number)) for number in sorted(self.scope.everything))
+        return (
+            f"CASE WHEN {table}.collection_id IN ({numbers}) THEN {table}.{column} ELSE {table}.released_{column} END"
+        )
+
+    def visible(self, level: Level, *, indexed: bool) -> list[Sql]:
+        """Which rows of a table the caller sees at all."""
+        if level in (Level.SERIES, Level.INSTANCE):
+            visible = visible_series(self.scope, self.dialect, indexed=indexed and level is Level.SERIES)
+            own = self.collections("instance", indexed=indexed) if level is Level.INSTANCE else []
+            return [*own, visible]
+        table = TABLE_OF[level]
+        return [*self.collections(table, indexed=indexed), Sql(f"{self.by_scope(table, 'series_count')} > 0")]
+
+    def collections(self, table: str, *, indexed: bool) -> list[Sql]:
+        column = f"{table}.collection_id"
+        numbers = sorted(self.scope.everything | self.scope.released)
+        return [one_of(column if indexed else self.dialect.unindexed(column), numbers)]
+
+    def own(self, level: Level) -> list[Sql]:
+        """The conditions on the level's own columns."""
+        found = []
+        for attribute, match in self.matches[level]:
+            if attribute.kind is Kind.OF_SERIES:
+                found += self.of_series(attribute, match)
+                continue
+            condition = condition_sql(attribute, match.condition, self.dialect, fuzzy=self.query.fuzzy)
+            if condition is not None:
+                found.append(condition)
+        return found
+
+    def of_series(self, attribute: Attribute, match: Match) -> list[Sql]:
+        condition = match.condition
+        if isinstance(condition, Wildcard):
+            if not condition.pattern.strip("* "):
+                return []
+            if not set("*?") & set(condition.pattern):
+                condition = Exact((condition.pattern,))
+        if isinstance(condition, Empty):
+            return [Sql(f"{self.by_scope('study', attribute.column)} = ''")]
+        series = series_condition(attribute, condition, self.dialect)
+        where = joined("AND", [series, visible_series(self.scope, self.dialect)])
+        return [Sql(f"study.id IN (SELECT series.study_id FROM series WHERE {where.text})", where.values)]
+
+    def upper(self, level: Level) -> list[Sql]:
+        """Conditions on the levels above, as membership of the parent."""
+        if level is Level.PATIENT:
+            return []
+        parent = LEVELS[level.depth - 1]
+        conditions = [*self.own(parent), *self.upper(parent)]
+        if not conditions:
+            return []
+        table, up = TABLE_OF[level], TABLE_OF[parent]
+        where = joined("AND", conditions)
+        inner = f"SELECT {up}.id FROM {up} WHERE {where.text}"
+        return [Sql(f"{table}.{PARENT_COLUMN[level]} IN ({inner})", where.values)]
+
+    def lower(self, level: Level) -> list[Sql]:
+        """Conditions on the levels below: some visible child fits them all."""
+        if level is Level.INSTANCE:
+            return []
+        child = LEVELS[level.depth + 1]
+        conditions = [*self.own(child), *self.lower(child)]
+        if not conditions:
+            return []
+        if child is not Level.INSTANCE:  # an instance is seen when its series is
+            conditions += self.visible(child, indexed=False)
+        table, down = TABLE_OF[level], TABLE_OF[child]
+        where = joined("AND", conditions)
+        inner = f"SELECT {down}.{PARENT_COLUMN[child]} FROM {down} WHERE {where.text}"
+        return [Sql(f"{table}.id IN ({inner})", where.values)]
