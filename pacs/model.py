@@ -362,7 +362,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an accepted object ended without being published. `state` is not `PUBLISHED`."""
+    """How an accepted object ended, as its receipt says it. Nothing in it identifies."""
 
     intake_id: str
     envelope_id: str
@@ -376,6 +376,7 @@ class Ending:
     received_md5: str = ""
     received_bytes: int = 0
     new_sop_uid: str = ""
+    new_study_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

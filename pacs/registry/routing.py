@@ -1,20 +1,27 @@
 """Which collections an association or request feeds, from door facts only."""
 
 from pacs.errors import NotAllowed
-from pacs.model import PeerInfo
+from pacs.model import PeerInfo, Principal, PrincipalKind
 from pacs.registry.snapshot import INBOX, Snapshot
 
 
 def route(
-    snapshot: Snapshot, *, called_aet: str = "", peer: PeerInfo | None = None, collection: str = ""
+    snapshot: Snapshot,
+    *,
+    called_aet: str = "",
+    peer: PeerInfo | None = None,
+    principal: Principal | None = None,
+    collection: str = "",
 ) -> tuple[int, ...]:
     """Collection ids in the registry's order; never empty.
 
     A collection named by the request wins, then those whose own AE title was called, then the peer's, then ``inbox``.
-    A peer that is bound to collections can feed no other. Raises `NotFound` for an unknown name, `NotAllowed` when
-    nothing is left.
+    A peer that is bound to collections can feed no other, and the principal `local` nothing but ``inbox``. Raises
+    `NotFound` for an unknown name, `NotAllowed` when nothing is left.
     """
     bound = peer.collection_ids if peer is not None else None
+    if principal is not None and principal.kind is PrincipalKind.LOCAL:
+        bound = frozenset(_inbox(snapshot))
     if collection:
         wanted = [snapshot.collection_named(collection).id]
     else:

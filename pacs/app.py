@@ -1,0 +1,98 @@
+"""The only place that picks backends: a data directory and settings become an `App`."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pacs.archive import Archive, Parts
+from pacs.audit import Receipts, Trail
+from pacs.auth import Users
+from pacs.blobs import LocalBlobs
+from pacs.config import Folders, Settings
+from pacs.db import connect
+from pacs.deid import load_profile
+from pacs.errors import ConfigError
+from pacs.index import Index
+from pacs.model import CollectionInfo, Release
+from pacs.registry import Registry
+from pacs.registry.registry import NewCollection
+from pacs.registry.snapshot import INBOX
+from pacs.spool import Limits, Spool
+from pacs.vault import Crosswalk, KeyFile, Originals
+
+DEFAULT_PROFILE = "basic"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One installation as a process sees it."""
+
+    settings: Settings
+    folders: Folders
+    archive: Archive
+    users: Users
+
+    @property
+    def registry(self) -> Registry:
+        """Collections, sites and peers."""
+        return self.archive.registry
+
+    def create_collection(self, new: NewCollection) -> CollectionInfo:
+        """Make a collection whose profile is checked and versioned. Raises `ProfileError`, `BadRequest`, `Conflict`."""
+        profile = load_profile(new.profile)
+        pinned = replace(new, profile_version=profile.version, key_id=self.archive.parts.keys.newest)
+        made = self.registry.create_collection(pinned)
+        self.archive.parts.trail.add("operator", "create collection", made.name, f"profile {profile.name}")
+        return made
+
+
+def open_app(settings: Settings) -> App:
+    """Open a data directory, made and migrated when it is new.
+
+    A fresh one gets a key (0600), the collection ``inbox`` and the first administrator's token. Connections are opened
+    by each process and thread as they need them, so a process may fork after this. Raises `ConfigError`.
+    """
+    folders = Folders(settings.data.resolve())
+    _make_data_folder(folders.data)
+    limits = Limits(settings.spool.low_water_bytes, settings.spool.max_object_bytes, settings.spool.max_inflated_bytes)
+    database = connect(_url(settings, folders))
+    parts = Parts(
+        database=database,
+        registry=Registry(database),
+        spool=Spool(folders.spool, folders.quarantine, limits),
+        blobs=LocalBlobs(folders.blobs),
+        index=Index(database),
+        receipts=Receipts(),
+        trail=Trail(database),
+        keys=KeyFile.open_or_create(folders.key),
+        crosswalk=Crosswalk(folders.vault / "crosswalk.sqlite"),
+        originals=Originals(folders.vault / "originals"),
+        node=settings.storage.node,
+    )
+    app = App(settings, folders, Archive(parts), Users(database))
+    _fill_new(app)
+    return app
+
+
+def _url(settings: Settings, folders: Folders) -> str:
+    return settings.storage.database or f"sqlite:///{folders.data / 'pacs.sqlite'}"
+
+
+def _make_data_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for wall in (Folders(data).spool, Folders(data).quarantine, Folders(data).vault):
+            wall.mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"the data directory {data} cannot be made: {os.strerror(error.errno or 0)}") from None
+
+
+def _fill_new(app: App) -> None:
+    """What a fresh data directory has. Bound beyond loopback, `inbox` is released by review."""
+    registry, keys = app.registry, app.archive.parts.keys
+    if not registry.snapshot().collections:
+        release = Release.AUTOMATIC if app.settings.bound_to_loopback else Release.REVIEW
+        version = load_profile(DEFAULT_PROFILE).version
+        registry.ensure_inbox(NewCollection(INBOX, DEFAULT_PROFILE, version, keys.newest, "Inbox", release))
+    if not app.folders.admin_token.exists():
+        app.users.ensure_admin(app.folders.admin_token)

@@ -1,0 +1,240 @@
+"""Where the parts meet. Five verbs: receive, commit, find, open, remove.
+
+It holds no SQL and no DICOM parsing. `metadata` and `frames` read on from what `open` returned; they are no verbs of
+their own, since they show nothing that `open` did not allow.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from peewee import Database
+
+from pacs.audit import Receipts, Trail
+from pacs.auth import is_curator_of, scope_of
+from pacs.blobs import LocalBlobs, Written
+from pacs.errors import NotAllowed, NotFound
+from pacs.index import Found, Index
+from pacs.model import (
+    Accepted,
+    Ending,
+    Envelope,
+    InstanceKey,
+    PixelFrame,
+    Principal,
+    Publication,
+    Query,
+    Scope,
+    State,
+    StoredInstance,
+)
+from pacs.registry import Registry
+from pacs.spool import Expected, Spool
+from pacs.vault import Crosswalk, KeyFile, Originals
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an archive is made of; `app.open_app` picks the backends."""
+
+    database: Database
+    registry: Registry
+    spool: Spool
+    blobs: LocalBlobs
+    index: Index
+    receipts: Receipts
+    trail: Trail
+    keys: KeyFile
+    crosswalk: Crosswalk
+    originals: Originals
+    node: str
+
+
+class Archive:
+    """One archive. Safe to use from many threads and processes."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.registry = parts.registry
+        self._envelopes: dict[str, Envelope] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def incoming(self) -> Path:
+        """Folder inside the wall for the doors' temporary files, whose names start with the process number and a dot."""
+        return self.parts.spool.incoming
+
+    # -- receive -------------------------------------------------------------------------------------------------------
+
+    def receive(self, temporary: Path, envelope: Envelope, expected: Expected | None = None) -> Accepted:
+        """Take an object in. When this returns, it is safe on disk and a worker will deal with it (promise 1).
+
+        `temporary` is a file in `incoming`; it is gone when this returns or raises. Raises a `Refused` error.
+        """
+        return self.parts.spool.accept(temporary, envelope, expected)
+
+    # -- commit --------------------------------------------------------------------------------------------------------
+
+    def commit(self, batch: Sequence[Publication | Ending]) -> dict[str, State]:
+        """Bring a batch of judged objects into the archive: vault, blobs, then index and receipts in one transaction.
+
+        Returns the state of each intake id. An object that has a receipt already keeps it, so that running a batch
+        twice changes nothing. Raises OSError or a database error when nothing was committed.
+        """
+        publications = [each for each in batch if isinstance(each, Publication)]
+        self._fill_vault(publications)
+        self._keep_blobs(publications)
+        policies = {each.id: each.duplicates for each in self.registry.snapshot().collections.values()}
+        with self.parts.database.atomic():
+            states = self.parts.receipts.states([each.intake_id for each in batch])
+            fresh = [each for each in batch if each.intake_id not in states]
+            to_index = [each for each in fresh if isinstance(each, Publication)]
+            results = self.parts.index.write(to_index, policies)
+            endings = {each.intake_id: each for each in fresh if isinstance(each, Ending)}
+            for publication, result in zip(to_index, results, strict=True):
+                endings[publication.intake_id] = _ending_of(publication, result.state, result.reason)
+            self.parts.receipts.write(self._receipt(each) for each in endings.values())
+        return states | {intake_id: each.state for intake_id, each in endings.items()}
+
+    def _fill_vault(self, publications: Sequence[Publication]) -> None:
+        """Crosswalk, and originals where the policy keeps them. Before the index, so that nothing is untraceable."""
+        for collection_id in {each.collection_id for each in publications}:
+            collection = self.registry.snapshot().collections[collection_id]
+            key = self.parts.keys.sealing_key(collection.key_id, collection.key_label)
+            mine = [each for each in publications if each.collection_id == collection_id]
+            self.parts.crosswalk.add(collection_id, key, (row for each in mine for row in each.crosswalk))
+            for each in mine:
+                keep = collection.originals != "discard"
+                if collection.originals == "until-release" and each.released:
+                    keep = False
+                if keep and each.original is not None:
+                    self.parts.originals.keep(collection_id, each.intake_id, each.original, key)
+
+    def _keep_blobs(self, publications: Sequence[Publication]) -> None:
+        for collection_id in {each.collection_id for each in publications}:
+            self.parts.blobs.keep(
+                collection_id,
+                [
+                    Written(each.blob_path, each.blob_digest, each.size_bytes)
+                    for each in publications
+                    if each.collection_id == collection_id
+                ],
+            )
+
+    def _receipt(self, ending: Ending) -> dict[str, Any]:
+        envelope = self.envelope(ending.envelope_id)
+        return {
+            "intake_id": ending.intake_id,
+            "node": self.parts.node,
+            "envelope_id": ending.envelope_id,
+            "door": envelope.door.value if envelope else "",
+            "sender": (envelope.peer or envelope.principal) if envelope else "",
+            "collection_id": ending.collection_id,
+            "original_hmac": ending.original_hmac,
+            "study_hmac": ending.study_hmac,
+            "sop_class_uid": ending.sop_class_uid,
+            "size_bytes": ending.received_bytes,
+            "md5": ending.received_md5,
+            "new_study_uid": ending.new_study_uid,
+            "new_sop_uid": ending.new_sop_uid,
+            "state": ending.state.value,
+            "reason": ending.reason,
+            "findings": orjson.dumps(ending.findings).decode() if ending.findings else "",
+            "received_at": envelope.opened_at if envelope else datetime.now(UTC),
+            "ended_at": datetime.now(UTC),
+        }
+
+    def envelope(self, envelope_id: str) -> Envelope | None:
+        """The door facts of an envelope; None when its file is gone."""
+        with self._lock:
+            known = self._envelopes.get(envelope_id)
+            if known is None:
+                with suppress(KeyError):
+                    known = self._envelopes[envelope_id] = self.parts.spool.envelope(envelope_id)
+            while len(self._envelopes) > 256:
+                self._envelopes.pop(next(iter(self._envelopes)))
+            return known
+
+    # -- find ----------------------------------------------------------------------------------------------------------
+
+    def find(self, query: Query, principal: Principal) -> Found:
+        """What a query finds among what the principal may see: rows, and how many there are in all."""
+        return self.parts.index.search(query, self._scope(principal, query.collection))
+
+    def _scope(self, principal: Principal, collection: str | None) -> Scope:
+        """What a principal sees, narrowed to one collection when it was named. Unknown and invisible look alike."""
+        snapshot = self.registry.snapshot()
+        scope = scope_of(principal, snapshot.collections)
+        if collection is None:
+            return scope
+        named = frozenset(each.id for each in snapshot.collections.values() if each.name == collection)
+        return Scope(scope.everything & named, scope.released & named)
+
+    # -- open ----------------------------------------------------------------------------------------------------------
+
+    def open(self, key: InstanceKey, principal: Principal) -> list[StoredInstance]:
+        """The instances of a study, series or instance, in series and instance order.
+
+        A study that several visible collections have answers from the first by their order. Raises `NotFound`.
+        """
+        snapshot = self.registry.snapshot()
+        found = self.parts.index.open(key, self._scope(principal, key.collection), snapshot.order)
+        if not found:
+            raise NotFound("there is no such study, series or instance")
+        return [
+            replace(
+                each,
+                collection=snapshot.collections[each.collection_id].name,
+                path=self.parts.blobs.path(each.collection_id, each.digest),
+            )
+            for each in found
+        ]
+
+    def metadata(self, instances: Sequence[StoredInstance]) -> Iterator[bytes]:
+        """The DICOM JSON of each instance, in their order."""
+        return self.parts.index.metadata([each.id for each in instances])
+
+    def frames(self, instance: StoredInstance) -> tuple[PixelFrame, ...]:
+        """Where each frame stands in the instance's blob; empty for an object without pixel data."""
+        return self.parts.index.frames(instance.id)
+
+    # -- remove --------------------------------------------------------------------------------------------------------
+
+    def remove(self, key: InstanceKey, principal: Principal, reason: str) -> int:
+        """Take a study, series or instance out, and leave tombstones so that a re-send does not bring it back.
+
+        Returns how many instances went; their blobs go with the next sweep. Raises `NotFound` or `NotAllowed`.
+        """
+        instances = self.open(key, principal)
+        collection_id = instances[0].collection_id
+        if not is_curator_of(principal, collection_id):
+            raise NotAllowed("only a curator of the collection removes from it")
+        with self.parts.database.atomic():
+            removed = self.parts.index.remove(key, collection_id)
+            self.parts.trail.add(principal.name, "remove", key.sop_uid or key.series_uid or key.study_uid, reason)
+        for digest in removed:
+            self.parts.blobs.remove(collection_id, digest)
+        return len(instances)
+
+
+def _ending_of(publication: Publication, state: State, reason: str) -> Ending:
+    """How a publication ended, as its receipt says."""
+    return Ending(
+        intake_id=publication.intake_id,
+        envelope_id=publication.envelope_id,
+        collection_id=publication.collection_id,
+        state=state,
+        reason=reason,
+        sop_class_uid=publication.sop_class_uid,
+        original_hmac=publication.original_hmac,
+        study_hmac=publication.study_hmac,
+        received_md5=publication.received_md5,
+        received_bytes=publication.received_bytes,
+        new_sop_uid=publication.sop_uid,
+        new_study_uid=publication.study_uid,
+    )

@@ -1,0 +1,57 @@
+"""Options that commands share."""
+
+import getpass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pacs.app import App, open_app
+from pacs.config import Settings, load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def data_option(function: F) -> F:
+    """``--data DIR`` and ``--config FILE``."""
+    config = click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Settings file (see config/pacs.toml).",
+    )
+    data = click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="PACS_DATA",
+        default="data",
+        show_default=True,
+        help="Data directory.",
+    )
+    return data(config(function))
+
+
+def json_option(function: F) -> F:
+    """``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def settings_of(data: Path, config_file: Path | None, options: Mapping[str, Any] | None = None) -> Settings:
+    """Settings of a data directory. Without ``--config``, `pacs.toml` in the data directory counts when it is there."""
+    own = data / "pacs.toml"
+    file = config_file or (own if own.is_file() else None)
+    return load_settings(data.expanduser().resolve(), file, options=options)
+
+
+def open_data(data: Path, config_file: Path | None, options: Mapping[str, Any] | None = None) -> App:
+    """The installation in a data directory, made when it is new."""
+    return open_app(settings_of(data, config_file, options))
+
+
+def operator() -> str:
+    """Who runs this command, for the audit trail."""
+    with suppress(OSError, KeyError):
+        return f"cli:{getpass.getuser()}"
+    return "cli"

@@ -1,0 +1,38 @@
+"""``pacs profile``: the rules of de-identification."""
+
+from pathlib import Path
+
+import click
+
+from pacs.cli.options import data_option, json_option
+from pacs.cli.output import print_table
+from pacs.deid import load_profile
+from pacs.deid.profiles import PROFILE_NAMES
+
+
+@click.group()
+def command() -> None:
+    """Profiles: list, show."""
+
+
+@command.command("list")
+@data_option
+@json_option
+def list_profiles(data: Path, config_file: Path | None, as_json: bool) -> None:
+    """All profiles with their versions."""
+    profiles = [load_profile(name) for name in PROFILE_NAMES]
+    rows = [{"name": each.name, "version": each.version, "title": each.title} for each in profiles]
+    print_table(rows, ("name", "version", "title"), as_json)
+
+
+@command.command()
+@click.argument("name")
+@data_option
+@json_option
+def show(name: str, data: Path, config_file: Path | None, as_json: bool) -> None:
+    """For each tag: the action, and the row or line that says so."""
+    rows = [
+        {"tag": rule.match, "action": rule.action, "name": rule.name, "reason": rule.reason, "source": rule.source}
+        for rule in load_profile(name).listing()
+    ]
+    print_table(rows, ("tag", "action", "name", "source"), as_json)

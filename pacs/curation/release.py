@@ -1,0 +1,25 @@
+"""Releasing what was reviewed."""
+
+from pacs.archive import Archive
+from pacs.errors import NotFound
+from pacs.model import Exact, Level, Match, Query, Scope
+
+
+def release(archive: Archive, collection: str, series_uid: str | None, actor: str) -> int:
+    """Show a collection's series, or one of them, to its readers; returns how many became visible.
+
+    Originals that the policy keeps until release go with it. Raises `NotFound`.
+    """
+    found = archive.registry.snapshot().collection_named(collection)
+    if series_uid is not None and not _has_series(archive, found.id, series_uid):
+        raise NotFound("the collection has no such series")
+    wanted = None if series_uid is None else [series_uid]
+    with archive.parts.database.atomic():
+        count = archive.parts.index.release(found.id, wanted, released=True)
+        archive.parts.trail.add(actor, "release", f"{collection} {series_uid or 'all series'}", f"{count} series")
+    return count
+
+
+def _has_series(archive: Archive, collection_id: int, series_uid: str) -> bool:
+    query = Query(Level.SERIES, (Match("SeriesInstanceUID", Exact((series_uid,))),))
+    return archive.parts.index.search(query, Scope(everything=frozenset((collection_id,)))).total() > 0

@@ -1,0 +1,66 @@
+"""What became of accepted objects: counts, and the story of one. From receipts and the spool, never the vault."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
+
+from pacs.archive import Archive
+from pacs.db.tables.audit import Receipt
+from pacs.model import State, StatusCounts
+from pacs.pipeline.objects import collection_keys
+
+
+def status_counts(archive: Archive) -> StatusCounts:
+    """All accepted objects by what became of them; the sum is everything ever accepted, at any time.
+
+    An entry whose receipt is committed but which still stands in the spool counts by its receipt alone.
+    """
+    # Spool first: what moves on while we count has its receipt by the time that receipts are read.
+    in_spool = iter({entry.intake_id for entry in archive.parts.spool.entries()})
+    waiting = 0
+    while chunk := list(islice(in_spool, 400)):
+        waiting += len(chunk) - len(archive.parts.receipts.states(chunk))
+    counts = archive.parts.receipts.counts()
+    return StatusCounts(waiting, **{state.value: counts.get(state, 0) for state in State})
+
+
+def status_json(archive: Archive) -> dict[str, int]:
+    """The counts by name."""
+    return asdict(status_counts(archive))
+
+
+def trace(archive: Archive, identifier: str) -> list[Receipt]:
+    """Receipts of an original UID, a new UID or an intake id. An original UID is mapped forward with each key."""
+    hmacs = [
+        collection_keys(archive, collection).receipt_hmac(identifier)
+        for collection in archive.registry.snapshot().collections.values()
+    ]
+    return archive.parts.receipts.find(intake_id=identifier, new_sop_uid=identifier, hmacs=sorted(set(hmacs)))
+
+
+def is_waiting(archive: Archive, identifier: str) -> bool:
+    """Whether an intake id stands in the spool still."""
+    return any(entry.intake_id == identifier for entry in archive.parts.spool.entries())
+
+
+def receipt_facts(archive: Archive, receipts: list[Receipt]) -> Iterator[dict[str, object]]:
+    """Receipts as plain values for JSON, with the collection's name."""
+    collections = archive.registry.snapshot().collections
+    for receipt in receipts:
+        collection = collections.get(receipt.collection_id)
+        yield {
+            "intake_id": receipt.intake_id,
+            "state": receipt.state,
+            "reason": receipt.reason,
+            "collection": collection.name if collection else "",
+            "door": receipt.door,
+            "sender": receipt.sender,
+            "sop_class_uid": receipt.sop_class_uid,
+            "size_bytes": receipt.size_bytes,
+            "md5": receipt.md5,
+            "new_study_uid": receipt.new_study_uid,
+            "new_sop_uid": receipt.new_sop_uid,
+            "received_at": receipt.received_at.isoformat(),
+            "ended_at": receipt.ended_at.isoformat(),
+            "findings": receipt.findings,
+        }

@@ -1,0 +1,221 @@
+"""Folding the object stages over one entry."""
+
+import errno
+import hashlib
+import logging
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from pacs.archive import Archive
+from pacs.deid import CollectionKeys, load_profile
+from pacs.dicom.elements import DataSet
+from pacs.dicom.fileformat import text_of
+from pacs.dicom.frames import frame_ranges
+from pacs.dicom.json import dicom_json, index_attributes
+from pacs.errors import PacsError
+from pacs.model import (
+    CollectionInfo,
+    CrosswalkRow,
+    Drop,
+    Ending,
+    Finding,
+    Hold,
+    Keep,
+    Outcome,
+    Publication,
+    Quarantine,
+    Release,
+    State,
+)
+from pacs.pipeline.stages import OBJECT_STAGES, Stage
+from pacs.pipeline.work import Work
+from pacs.spool import Entry
+
+log = logging.getLogger("pacs.object")
+
+# The disk's or the system's fault, not the object's: the entry waits, and the worker tries again later.
+_PASSING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS))
+
+
+class Processor:
+    """Judges entries. One in each worker process."""
+
+    def __init__(self, archive: Archive, max_crashes: int = 3, stages: tuple[Stage, ...] = OBJECT_STAGES) -> None:
+        self.archive = archive
+        self.max_crashes = max_crashes
+        self.stages = stages
+        self._keys = lru_cache(maxsize=64)(self._derive_keys)
+
+    def process(self, entry: Entry) -> Publication | Ending:
+        """Judge one entry; a blob is written to a temporary file, nothing is committed.
+
+        Whatever goes wrong with the object quarantines it. Raises OSError for what is the disk's fault.
+        """
+        if entry.crashes >= self.max_crashes:
+            reason = f"A worker ended {entry.crashes} times while it worked on this object."
+            return self._ending(entry, State.QUARANTINED, reason)
+        collection = self.archive.registry.snapshot().collections.get(entry.collection_id)
+        if collection is None:
+            return self._ending(entry, State.QUARANTINED, "Its collection does not exist any more.")
+        with _mapped(entry) as file:
+            work = Work(
+                entry,
+                collection,
+                self.archive.envelope(entry.envelope_id),
+                load_profile(collection.profile),
+                self._keys(collection.key_id, collection.key_label),
+                file,
+            )
+            return self._judge(work)
+
+    def _judge(self, work: Work) -> Publication | Ending:
+        try:
+            outcome = self._fold(work)
+            if isinstance(outcome, Keep):
+                return self._publication(work)
+        except OSError as error:
+            if error.errno in _PASSING:
+                raise
+            outcome = self._failed(work, error)
+        except PacsError as error:
+            outcome = Quarantine(f"The object could not be de-identified: {error}.")
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one of the four borders: a stage's fault must not stop the line
+            outcome = self._failed(work, error)
+        return self._refused(work, outcome)
+
+    def _fold(self, work: Work) -> Outcome:
+        for stage in self.stages:
+            outcome = stage(work)
+            if not isinstance(outcome, Keep):
+                return outcome
+        return Keep()
+
+    def _failed(self, work: Work, error: Exception) -> Quarantine:
+        log.error("stage failed", exc_info=error, extra={"intake": work.entry.intake_id})
+        return Quarantine(f"The object could not be processed ({type(error).__name__}); an operator should look at it.")
+
+    # -- what comes out ------------------------------------------------------------------------------------------------
+
+    def _publication(self, work: Work) -> Publication:
+        result = work.result
+        assert result is not None
+        assert work.encoding is not None
+        metadata = dicom_json(result.data_set, work.encoding)
+        attributes = index_attributes(result.data_set, work.encoding)
+        written = self.archive.parts.blobs.write(work.pieces)
+        with written.temporary.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as blob:
+            frames = frame_ranges(blob, work.transfer_syntax_uid)
+        originals = _original_uids(work.original)
+        return Publication(
+            intake_id=work.entry.intake_id,
+            envelope_id=work.entry.envelope_id,
+            collection_id=work.collection.id,
+            study_uid=result.study_uid,
+            series_uid=result.series_uid,
+            sop_uid=result.sop_uid,
+            sop_class_uid=result.sop_class_uid,
+            transfer_syntax_uid=work.transfer_syntax_uid,
+            attributes=attributes,
+            metadata_json=metadata,
+            frames=frames,
+            blob_path=written.temporary,
+            blob_digest=written.digest,
+            size_bytes=written.size_bytes,
+            received_md5=_md5(work.file),
+            received_bytes=len(work.file),
+            original_hmac=work.keys.receipt_hmac(originals["sop"]),
+            study_hmac=work.keys.receipt_hmac(originals["study"]),
+            profile_version=f"{work.profile.name} {work.profile.version}",
+            key_id=work.collection.key_id,
+            released=work.collection.release is Release.AUTOMATIC,
+            flags=work.flags,
+            crosswalk=_crosswalk(work),
+            original=work.entry.path,
+        )
+
+    def _refused(self, work: Work, outcome: Outcome) -> Ending:
+        if isinstance(outcome, Drop):
+            return self._ending(work.entry, State.DROPPED, outcome.rule, work)
+        if isinstance(outcome, Hold):
+            return self._ending(work.entry, State.HELD, outcome.reason, work, outcome.findings)
+        assert isinstance(outcome, Quarantine)
+        return self._ending(work.entry, State.QUARANTINED, outcome.reason, work, outcome.findings)
+
+    def _ending(
+        self, entry: Entry, state: State, reason: str, work: Work | None = None, findings: tuple[Finding, ...] = ()
+    ) -> Ending:
+        if work is None:
+            return Ending(entry.intake_id, entry.envelope_id, entry.collection_id, state, reason, tuple(findings))
+        originals = _original_uids(work.original)
+        return Ending(
+            entry.intake_id,
+            entry.envelope_id,
+            entry.collection_id,
+            state,
+            reason,
+            tuple(findings),
+            sop_class_uid=originals["class"],
+            original_hmac=work.keys.receipt_hmac(originals["sop"]),
+            study_hmac=work.keys.receipt_hmac(originals["study"]),
+            received_md5=_md5(work.file),
+            received_bytes=len(work.file),
+        )
+
+    def _derive_keys(self, key_id: int, label: str) -> CollectionKeys:
+        return CollectionKeys.derive(self.archive.parts.keys.master(key_id), label)
+
+
+@contextmanager
+def _mapped(entry: Entry) -> Iterator[mmap.mmap | bytes]:
+    """The entry's bytes, without reading them into memory. Views of it may outlive this; it is freed with the last."""
+    with entry.path.open("rb") as file:
+        try:
+            yield mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError:
+            yield b""
+
+
+def _md5(file: mmap.mmap | bytes) -> str:
+    """MD5 of what was received: no secret, the digest by which senders recognise their object."""
+    return hashlib.md5(file, usedforsecurity=False).hexdigest()
+
+
+def _original_uids(data_set: DataSet) -> dict[str, str]:
+    return {
+        "class": text_of(data_set, 0x00080016),
+        "sop": text_of(data_set, 0x00080018),
+        "study": text_of(data_set, 0x0020000D),
+    }
+
+
+def _crosswalk(work: Work) -> tuple[CrosswalkRow, ...]:
+    """Old and new identifiers of this object, for the vault alone."""
+    result, original = work.result, work.original
+    assert result is not None
+    kinds = {
+        "sop": (text_of(original, 0x00080018), result.sop_uid),
+        "study": (text_of(original, 0x0020000D), result.study_uid),
+        "series": (text_of(original, 0x0020000E), result.series_uid),
+    }
+    rows = [CrosswalkRow(kind, old, new) for kind, (old, new) in kinds.items()]
+    extra = {
+        "issuer": _raw_text(original, 0x00100021),
+        "name": _raw_text(original, 0x00100010),
+        "date_shift_days": str(result.date_shift_days),
+    }
+    return (*rows, CrosswalkRow("patient", _raw_text(original, 0x00100020), result.patient_id, extra))
+
+
+def _raw_text(data_set: DataSet, tag: int) -> str:
+    """An original value as its bytes say, for the vault: decoding must not lose what a curator may need."""
+    element = data_set.get(tag)
+    return "" if element is None else bytes(element.value).decode("utf-8", "backslashreplace").strip(" \0")
+
+
+def collection_keys(archive: Archive, collection: CollectionInfo) -> CollectionKeys:
+    """The keyed mappings of a collection, for looking up what became of an original identifier."""
+    return CollectionKeys.derive(archive.parts.keys.master(collection.key_id), collection.key_label)

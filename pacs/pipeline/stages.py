@@ -1,0 +1,71 @@
+"""The object stages, in their order. Each fills in what it makes and says whether the object goes on."""
+
+from collections.abc import Callable
+
+from pacs.deid import Context, deidentify
+from pacs.dicom.elements import PIXEL_TAGS, encode, parse
+from pacs.dicom.fileformat import file_start, inflate, read_start, stored_syntax, text_of
+from pacs.dicom.syntaxes import DEFLATED_LE, encoding_of
+from pacs.errors import Refused
+from pacs.leakcheck import check
+from pacs.model import Hold, Keep, Outcome, Quarantine
+from pacs.pipeline.work import Work
+
+Stage = Callable[[Work], Outcome]
+MAX_INFLATED_BYTES = 2 * 1024**3
+
+
+def parse_object(work: Work) -> Outcome:
+    """Read the structure again. The door walked it, so a failure here means that the disk changed it."""
+    view = memoryview(work.file)
+    try:
+        work.start = start = read_start(view)
+        body: memoryview | bytes = view[start.data_set_offset :]
+        if start.transfer_syntax_uid == DEFLATED_LE:
+            body = inflate(memoryview(body), MAX_INFLATED_BYTES)
+        work.encoding = encoding_of(start.transfer_syntax_uid)
+        work.original = parse(body, work.encoding)
+    except Refused as error:
+        return Quarantine(f"The object cannot be read: {error}.")
+    work.transfer_syntax_uid = stored_syntax(start.transfer_syntax_uid)
+    return Keep()
+
+
+def refuse_unclean_pixels(work: Work) -> Outcome:
+    """Objects that say themselves that text is burned into their pixels. PS3.3 C.7.6.1.1.5 (0028,0301).
+
+    The profile's pixel options, when it has them, come here; without them such an object must not be published.
+    """
+    if text_of(work.original, 0x00280301).upper() == "YES":
+        return Quarantine(
+            "The object says that text is burned into its pixels (0028,0301), and the profile does not clean pixels."
+        )
+    return Keep()
+
+
+def deidentify_elements(work: Work) -> Outcome:
+    """The engine, with the collection's profile and keys."""
+    assert work.encoding is not None
+    site = (work.envelope.site if work.envelope else "") or work.collection.site
+    context = Context(site=site, collection=work.collection.name)
+    work.result = result = deidentify(work.original, work.encoding, work.profile, work.keys, context)
+    start = file_start(result.sop_class_uid, result.sop_uid, work.transfer_syntax_uid)
+    target = encoding_of(work.transfer_syntax_uid)
+    work.pieces = (start, *encode(result.data_set, work.encoding, target))
+    return Keep()
+
+
+def check_for_leaks(work: Work) -> Outcome:
+    """The second reader: every identifying value of the original, searched in the result (promise 3)."""
+    assert work.result is not None
+    assert work.encoding is not None
+    pixels = {id(element.value) for tag, element in work.result.data_set.items() if tag in PIXEL_TAGS}
+    header = b"".join(piece for piece in work.pieces if id(piece) not in pixels)
+    findings = check(work.original, work.result.data_set, work.encoding, header)
+    if findings:
+        rules = ", ".join(sorted({finding.rule for finding in findings}))
+        return Hold(f"The second reader found identifying values in the result ({rules}).", tuple(findings))
+    return Keep()
+
+
+OBJECT_STAGES: tuple[Stage, ...] = (parse_object, refuse_unclean_pixels, deidentify_elements, check_for_leaks)

@@ -1,0 +1,150 @@
+"""A worker process: claim, process, commit, finish; again."""
+
+import logging
+import time
+from collections.abc import Sequence
+from threading import Event
+
+from peewee import InterfaceError, OperationalError, PeeweeException
+
+from pacs.archive import Archive
+from pacs.config import PipelineSettings
+from pacs.model import Ending, Publication, State
+from pacs.pipeline.objects import Processor
+from pacs.pipeline.series import run_series_stages
+from pacs.spool import Claims, Entry, recover
+
+log = logging.getLogger("pacs.object")
+_IDLE_S = 0.05
+_HOUSEKEEPING_S = 2.0
+_LONGEST_PAUSE_S = 5.0
+
+
+class Worker:
+    """One worker. `run` returns soon after `stop` is set, with the objects in hand finished."""
+
+    def __init__(self, archive: Archive, settings: PipelineSettings, stop: Event) -> None:
+        self.archive = archive
+        self.settings = settings
+        self.stop = stop
+        self.processor = Processor(archive, settings.max_crashes)
+        self.claims = Claims(archive.parts.spool)
+        self._housekeeping_at = 0.0
+        self._pause_s = 0.0
+
+    def run(self) -> None:
+        """Work until told to stop."""
+        try:
+            while not self.stop.is_set():
+                self._keep_house()
+                if not self.work_once():
+                    self.stop.wait(max(_IDLE_S, self._pause_s))
+        finally:
+            self.claims.close()
+
+    def work_once(self) -> int:
+        """Claim, process and commit one batch; returns how many entries were finished.
+
+        What the disk or the database refuses stays in line; the worker then waits longer each time.
+        """
+        entries = self.claims.claim(self.settings.batch)
+        if not entries:
+            return 0
+        try:
+            done = self._process(entries)
+        except (OSError, PeeweeException):
+            log.exception("batch put back", extra={"count": len(entries)})
+            for entry in entries:
+                if entry.path.exists():
+                    self.claims.release(entry)
+            self._pause_s = min(_LONGEST_PAUSE_S, max(0.2, self._pause_s * 2))
+            self.stop.wait(self._pause_s)
+            return 0
+        self._pause_s = 0.0
+        return done
+
+    def _process(self, entries: Sequence[Entry]) -> int:
+        judged: list[tuple[Entry, Publication | Ending]] = []
+        try:
+            for entry in entries:
+                if self.stop.is_set():
+                    self.claims.release(entry)
+                    continue
+                self.claims.work_on(entry)
+                started = time.perf_counter()
+                ending = self.processor.process(entry)
+                judged.append((entry, ending))
+                _log(ending, time.perf_counter() - started)
+            self.claims.work_on(None)
+            states = self._commit([ending for _entry, ending in judged])
+        except BaseException:
+            self.claims.work_on(None)
+            for _entry, ending in judged:
+                if isinstance(ending, Publication):
+                    ending.blob_path.unlink(missing_ok=True)
+            raise
+        for entry, _ending in judged:
+            self._settle(entry, states[entry.intake_id])
+        return len(judged)
+
+    def _commit(self, endings: Sequence[Publication | Ending]) -> dict[str, State]:
+        """Commit a batch; when something in it cannot be committed, one by one, so that only that one suffers."""
+        try:
+            return self.archive.commit(endings)
+        except (OSError, OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # one of the four borders: a poison object must not stop the line
+            log.exception("commit failed", extra={"count": len(endings)})
+            if len(endings) > 1:
+                return {key: state for each in endings for key, state in self._commit([each]).items()}
+            return self.archive.commit([_uncommittable(endings[0], error)])
+
+    def _settle(self, entry: Entry, state: State) -> None:
+        """What is decided leaves the spool; originals that someone must look at go to the quarantine."""
+        if state in (State.HELD, State.QUARANTINED):
+            self.archive.parts.spool.set_aside(entry)
+        else:
+            self.archive.parts.spool.finish(entry)
+
+    def _keep_house(self) -> None:
+        """Now and then: take back what dead workers held, and look at series that have settled."""
+        now = time.monotonic()
+        if now < self._housekeeping_at:
+            return
+        self._housekeeping_at = now + _HOUSEKEEPING_S
+        try:
+            recover(self.archive.parts.spool)
+            run_series_stages(self.archive, self.settings.settle_s)
+        except (OSError, PeeweeException):
+            log.exception("housekeeping failed")
+
+
+def _uncommittable(ending: Publication | Ending, error: Exception) -> Ending:
+    """The receipt of an object that the index would not take."""
+    reason = f"The object could not be indexed ({type(error).__name__}); an operator should look at it."
+    return Ending(
+        intake_id=ending.intake_id,
+        envelope_id=ending.envelope_id,
+        collection_id=ending.collection_id,
+        state=State.QUARANTINED,
+        reason=reason,
+        original_hmac=ending.original_hmac,
+        study_hmac=ending.study_hmac,
+        received_md5=ending.received_md5,
+        received_bytes=ending.received_bytes,
+    )
+
+
+def _log(ending: Publication | Ending, seconds: float) -> None:
+    state = State.PUBLISHED.value if isinstance(ending, Publication) else ending.state.value
+    log.info(
+        "object judged",
+        extra={
+            "intake": ending.intake_id,
+            "envelope": ending.envelope_id,
+            "state": state,
+            "reason": None if isinstance(ending, Publication) else ending.reason,
+            "bytes": ending.received_bytes,
+            "duration_ms": round(seconds * 1000, 2),
+        },
+    )
