@@ -1,0 +1,214 @@
+"""What identifies in an original: names, ids, institutions, machines, UIDs, dates, from every depth of it.
+
+Elements that will be deleted count too (private ones, UN, original attributes): a value that stands in one of them and
+stayed in the result is a leak all the same.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pacs.dicom.dictionary import KEYWORD_OF
+from pacs.dicom.elements import DataSet, Element
+from pacs.dicom.syntaxes import is_standard_uid
+from pacs.dicom.values import Charset, text_of, values_of
+from pacs.leakcheck.vocabulary import TITLES, fold, generic, has_cjk, is_placeholder, vocabulary, words
+from pacs.leakcheck.walk import levels
+
+MIN_NAME_LETTERS, MIN_CJK_LETTERS = 4, 2
+MIN_ID, MIN_ID_DIGITS = 5, 6
+MIN_MACHINE = 3
+
+
+def _tags(*keywords: str) -> frozenset[int]:
+    wanted = set(keywords)
+    return frozenset(tag for tag, keyword in KEYWORD_OF.items() if keyword in wanted)
+
+
+ID_TAGS = _tags(
+    *"PatientID OtherPatientIDs AccessionNumber StudyID AdmissionID ServiceEpisodeID RequestedProcedureID".split(),
+    *"ScheduledProcedureStepID PerformedProcedureStepID PlacerOrderNumberImagingServiceRequest ResultsID".split(),
+    *"FillerOrderNumberImagingServiceRequest PlacerOrderNumberProcedure FillerOrderNumberProcedure".split(),
+    *"PlacerOrderNumberImagingServiceRequestRetired FillerOrderNumberImagingServiceRequestRetired".split(),
+    *"SpecimenAccessionNumber ContainerIdentifier SpecimenIdentifier SlideIdentifier InterpretationID".split(),
+    *"DeviceSerialNumber DetectorID GantryID PlateID CassetteID GeneratorID SourceSerialNumber".split(),
+    *"UniqueDeviceIdentifier HL7InstanceIdentifier ClinicalTrialSubjectID ClinicalTrialSubjectReadingID".split(),
+    *"PatientTelephoneNumbers ReferringPhysicianTelephoneNumbers PersonTelephoneNumbers MedicalRecordLocator".split(),
+    *"OrderCallbackPhoneNumber TelephoneNumberTrial PatientInsurancePlanCodeSequence BreedRegistrationNumber".split(),
+)
+INSTITUTION_TAGS = _tags(
+    *"InstitutionName InstitutionAddress InstitutionalDepartmentName RequestingService PatientAddress".split(),
+    *"ReferringPhysicianAddress PersonAddress AddressTrial CurrentPatientLocation PatientInstitutionResidence".split(),
+    *"ClinicalTrialSiteName ClinicalTrialCoordinatingCenterName ResponsibleOrganization VerifyingOrganization".split(),
+    *"HumanPerformerOrganization ScheduledPatientInstitutionResidence DistributionAddress".split(),
+)
+MACHINE_TAGS = _tags("StationName", "ScheduledStationName", "PerformedStationName")
+MANUFACTURER_TAGS = _tags("Manufacturer", "ManufacturerModelName")
+# UIDs here say what kind of thing an object is, and may be a maker's own: no identity.
+CLASS_TAGS = frozenset(tag for tag, key in KEYWORD_OF.items() if "SOPClass" in key or "TransferSyntax" in key)
+_EMAIL = re.compile(r"([\w.+-]{5,64})@[\w-]+\.[\w.-]+")
+
+
+@dataclass(slots=True)
+class Identity:
+    """Values of one original, folded, sorted by the rule that looks for them."""
+
+    names: set[str] = field(default_factory=set)  # parts that are no vocabulary word
+    common_names: dict[str, set[str]] = field(default_factory=dict)  # vocabulary word -> the name's other parts
+    cjk_names: set[str] = field(default_factory=set)
+    whole_names: set[str] = field(default_factory=set)  # as found in PN elements
+    ids: set[str] = field(default_factory=set)
+    short_ids: set[str] = field(default_factory=set)
+    phrases: set[str] = field(default_factory=set)  # of institutions and addresses
+    places: set[str] = field(default_factory=set)  # single words of them
+    machines: set[str] = field(default_factory=set)
+    makers: set[str] = field(default_factory=set)
+    uids: set[str] = field(default_factory=set)
+    class_uids: set[str] = field(default_factory=set)
+    dates: set[str] = field(default_factory=set)
+    dates_at: dict[str, str] = field(default_factory=dict)
+    excused: list[tuple[str, str]] = field(default_factory=list)  # (path, rule)
+
+
+def identity_of(original: DataSet, aes: tuple[str, ...] = (), kept: Mapping[int, str] | None = None) -> Identity:
+    """Gather what identifies. `aes` are AE titles of the transfer; `kept` names the rule that keeps an element."""
+    found = Identity()
+    kept = kept or {}
+    for prefix, level, charset in levels(original, into_unknown=True):
+        for tag, element in level.items():
+            gather = _BY_TAG.get(tag) or _BY_VR.get(element.vr)
+            if gather is None or not element.value:
+                continue
+            path = f"{prefix}{tag:08X}"
+            if tag in kept:
+                found.excused.append((path, kept[tag]))
+            else:
+                gather(found, element, charset, path)
+    for title in aes:
+        _add_machine(found, fold(title.strip()))
+    found.places -= found.makers
+    found.phrases = {phrase for phrase in found.phrases if not set(words(phrase)) <= found.makers | generic()}
+    found.uids -= found.class_uids
+    return found
+
+
+def _gather_names(found: Identity, element: Element, charset: Charset, path: str) -> None:
+    del path
+    for value in values_of(element, charset):
+        folded = fold(value)
+        if not is_placeholder(folded):
+            _add_name(found, folded)
+
+
+def _add_name(found: Identity, folded: str) -> None:
+    """The parts of one name; prefix and suffix components (PS3.5 6.2.1.2) are titles, never names."""
+    parts: list[str] = []
+    for group in folded.split("="):
+        for component in group.split("^")[:3]:
+            if has_cjk(component):
+                found.cjk_names.update(w for w in words(component) if has_cjk(w) and len(w) >= MIN_CJK_LETTERS)
+            else:
+                parts += words(component)
+    parts = [part for part in parts if part not in TITLES and not is_placeholder(part)]
+    if sum(map(len, parts)) >= MIN_NAME_LETTERS:
+        found.whole_names.add(" ".join(words(folded)))
+    known = vocabulary()
+    for part in parts:
+        if sum(letter.isalpha() for letter in part) < MIN_NAME_LETTERS:
+            continue
+        if part.strip("0123456789") in known:
+            found.common_names.setdefault(part, set()).update(set(parts) - {part})
+        else:
+            found.names.add(part)
+    if len(parts) >= 2 and not set(parts[:2]) <= known and min(map(len, parts[:2])) >= 2:
+        found.names |= {joined for joined in (parts[0] + parts[1], parts[1] + parts[0]) if len(joined) >= 8}
+
+
+def _gather_ids(found: Identity, element: Element, charset: Charset, path: str) -> None:
+    del path
+    for value in values_of(element, charset):
+        folded = fold(value)
+        _add_id(found, folded)
+        for local in _EMAIL.findall(folded):
+            _add_id(found, local)
+
+
+def _add_id(found: Identity, folded: str) -> None:
+    if not folded or is_placeholder(folded):
+        return
+    digits_only = folded.replace(".", "").isdigit()
+    is_word = not any(letter.isdigit() for letter in folded) and set(words(folded)) <= vocabulary()
+    if len(folded) < (MIN_ID_DIGITS if digits_only else MIN_ID) or is_word:
+        found.short_ids.add(folded)
+    else:
+        found.ids.add(folded)
+
+
+def _gather_institution(found: Identity, element: Element, charset: Charset, path: str) -> None:
+    del path
+    for value in values_of(element, charset):
+        folded = " ".join(fold(value).split())
+        parts = words(folded)
+        telling = {w for w in parts if w.isalpha() and not (w in generic() or w in vocabulary() or is_placeholder(w))}
+        if not telling:
+            continue
+        if len(folded) >= MIN_ID:
+            found.phrases.add(folded)
+        found.places |= {word for word in telling if len(word) >= MIN_NAME_LETTERS and not has_cjk(word)}
+
+
+def _gather_machine(found: Identity, element: Element, charset: Charset, path: str) -> None:
+    del path
+    for value in values_of(element, charset):
+        _add_machine(found, fold(value))
+
+
+def _add_machine(found: Identity, folded: str) -> None:
+    is_word = set(words(folded)) <= vocabulary()
+    if len(folded) >= MIN_MACHINE and not is_word and not is_placeholder(folded) and not folded.isdigit():
+        found.machines.add(folded)
+
+
+def _gather_maker(found: Identity, element: Element, charset: Charset, path: str) -> None:
+    del path
+    found.makers.update(words(fold(text_of(element, charset))))
+
+
+def _gather_uids(found: Identity, element: Element, charset: Charset, path: str) -> None:
+    del path, charset
+    found.uids.update(uid for uid in values_of(element) if uid and not is_standard_uid(uid))
+
+
+def _gather_class_uids(found: Identity, element: Element, charset: Charset, path: str) -> None:
+    del path, charset
+    found.class_uids.update(values_of(element))
+
+
+_EIGHT_DIGITS = re.compile(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})")
+
+
+def _gather_dates(found: Identity, element: Element, charset: Charset, path: str) -> None:
+    del charset
+    text = text_of(element)
+    found.dates_at[path] = text
+    for value in text.split("\\"):
+        start = _EIGHT_DIGITS.match(value.strip())
+        if start and "19000101" < (day := "".join(start.groups())) < "29991231":
+            found.dates.add(day)
+
+
+_Gather = Callable[[Identity, Element, Charset, str], None]
+_BY_VR: dict[str, _Gather] = {
+    "PN": _gather_names,
+    "UI": _gather_uids,
+    "DA": _gather_dates,
+    "DT": _gather_dates,
+    "AE": _gather_machine,
+}
+_BY_TAG: dict[int, _Gather] = {
+    **dict.fromkeys(ID_TAGS, _gather_ids),
+    **dict.fromkeys(INSTITUTION_TAGS, _gather_institution),
+    **dict.fromkeys(MACHINE_TAGS, _gather_machine),
+    **dict.fromkeys(MANUFACTURER_TAGS, _gather_maker),
+    **dict.fromkeys(CLASS_TAGS, _gather_class_uids),
+}

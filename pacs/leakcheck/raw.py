@@ -1,0 +1,64 @@
+"""The search in raw bytes: what decoding did not show. At least 6 bytes, bounded; texts have had their rules."""
+
+import re
+from collections.abc import Iterator
+
+from pacs.dicom.elements import parse
+from pacs.dicom.syntaxes import Encoding
+from pacs.errors import Refused
+from pacs.leakcheck.identity import Identity
+from pacs.leakcheck.texts import Reading, read
+from pacs.model import Finding
+
+MIN_RAW_BYTES = 6
+_META = Encoding(explicit=True, little_endian=True)
+_UIDS = re.compile(rb"[0-9][0-9.]{7,63}")
+
+
+def raw_bytes(identity: Identity, reading: Reading, header: bytes) -> Iterator[Finding]:
+    """Names, ids and UIDs in values that are no text: OB, OW, UN and the like.
+
+    `header` is the encoded result before its pixel data; a needle that is not in it is in no value either.
+    """
+    lowered = header.lower()
+    needles = [needle for needle in _needles(identity) if needle in lowered]
+    uids = {uid.encode() for uid in identity.uids if len(uid) > 7}
+    uids &= {uid.rstrip(b".") for uid in _UIDS.findall(header)} if uids else set()
+    patterns = [_bounded(needle) for needle in [*needles, *uids]]
+    for path, element in reading.byte_values if patterns else ():
+        value = bytes(element.value).lower()
+        if any(pattern.search(value) for pattern in patterns):
+            yield Finding(path, "raw bytes")
+
+
+def _needles(identity: Identity) -> Iterator[bytes]:
+    for part in (*identity.names, *identity.ids, *identity.phrases):
+        for codec in ("latin-1", "utf-8", "utf-16-le") if not part.isascii() else ("ascii", "utf-16-le"):
+            raw = part.encode(codec, "ignore")
+            if len(raw) >= MIN_RAW_BYTES and len(part) >= MIN_RAW_BYTES:
+                yield raw
+    for part in identity.cjk_names:
+        if len(raw := part.encode()) >= MIN_RAW_BYTES:
+            yield raw
+
+
+def _bounded(needle: bytes) -> re.Pattern[bytes]:
+    edge = rb"[0-9a-z]" if needle[:1].isalpha() else rb"[0-9a-z.]"
+    return re.compile(rb"(?<!" + edge + rb")" + re.escape(needle) + rb"(?!" + edge + rb")")
+
+
+def preamble(header: bytes) -> Iterator[Finding]:
+    """Anything at all in the 128 bytes before the prefix: PS3.10 7.1 leaves them to applications."""
+    if header[128:132] == b"DICM" and any(header[:128]):
+        yield Finding("preamble", "preamble")
+
+
+def read_meta(header: bytes) -> Reading:
+    """File meta information as it will be written; empty when the header is a bare data set."""
+    if header[128:132] != b"DICM" or header[132:140] != b"\x02\0\0\0UL\x04\0":
+        return Reading()
+    end = 144 + int.from_bytes(header[140:144], "little")
+    try:
+        return read(parse(header[132:end], _META))
+    except Refused:
+        return Reading()

@@ -1,0 +1,158 @@
+"""The second reader's rules, one function each: what counts as a leak, and what does not.
+
+Every rule takes what identifies in the original and the reading of the result, and yields a finding per hit. A finding
+names place and rule, never the value.
+"""
+
+import re
+from collections.abc import Iterator
+
+from pacs.leakcheck.identity import ID_TAGS, Identity
+from pacs.leakcheck.texts import Reading, Text
+from pacs.leakcheck.vocabulary import WORD, is_after_title
+from pacs.model import Finding
+
+_UID = re.compile(r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.]*\d)")
+_MIN_UID_IN_TEXT = 8
+_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_YMD = re.compile(r"(?<!\d)(\d{4})([-./ ]?)(\d{2})\2(\d{2})(?=\d{2}(?:\d{2}){1,2}(?!\d)|(?!\d))")
+_DMY = re.compile(r"(?<!\d)(\d{1,2})([-./ ])(\d{1,2})\2(\d{4})(?!\d)")
+_NAMED_MONTH = re.compile(r"(?<!\d)(\d{1,2})[. -]*([a-z]{3})[a-z]*[., -]*(\d{4})(?!\d)")
+
+
+def names(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """A part of a person's name that is no ordinary word, as a whole word in any text."""
+    hits = identity.names & reading.words
+    for text in reading.texts if hits else ():
+        if hits & set(WORD.findall(text.folded)):
+            yield Finding(text.path, "name")
+
+
+def cjk_names(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """A part of a name in a script that writes without blanks: anywhere in a text."""
+    hits = [part for part in identity.cjk_names if part in reading.everything]
+    for text in reading.texts if hits else ():
+        if any(part in text.folded for part in hits):
+            yield Finding(text.path, "name")
+
+
+def common_names(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """A name that is an ordinary word too: only in a PN, beside another part of the name, or after a title."""
+    hits = identity.common_names.keys() & reading.words
+    for text in reading.texts if hits else ():
+        if any(_is_person(text, word, identity.common_names[word]) for word in hits):
+            yield Finding(text.path, "name that is a word too")
+
+
+def _is_person(text: Text, word: str, others: set[str]) -> bool:
+    found = WORD.findall(text.folded)
+    if word not in found:
+        return False
+    if text.vr == "PN":
+        return True
+    for index, each in enumerate(found):
+        if each == word and others & {*found[max(0, index - 1) : index], *found[index + 1 : index + 2]}:
+            return True
+    places = (match.start() for match in re.finditer(rf"(?i)\b{re.escape(word)}\b", text.raw))
+    return any(is_after_title(text.raw, place) for place in places)
+
+
+def whole_names(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """A whole name, however short its parts, that stands unchanged in a PN."""
+    for text in reading.texts:
+        if text.vr == "PN" and identity.whole_names:
+            values = {" ".join(WORD.findall(value)) for value in text.folded.split("\\")}
+            if values & identity.whole_names:
+                yield Finding(text.path, "whole name")
+
+
+def ids(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """An id of at least 5 characters (6 when all digits), bounded, in text; never in UIDs, numbers, dates or times."""
+    for wanted in identity.ids:
+        if wanted in reading.everything:
+            bounded = _bounded(wanted)
+            for text in reading.texts:
+                if bounded.search(text.folded):
+                    yield Finding(text.path, "id")
+
+
+def short_ids(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """A shorter id: only as the whole value of an element that holds ids."""
+    for text in reading.texts if identity.short_ids else ():
+        if text.tag in ID_TAGS and identity.short_ids & {value.strip() for value in text.folded.split("\\")}:
+            yield Finding(text.path, "short id")
+
+
+def institutions(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """The whole name or address of an institution, or a word of it that others do not share, unless a maker's."""
+    hits = identity.places & reading.words
+    phrases = [phrase for phrase in identity.phrases if phrase in reading.everything]
+    for text in reading.texts if hits or phrases else ():
+        if hits & set(WORD.findall(text.folded)) or any(_bounded(phrase).search(text.folded) for phrase in phrases):
+            yield Finding(text.path, "institution")
+
+
+def machines(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """A station name or AE title: only in AE and SH elements."""
+    for text in reading.texts if identity.machines else ():
+        if text.vr in ("AE", "SH") and identity.machines & {value.strip() for value in text.folded.split("\\")}:
+            yield Finding(text.path, "station or AE title")
+
+
+def uids(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """A UID of the original, whole: in a UI, or bounded in a text. Those that PS3.6 registers are no identity."""
+    for path, uid in reading.uids:
+        if uid in identity.uids:
+            yield Finding(path, "UID")
+    if identity.uids and re.search(r"\d\.\d", reading.everything):
+        for text in reading.texts:
+            found = {uid for uid in _UID.findall(text.folded) if len(uid) >= _MIN_UID_IN_TEXT}
+            if found & identity.uids:
+                yield Finding(text.path, "UID in text")
+
+
+def same_dates(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """A date that stands unchanged in its own element. A shifted date may equal some other original date."""
+    for path, date in reading.dates.items():
+        if date and any(day in identity.dates for day in _days(date)) and identity.dates_at.get(path) == date:
+            yield Finding(path, "date unchanged")
+
+
+def dates_in_text(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """A full date of the original in a text, in any usual way of writing it."""
+    if not identity.dates or not re.search(r"\d{4}", reading.everything):
+        return
+    for text in reading.texts:
+        if text.vr not in ("CS", "AE", "UR") and any(day in identity.dates for day in _days(text.folded)):
+            yield Finding(text.path, "date in text")
+
+
+def _days(text: str) -> Iterator[str]:
+    """Dates in a text as YYYYMMDD; day and month in both orders."""
+    for year, _mark, month, day in _YMD.findall(text):
+        yield year + month + day
+    for first, _mark, second, year in _DMY.findall(text):
+        yield f"{year}{int(second):02d}{int(first):02d}"
+        yield f"{year}{int(first):02d}{int(second):02d}"
+    for day, name, year in _NAMED_MONTH.findall(text):
+        if name in _MONTHS:
+            yield f"{year}{_MONTHS[name]:02d}{int(day):02d}"
+
+
+def _bounded(wanted: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){re.escape(wanted)}(?![^\W_])")
+
+
+RULES = (
+    names,
+    cjk_names,
+    common_names,
+    whole_names,
+    ids,
+    short_ids,
+    institutions,
+    machines,
+    uids,
+    same_dates,
+    dates_in_text,
+)

@@ -1,0 +1,54 @@
+"""Every element of a data set at any depth, with its path and character set; nothing is skipped."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pacs.dicom.elements import DataSet, Element, parse_items
+from pacs.dicom.values import DEFAULT, Charset, charset_of
+from pacs.errors import Refused
+
+_ITEM_START = b"\xfe\xff\x00\xe0"
+_MAX_UN_BYTES = 1 << 20  # a UN value longer than this is bulk data, not a sequence of ids
+
+
+class Place(NamedTuple):
+    """An element where it stands. `prefix` is the path of the items around it, ``00081140[0].``"""
+
+    prefix: str
+    element: Element
+    charset: Charset
+
+    @property
+    def path(self) -> str:
+        """Path of the element itself."""
+        return f"{self.prefix}{self.element.tag:08X}"
+
+
+def levels(data_set: DataSet, *, into_unknown: bool = False) -> Iterator[tuple[str, DataSet, Charset]]:
+    """The data set and all items below it, as (path prefix, data set, character set).
+
+    `into_unknown` also enters UN values that hold items (private sequences of implicit objects, PS3.5 6.2.2).
+    """
+    waiting = [("", data_set, DEFAULT)]
+    while waiting:
+        prefix, level, inherited = waiting.pop()
+        charset = charset_of(level, inherited)
+        yield prefix, level, charset
+        for element in level.values():
+            items = element.items
+            if items is None and into_unknown and element.vr in ("UN", "OB"):
+                items = _hidden_items(element)
+            if items:
+                waiting.extend(
+                    (f"{prefix}{element.tag:08X}[{number}].", item, charset) for number, item in enumerate(items)
+                )
+
+
+def _hidden_items(element: Element) -> list[DataSet] | None:
+    value = element.value
+    if len(value) < 16 or len(value) > _MAX_UN_BYTES or bytes(value[:4]) != _ITEM_START:
+        return None
+    try:
+        return parse_items(value)
+    except Refused:
+        return None
