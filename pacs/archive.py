@@ -66,7 +66,7 @@ class Archive:
 
     @property
     def incoming(self) -> Path:
-        """Folder inside the wall for the doors' temporary files, whose names start with the process number and a dot."""
+        """Folder inside the wall for the doors' temporary files; names start with the process number and a dot."""
         return self.parts.spool.incoming
 
     # -- receive -------------------------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from pacs.spool.disk import LowWater, SharedFolderSync, fsync_file, fsync_folder
 from pacs.spool.entries import Entry, entry_of, new_intake_id
 from pacs.spool.walk import Walked, walk_file
 
+# These two sort before all shards. Suspects are each tried alone, so that what happens is theirs.
+SUSPECT, AGAIN = "0-0-suspect", "0-again"
 SHARD_S = 8  # at 300 objects a second a shard stays below 2,500 names
 
 
@@ -197,8 +199,7 @@ class Spool:
 
     def put_back(self, entry: Entry, crashes: int = 0) -> Entry:
         """Move an entry to the line again: after a retry (from the quarantine) or a worker's death."""
-        # Suspects stand apart, so that each is tried alone and what happens is theirs.
-        folder = self.waiting / ("0-suspect" if crashes else "0-again")
+        folder = self.waiting / (SUSPECT if crashes else AGAIN)
         for _attempt in range(8):
             folder.mkdir(mode=0o700, exist_ok=True)
             moved = entry.moved(folder, crashes)

@@ -7,9 +7,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from pacs.spool.entries import Entry, entry_of
-from pacs.spool.spool import Spool
-
-SUSPECT = "0-suspect"
+from pacs.spool.spool import SUSPECT, Spool
 
 
 class Claims:
