@@ -11,7 +11,7 @@ from pacs.dicom.elements import DataSet, Element
 from pacs.dicom.values import first_text
 
 CODE_VALUE, SCHEME, SCHEME_VERSION, MEANING = 0x00080100, 0x00080102, 0x00080103, 0x00080104
-_CODED = frozenset((CODE_VALUE, SCHEME, SCHEME_VERSION, MEANING, 0x0008010E, 0x00080119, 0x00080120))
+CODED = frozenset((CODE_VALUE, SCHEME, SCHEME_VERSION, MEANING, 0x0008010E, 0x00080119, 0x00080120))
 # Coding schemes of PS3.16 Table 8-1 whose codes and meanings a vocabulary fixes; all others may hold what a site typed.
 PUBLIC_SCHEMES = frozenset(
     "DCM SCT SRT SNM3 SNOMED-RT 99SDM LN UCUM UMLS NCIt NCIT RADLEX FMA MA BI I9C I10 I10P RXNORM UNS PUBCHEM_CID DC "
@@ -33,7 +33,7 @@ class ContentCleaner:
         """The element itself when it may stay, else one with a dummy value. `item` is the data set around it."""
         if not element.value or (element.vr not in _WORDS and element.vr not in _BYTES):
             return element
-        if element.tag in _CODED and first_text(item, SCHEME) in PUBLIC_SCHEMES:
+        if element.tag in CODED and first_text(item, SCHEME) in PUBLIC_SCHEMES:
             return element
         out = DataSet()
         value = b"99REMOVED" if element.tag == SCHEME else dummy_value(element, self.keys)

@@ -12,18 +12,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pacs.deid.actions import KEPT, PATIENT_ID, Action, Decision, decisions
-from pacs.deid.contents import ContentCleaner
+from pacs.deid import own_values
+from pacs.deid.actions import KEPT, PATIENT_ID, Action, Decision, decisions, type_of
+from pacs.deid.contents import CODED, PUBLIC_SCHEMES, SCHEME, ContentCleaner
 from pacs.deid.dummies import (
     DOCUMENT_LENGTH,
     DOCUMENT_TYPE,
     ENCAPSULATED_DOCUMENT,
+    WORD,
     dummy_document,
     dummy_value,
     written_vr,
 )
 from pacs.deid.keys import CollectionKeys
 from pacs.deid.marks import mark
+from pacs.deid.own_values import TEXT_VRS
 from pacs.deid.profiles import Profile, Rule
 from pacs.dicom.dictionary import vr_of
 from pacs.dicom.elements import DataSet, Element
@@ -33,7 +36,7 @@ from pacs.dicom.values import DEFAULT, Charset, charset_of, first_text, text_of
 ISSUER = 0x00100021
 SOP_CLASS, SOP_INSTANCE, STUDY, SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 # VRs that alone make an unlisted element suspect when the object has them against PS3.6.
-_TELLING_VRS = frozenset(("PN", "UI", "DA", "DT", "AE", "UR", "UN"))
+_TELLING_VRS = frozenset(("PN", "UI", "DA", "DT", "AE", "UR", "UN")) | TEXT_VRS
 _UNREADABLE = Rule("SQ", "X", "a sequence whose items cannot be read, so nothing in it can be checked", "PS3.15 E.1.1")
 
 
@@ -121,6 +124,7 @@ class _Deidentifier:
         self.waiting: list[_Level] = []
         self.settled: dict[int, bytes] = {}  # values that follow from a dummy, set at the end
         self.contents = ContentCleaner(keys)
+        self.own = own_values.OwnValues(data_set, self.map_uid)
         self.study_uid = first_text(data_set, STUDY)
         self.patient_id = self.pseudonym_of(data_set, charset_of(data_set))
         self.handlers = {
@@ -197,10 +201,29 @@ class _Deidentifier:
                 else:
                     self.handlers[decision.action](element, decision, level)
                 return
-        cleaned = self.contents.clean(element, level.source) if level.dummy else element
-        level.target[tag] = cleaned
-        if cleaned is not element:
-            self.report.append(Change(f"{level.path}{tag:08X}", Action.DUMMY.value, self.contents.rule))
+        if level.dummy:
+            kept = self.contents.clean(element, level.source)
+            rule = self.contents.rule
+        else:
+            kept = self.clean_text(element, level) if element.vr in TEXT_VRS and element.value else element
+            rule = own_values.RULE
+        level.target[tag] = kept
+        if kept is not element:
+            self.report.append(Change(f"{level.path}{tag:08X}", rule.code, rule))
+
+    def clean_text(self, element: Element, level: _Level) -> Element:
+        """A kept text without the object's own identifying values; codes of public schemes are no such text."""
+        tag = element.tag
+        if tag in CODED and first_text(level.source, SCHEME) in PUBLIC_SCHEMES:
+            return element
+        value = own_values.cleaned(element, level.charset, self.own)
+        if value is None:
+            return element
+        if not value and (type_of(self.sop_class_uid, f"{level.tags}{tag:08X}") or "1").startswith("1"):
+            value = WORD
+        out = DataSet()
+        out.put(tag, element.vr, value)
+        return out[tag]
 
     def enter(self, element: Element, level: _Level, *, dummy: bool) -> None:
         """Keep a sequence; its items are walked with the same rules."""

@@ -95,9 +95,7 @@ def identity_of(original: DataSet, aes: tuple[str, ...] = (), kept: Mapping[int,
 def _gather_names(found: Identity, element: Element, charset: Charset, path: str) -> None:
     del path
     for value in values_of(element, charset):
-        folded = fold(value)
-        if not is_placeholder(folded):
-            _add_name(found, folded)
+        _add_name(found, fold(value))
 
 
 def _add_name(found: Identity, folded: str) -> None:
@@ -110,7 +108,7 @@ def _add_name(found: Identity, folded: str) -> None:
             else:
                 parts += words(component)
     parts = [part for part in parts if part not in TITLES and not is_placeholder(part)]
-    if sum(map(len, parts)) >= MIN_NAME_LETTERS:
+    if sum(map(len, parts)) >= MIN_NAME_LETTERS and not is_placeholder(folded):
         found.whole_names.add(" ".join(words(folded)))
     known = vocabulary()
     for part in parts:

@@ -54,12 +54,10 @@ def has_cjk(text: str) -> bool:
 
 def is_placeholder(folded: str) -> bool:
     """Whether a value stands for nobody: every word of it does, or it begins like ANONYMOUS."""
-    if folded.startswith(_PLACEHOLDER_STARTS):
-        return True
     cores = [core for word in words(folded) if (core := word.strip("0123456789"))]
-    return all(core in _PLACEHOLDERS or not core.strip("x") for core in cores) and (
-        bool(cores) or not folded.strip("0")
-    )
+    if not cores:  # digits and punctuation
+        return not folded.strip("0 .-_*?^=")
+    return all(core in _PLACEHOLDERS or core.startswith(_PLACEHOLDER_STARTS) or not core.strip("x") for core in cores)
 
 
 def is_after_title(text: str, position: int) -> bool:
