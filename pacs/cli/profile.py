@@ -7,7 +7,6 @@ import click
 from pacs.cli.options import data_option, json_option
 from pacs.cli.output import print_table
 from pacs.deid import load_profile
-from pacs.deid.profiles import PROFILE_NAMES
 
 
 @click.group()

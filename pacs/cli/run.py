@@ -1,6 +1,7 @@
 """Preparing a data directory and running server processes on it under a supervisor."""
 
 import gc
+import importlib
 import os
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from pacs.cli.supervise import Body, Supervisor
 from pacs.config import Settings
 from pacs.curation.doctor import tidy
 
+MODULES = {"scp": "pacs.dimse.server", "worker": "pacs.pipeline", "web": "pacs.wsgi"}
 BODIES: dict[str, Body] = {"scp": run_scp_process, "worker": run_worker_process, "web": run_web_process}
 
 
@@ -24,6 +26,8 @@ def run_processes(
     os.umask(0o077)
     logs.configure(settings.log.level)
     _prepare(settings)
+    for kind in counts:
+        importlib.import_module(MODULES[kind])  # loaded once, so that the forked processes share it
     stop = stop_on_signal()
     supervisor = Supervisor(settings)
     for kind, count in counts.items():
@@ -48,7 +52,3 @@ def _prepare(settings: Settings) -> None:
     app.archive.parts.database.close()
     del app
     gc.collect()
-    # Loaded here once, so that the forked processes share it.
-    import pacs.dimse.server
-    import pacs.pipeline
-    import pacs.wsgi  # noqa: F401

@@ -7,6 +7,7 @@ from pacs.dicom.elements import PIXEL_TAGS, encode, parse
 from pacs.dicom.fileformat import file_start, inflate, read_start, stored_syntax, text_of
 from pacs.dicom.syntaxes import DEFLATED_LE, encoding_of
 from pacs.errors import Refused
+from pacs.leakcheck import Context as LeakContext
 from pacs.leakcheck import check
 from pacs.model import Hold, Keep, Outcome, Quarantine
 from pacs.pipeline.work import Work
@@ -61,11 +62,20 @@ def check_for_leaks(work: Work) -> Outcome:
     assert work.encoding is not None
     pixels = {id(element.value) for tag, element in work.result.data_set.items() if tag in PIXEL_TAGS}
     header = b"".join(piece for piece in work.pieces if id(piece) not in pixels)
-    findings = check(work.original, work.result.data_set, work.encoding, header)
+    findings = check(work.original, work.result.data_set, work.encoding, header, LeakContext(aes=_ae_titles(work)))
     if findings:
         rules = ", ".join(sorted({finding.rule for finding in findings}))
         return Hold(f"The second reader found identifying values in the result ({rules}).", tuple(findings))
     return Keep()
+
+
+def _ae_titles(work: Work) -> tuple[str, ...]:
+    """AE titles of the transfer: the sender's, and those that the old file meta group names. PS3.10 7.1."""
+    assert work.start is not None
+    titles = [text_of(work.start.meta, tag) for tag in (0x00020016, 0x00020017, 0x00020018)]
+    if work.envelope is not None:
+        titles.append(work.envelope.peer)
+    return tuple(title for title in titles if title)
 
 
 OBJECT_STAGES: tuple[Stage, ...] = (parse_object, refuse_unclean_pixels, deidentify_elements, check_for_leaks)
