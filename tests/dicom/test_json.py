@@ -47,13 +47,13 @@ def test_says_the_same_as_pydicom():
         compared += 1
         different += [f"{path.name} {key}" for key in _differences(ours, theirs)]
     assert compared > 50
-    assert len(different) <= compared * 0.25, different  # texts that pydicom leaves padded or fails to decode
+    assert len(different) <= compared * 0.05, different  # texts that pydicom leaves padded or fails to decode
 
 
 def _differences(ours: dict, theirs: dict) -> list[str]:
     found = []
     for key, entry in theirs.items():
-        if key[4:] == "0000" or key in ("00080005", "7FE00010"):
+        if int(key[3], 16) % 2 or key[4:] == "0000" or key in ("00080005", "7FE00010"):
             continue
         if entry["vr"] in ("OW", "OB", "UN", "US", "SS", "OB or OW", "SQ", "OF") or "BulkDataURI" in entry:
             continue

@@ -1,6 +1,6 @@
 """Matching at all levels, on both databases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from peewee import Database
@@ -55,7 +55,7 @@ def index(database: Database) -> Index:
 
 
 @pytest.fixture
-def found(index: Index) -> Iterator[Search]:
+def found(index: Index) -> Search:
     """Unique keys of the rows that a query finds."""
 
     def search(keyword: str, condition: Condition, level: Level = Level.STUDY, **more: object) -> list[str]:
@@ -67,7 +67,7 @@ def found(index: Index) -> Iterator[Search]:
         assert rows.total() == len(keys)
         return keys
 
-    yield search
+    return search
 
 
 @pytest.mark.parametrize(
