@@ -68,8 +68,8 @@ def parse(buffer: Buffer, encoding: Encoding) -> DataSet:
     """Read a whole data set, without file meta information.
 
     Values are views into `buffer`, which the caller keeps alive. Public elements with VR UN get the dictionary's VR
-    (PS3.5 6.2.2 note 2), sequences among them are entered. Raises `Truncated` when it ends inside an element, `NotDicom`
-    when the bytes make no sense; messages name offset and tag, never a value.
+    (PS3.5 6.2.2 note 2), sequences among them are entered. Raises `Truncated` when it ends inside an element,
+    `NotDicom` when the bytes make no sense; messages name offset and tag, never a value.
     """
     return _Parser(memoryview(buffer), encoding).run()
 
@@ -85,6 +85,7 @@ class _Parser:
         self.u32_at = struct.Struct(order + "I").unpack_from
         self.root = DataSet()
         self.stack = [_Open(self.root, self.size, None, not encoding.explicit)]
+        self.blank_from = _end_without_zeros(self.view)
 
     def run(self) -> DataSet:
         position = 0
@@ -109,9 +110,7 @@ class _Parser:
 
     def is_blank_tail(self, position: int) -> bool:
         """Old writers fill the last block with zeros; that is no element and no cut either."""
-        if self.size - position >= 8 and self.view[position : position + 8] != b"\0" * 8:
-            return False
-        return not any(self.view[position : self.size])
+        return position >= self.blank_from
 
     def read_item(self, position: int, top: _Open) -> int:
         tag, length = self.delimiter_at(position)
@@ -187,14 +186,14 @@ class _Parser:
         if short is not None:
             return short, self.u16_at(view, position + 6)[0], position + 8
         long = _LONG_CODES.get(code)
-        if long is not None or (code.isalpha() and code.isupper() and view[position + 6 : position + 8] == b"\0\0"):
+        if long is not None or (code.isalpha() and code.isupper() and not any(view[position + 6 : position + 8])):
             if position + 12 > self.size:
                 raise Truncated(f"the data ends inside an element header at byte {position}", tag)
             return long or "UN", self.u32_at(view, position + 8)[0], position + 12
-        if code.isascii() and (code.isalpha() or code in (b"??", b"  ", b"\0\0", b"--")):
+        length = self.u16_at(view, position + 6)[0]
+        if (code.isascii() and code.isalpha()) or code in (b"??", b"  ", b"--") or (code == b"\0\0" and length):
             # A VR that does not exist, with a 16-bit length: what its value means only the dictionary can say.
-            if code != b"\0\0" or self.u16_at(view, position + 6)[0]:
-                return vr_of(tag), self.u16_at(view, position + 6)[0], position + 8
+            return vr_of(tag), length, position + 8
         # No VR at all: an implicit element in an explicit data set, as some toolkits write.
         length = self.u32_at(view, position + 4)[0]
         if length != UNDEFINED and position + 8 + length > self.limit():
@@ -219,7 +218,7 @@ class _Parser:
             end = self.end_of_fragments(position)
             top.data_set[tag] = Element(tag, "OB", self.view[position:end], encapsulated=True)
             return end
-        if vr in ("OB", "OW") and tag & 0xFFFF0000 == 0x7FE00000:  # pixel data of an icon image, encapsulated
+        if vr in ("OB", "OW"):  # pixel data of an icon image, or a maker's own
             end = self.end_of_fragments(position)
             top.data_set[tag] = Element(tag, "OB", self.view[position:end], encapsulated=True)
             return end
@@ -270,6 +269,17 @@ class _Parser:
                 data_set[tag].vr = "SS"
 
 
+def _end_without_zeros(view: memoryview, step: int = 4096) -> int:
+    """Where the zeros at the end of the data begin; looked up once, so that they cost no more than one pass."""
+    end = len(view)
+    while end > 0:
+        tail = bytes(view[max(0, end - step) : end]).rstrip(b"\0")
+        if tail:
+            return max(0, end - step) + len(tail)
+        end = max(0, end - step)
+    return 0
+
+
 def parse_items(value: Buffer) -> list[DataSet]:
     """The items of a sequence that was read as bytes in Implicit VR Little Endian. Raises like `parse`."""
     view = memoryview(value)
@@ -282,42 +292,69 @@ def encode(data_set: DataSet, source: Encoding, target: Encoding) -> Iterator[Bu
     """The bytes of a data set in ascending tag order, in pieces; large values are passed on as they are.
 
     `source` is how the values were read; numbers change byte order when `target` differs. Sequences get defined
-    lengths. Group lengths (retired) are left out, as PS3.5 7.2 allows.
+    lengths. Group lengths (retired) are left out, as PS3.5 7.2 allows. Iterative: nesting costs no stack.
     """
-    swap = source.little_endian != target.little_endian
+    writer = _Writer(source, target)
     for tag in sorted(data_set):
-        if tag & 0xFFFF == 0:
-            continue
-        yield from _encode_element(data_set[tag], source, target, swap)
+        if tag & 0xFFFF:
+            yield from writer.element(data_set[tag])
 
 
-def _encode_element(element: Element, source: Encoding, target: Encoding, swap: bool) -> Iterator[Buffer]:
-    if element.items is not None:
-        body = b"".join(_encode_items(element.items, source, target))
-        yield header(element.tag, "SQ", len(body), target)
-        yield body
-        return
-    if element.encapsulated:
-        yield header(element.tag, "OB", UNDEFINED, target)
-        yield element.value
-        return
-    value = element.value
-    width = WIDTH.get(element.vr, 1) if swap else 1
-    if width > 1:
-        value = swapped(value, width)
-    odd = len(value) % 2
-    yield header(element.tag, element.vr, len(value) + odd, target)
-    yield value
-    if odd:
-        yield b"\0" if element.vr in ("UI", "OB", "UN") else b" "
+class _Writer:
+    """Writes one element at a time. Headers of sequences and items are filled in once their length is known."""
+
+    def __init__(self, source: Encoding, target: Encoding) -> None:
+        self.target = target
+        self.swap = source.little_endian != target.little_endian
+        self.order = "<" if target.little_endian else ">"
+
+    def element(self, element: Element) -> list[Buffer]:
+        """The pieces of an element with all that it holds."""
+        out: list[Buffer] = []
+        size = 0
+        # What is still to be written, last first. An opened sequence or item stands as (place in `out`, size, tag).
+        waiting: list[Element | DataSet | tuple[int, int, int]] = [element]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, tuple):
+                index, before, tag = part
+                out[index] = self.opening(tag, size - before - len(out[index]))
+            elif isinstance(part, DataSet) or part.items is not None:
+                tag = ITEM if isinstance(part, DataSet) else part.tag
+                waiting.append((len(out), size, tag))
+                out.append(self.opening(tag, 0))
+                size += len(out[-1])
+                waiting.extend(_parts_backwards(part))
+            else:
+                pieces = self.plain(part)
+                out += pieces
+                size += sum(map(len, pieces))
+        return out
+
+    def opening(self, tag: int, length: int) -> bytes:
+        if tag == ITEM:
+            return struct.pack(self.order + "HHI", 0xFFFE, 0xE000, length)
+        return header(tag, "SQ", length, self.target)
+
+    def plain(self, element: Element) -> list[Buffer]:
+        """Header and value of an element without items."""
+        if element.encapsulated:
+            return [header(element.tag, "OB", UNDEFINED, self.target), element.value]
+        value = element.value
+        width = WIDTH.get(element.vr, 1) if self.swap else 1
+        if width > 1:
+            value = swapped(value, width)
+        if len(value) % 2 == 0:
+            return [header(element.tag, element.vr, len(value), self.target), value]
+        pad = b"\0" if element.vr in ("UI", "OB", "UN") else b" "
+        return [header(element.tag, element.vr, len(value) + 1, self.target), value, pad]
 
 
-def _encode_items(items: list[DataSet], source: Encoding, target: Encoding) -> Iterator[Buffer]:
-    order = "<" if target.little_endian else ">"
-    for item in items:
-        body = b"".join(encode(item, source, target))
-        yield struct.pack(order + "HHI", 0xFFFE, 0xE000, len(body))
-        yield body
+def _parts_backwards(part: Element | DataSet) -> list[Element] | list[DataSet]:
+    """Items of a sequence, or elements of an item in tag order, the last first."""
+    if isinstance(part, DataSet):
+        return [part[tag] for tag in sorted(part, reverse=True) if tag & 0xFFFF]
+    return list(reversed(part.items or ()))
 
 
 def header(tag: int, vr: str, length: int, target: Encoding) -> bytes:
