@@ -115,7 +115,10 @@ class Retrieve:
 
     def move(self, instances: Sequence[StoredInstance], destination: PeerInfo) -> None:
         """Send over as few associations as the contexts allow; none when there is nothing to send."""
-        originator: dict[int, Value] = {MOVE_ORIGINATOR_AET: self.session.caller.aet, MOVE_ORIGINATOR_ID: self.message_id}
+        originator: dict[int, Value] = {
+            MOVE_ORIGINATOR_AET: self.session.caller.aet,
+            MOVE_ORIGINATOR_ID: self.message_id,
+        }
         for batch in batches(instances):
             try:
                 link = open_link(destination, contexts_for(batch), self.session.options)

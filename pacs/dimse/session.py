@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
 from pacs.auth.peers import identify_peer
+from pacs.db.connection import close_thread
 from pacs.dimse.caller import Caller
 from pacs.dimse.find import on_c_find
 from pacs.dimse.messages import Field, Message, Value, response_to
@@ -102,6 +103,8 @@ class Session(Link):
             if self.has_slot:
                 self.slots.give_back()
             self.close()
+            with contextlib.suppress(Exception):
+                close_thread(self.archive.parts.database)
 
     def associate(self) -> str:
         """Negotiate. Empty when there was no association."""

@@ -1,0 +1,108 @@
+"""A real server for tests over real sockets: association servers and workers on a fresh data directory."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def free_port() -> int:
+    """A TCP port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Poll until something true comes; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)
+    return found
+
+
+@dataclass
+class Server:
+    """Processes of ``pacs`` on one data directory."""
+
+    data: Path
+    port: int = field(default_factory=free_port)
+    environment: dict[str, str] = field(default_factory=dict)
+    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    @property
+    def log(self) -> Path:
+        """What the processes log."""
+        return self.data.parent / f"{self.data.name}.log"
+
+    def start(self, *command: str) -> "subprocess.Popen[bytes]":
+        """Start a command of ``pacs`` and wait until it says that it is ready."""
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pacs", *command, "--data", str(self.data)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=os.environ | self.environment,
+            )
+        self.processes.append(process)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(b"ready"):
+                process.stdout.close()
+                return process
+        raise AssertionError(f"pacs {command[0]} did not start: {self.log.read_text()[-2000:]}")
+
+    def start_scp(self, processes: int = 2) -> "subprocess.Popen[bytes]":
+        """Start association servers and wait until they answer."""
+        process = self.start("scp", "--dimse", str(self.port), "--processes", str(processes))
+        wait_for(lambda: _connects(self.port))
+        return process
+
+    def stop(self) -> None:
+        """End all processes; each must end in time and without an error."""
+        for process in self.processes:
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            assert process.wait(15) == 0
+        self.processes.clear()
+
+    def run(self, *command: str) -> str:
+        """The output of a command of ``pacs``."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pacs", *command, "--data", str(self.data)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=os.environ | self.environment,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def status(self) -> dict[str, int]:
+        """Counts of accepted objects by what became of them."""
+        return dict(json.loads(self.run("status", "--json")))
+
+    def wait_until_worked_off(self) -> dict[str, int]:
+        """The counts once nothing waits any more."""
+        return dict(wait_for(lambda: (found := self.status())["waiting"] == 0 and found, 60))
+
+    def temporary_files(self) -> list[Path]:
+        """What doors have half received."""
+        return list((self.data / "spool" / "incoming").iterdir())
+
+
+def _connects(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,208 @@
+"""C-MOVE and C-GET over real sockets. PS3.4 C.4.2 and C.4.3."""
+
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
+from tests.wire.peers import PATIENT_ROOT, Receiver, dcmtk, find, get, move
+from tests.wire.server import Server, free_port
+
+FAILED_PARTLY, UNABLE, UNKNOWN_DESTINATION, WRONG_IDENTIFIER = 0xB000, 0xA702, 0xA801, 0xA900
+
+
+def studies(archive: Server) -> list[str]:
+    """All studies, the one with eight instances first."""
+    rows, _status = find(archive.port, level="STUDY", StudyInstanceUID="", NumberOfStudyRelatedInstances="")
+    return [str(row.StudyInstanceUID) for row in sorted(rows, key=lambda row: -row.NumberOfStudyRelatedInstances)]
+
+
+def series_of(archive: Server, study: str) -> dict[int, str]:
+    """Series by how many instances they have."""
+    rows, _status = find(archive.port, level="SERIES", StudyInstanceUID=study, NumberOfSeriesRelatedInstances="")
+    return {int(row.NumberOfSeriesRelatedInstances): str(row.SeriesInstanceUID) for row in rows}
+
+
+def counters(status: Dataset) -> tuple[int, int, int]:
+    return (
+        status.NumberOfCompletedSuboperations,
+        status.NumberOfFailedSuboperations,
+        status.NumberOfWarningSuboperations,
+    )
+
+
+@pytest.fixture(autouse=True)
+def emptied(receiver: Receiver) -> None:
+    receiver.objects.clear()
+    receiver.originators.clear()
+    receiver.associations.clear()
+    receiver.status = 0
+
+
+def test_moves_a_study_to_its_destination(archive: Server, receiver: Receiver):
+    study = studies(archive)[0]
+    answers = move(archive.port, "DEST", level="STUDY", StudyInstanceUID=study)
+    assert answers[-1][0].Status == 0
+    assert counters(answers[-1][0]) == (8, 0, 0)
+    assert "NumberOfRemainingSuboperations" not in answers[-1][0]
+    assert {each.StudyInstanceUID for each in receiver.objects} == {study}
+    assert len({each.SOPInstanceUID for each in receiver.objects}) == 8
+    assert len(receiver.associations) == 1
+
+
+def test_names_who_asked_for_the_move(archive: Server, receiver: Receiver):
+    move(archive.port, "DEST", level="STUDY", StudyInstanceUID=studies(archive)[1])
+    assert receiver.originators == [("PEER", 1)]
+
+
+def test_pending_counters_add_up_to_total(archive: Server, receiver: Receiver):
+    answers = move(archive.port, "DEST", level="STUDY", StudyInstanceUID=studies(archive)[0])
+    pending = [status for status, _list in answers if status.Status == 0xFF00]
+    assert pending
+    assert {status.NumberOfRemainingSuboperations + sum(counters(status)) for status in pending} == {8}
+
+
+def test_moves_series_and_lists_of_instances(archive: Server, receiver: Receiver):
+    study = studies(archive)[0]
+    series = series_of(archive, study)
+    keys = {"StudyInstanceUID": study, "SeriesInstanceUID": list(series.values())}
+    assert counters(move(archive.port, "DEST", level="SERIES", **keys)[-1][0]) == (8, 0, 0)
+    keys["SeriesInstanceUID"] = series[6]
+    rows, _status = find(archive.port, level="IMAGE", **keys, SOPInstanceUID="")
+    some = [str(row.SOPInstanceUID) for row in rows][:3]
+    assert counters(move(archive.port, "DEST", level="IMAGE", **keys, SOPInstanceUID=some)[-1][0]) == (3, 0, 0)
+    assert {each.SOPInstanceUID for each in receiver.objects[8:]} == set(some)
+
+
+def test_moves_a_patient_in_patient_root(archive: Server, receiver: Receiver):
+    rows, _status = find(archive.port, PATIENT_ROOT, level="PATIENT", PatientID="", NumberOfPatientRelatedInstances="")
+    patient = next(row.PatientID for row in rows if row.NumberOfPatientRelatedInstances == 9)
+    answers = move(archive.port, "DEST", PATIENT_ROOT, level="PATIENT", PatientID=patient)
+    assert counters(answers[-1][0]) == (9, 0, 0)
+    assert {each.PatientID for each in receiver.objects} == {patient}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"level": "STUDY", "StudyInstanceUID": ""},
+        {"level": "STUDY", "StudyInstanceUID": "*"},
+        {"level": "STUDY"},
+        {"level": "SERIES", "StudyInstanceUID": "1.2.3"},
+        {"level": "SERIES", "StudyInstanceUID": "", "SeriesInstanceUID": "1.2.3"},
+        {"level": "IMAGE", "StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.4", "SOPInstanceUID": ""},
+        {"StudyInstanceUID": "1.2.3"},
+    ],
+    ids=lambda keys: "-".join(f"{key}={value}" for key, value in keys.items()),
+)
+def test_never_moves_without_a_unique_key(archive: Server, receiver: Receiver, keys):
+    answers = move(archive.port, "DEST", **keys)
+    assert [status.Status for status, _list in answers] == [WRONG_IDENTIFIER]
+    assert receiver.associations == []
+
+
+def test_unknown_study_moves_nothing(archive: Server, receiver: Receiver):
+    status = move(archive.port, "DEST", level="STUDY", StudyInstanceUID="1.2.3")[-1][0]
+    assert (status.Status, counters(status)) == (0, (0, 0, 0))
+    assert receiver.associations == []
+
+
+def test_refuses_unknown_destination(archive: Server):
+    assert move(archive.port, "NOBODY", level="STUDY", StudyInstanceUID="1.2.3")[-1][0].Status == UNKNOWN_DESTINATION
+
+
+def test_says_when_destination_does_not_answer(archive: Server):
+    study = studies(archive)[1]
+    status, failed = move(archive.port, "DEAD", level="STUDY", StudyInstanceUID=study)[-1]
+    assert (status.Status, counters(status)) == (UNABLE, (0, 1, 0))
+    assert failed is not None
+    assert failed.FailedSOPInstanceUIDList
+
+
+def test_counts_and_lists_what_the_destination_refuses(archive: Server, receiver: Receiver):
+    receiver.status = 0xA700
+    status, failed = move(archive.port, "DEST", level="STUDY", StudyInstanceUID=studies(archive)[0])[-1]
+    assert (status.Status, counters(status)) == (UNABLE, (0, 8, 0))
+    assert failed is not None
+    assert len(failed.FailedSOPInstanceUIDList) == 8
+
+
+def test_counts_warnings_of_the_destination(archive: Server, receiver: Receiver):
+    receiver.status = 0xB000
+    status = move(archive.port, "DEST", level="STUDY", StudyInstanceUID=studies(archive)[0])[-1][0]
+    assert (status.Status, counters(status)) == (FAILED_PARTLY, (0, 0, 8))
+
+
+def test_receiver_of_implicit_only_gets_implicit(archive: Server, tmp_path: Path):
+    with Receiver("IMPLICIT", tmp_path, syntaxes=[IMPLICIT_LE]) as plain:
+        archive.run("peer", "add", "IMPLICIT", "127.0.0.1", str(plain.port))
+        answers = move(archive.port, "IMPLICIT", level="STUDY", StudyInstanceUID=studies(archive)[1])
+    assert counters(answers[-1][0]) == (1, 0, 0)
+    assert plain.objects[0].file_meta.TransferSyntaxUID == IMPLICIT_LE
+    assert plain.objects[0].PixelData == bytes(range(128))
+
+
+def test_gets_a_study_over_the_same_association(archive: Server):
+    study = studies(archive)[0]
+    objects, statuses = get(archive.port, level="STUDY", StudyInstanceUID=study)
+    assert statuses[-1].Status == 0
+    assert counters(statuses[-1]) == (8, 0, 0)
+    assert len({each.SOPInstanceUID for each in objects}) == 8
+    assert all(each.PixelData == bytes(range(128)) for each in objects)
+
+
+def test_get_counts_classes_without_context_as_failed(archive: Server):
+    from pynetdicom.presentation import build_context
+
+    from tests.wire.peers import STUDY_ROOT, association, identifier
+
+    with association(archive.port, [build_context(f"{STUDY_ROOT}3", [EXPLICIT_LE])]) as assoc:
+        answers = list(
+            assoc.send_c_get(identifier(level="STUDY", StudyInstanceUID=studies(archive)[0]), f"{STUDY_ROOT}3")
+        )
+    status, failed = answers[-1]
+    assert (status.Status, counters(status)) == (UNABLE, (0, 8, 0))
+    assert failed is not None
+    assert len(failed.FailedSOPInstanceUIDList) == 8
+
+
+def test_move_brings_the_same_bytes_as_the_blob(archive: Server, tmp_path: Path):
+    port = free_port()
+    archive.run("peer", "add", "STORESCP", "127.0.0.1", str(port))
+    import subprocess
+
+    from tests.wire.server import _connects, wait_for
+
+    process = subprocess.Popen(
+        ["/usr/bin/storescp", "+B", "-od", str(tmp_path), str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: _connects(port))
+        study = studies(archive)[0]
+        done = dcmtk(
+            *("movescu", "-v", "-S", "-aem", "STORESCP", "-k", "QueryRetrieveLevel=STUDY"),
+            *("-k", f"StudyInstanceUID={study}", "127.0.0.1", str(archive.port)),
+        )
+        assert "Received Final Move Response (Success)" in done.stdout + done.stderr
+    finally:
+        process.terminate()
+        process.wait()
+    blobs = {blob.read_bytes()[-700:] for blob in (archive.data / "blobs").rglob("*.dcm")}
+    received = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert len(received) == 8
+    assert all(path.read_bytes()[-700:] in blobs for path in received)
+
+
+def test_dcmtk_getscu_gets(archive: Server, tmp_path: Path):
+    study = studies(archive)[0]
+    dcmtk(
+        *("getscu", "-S", "-od", str(tmp_path), "-k", "QueryRetrieveLevel=STUDY"),
+        *("-k", f"StudyInstanceUID={study}", "127.0.0.1", str(archive.port)),
+    )
+    files = list(tmp_path.iterdir())
+    assert len(files) == 8
+    assert {str(pydicom.dcmread(each).StudyInstanceUID) for each in files} == {study}
