@@ -22,6 +22,7 @@ class Action(Enum):
     DUMMY = "D"
     MAP_UIDS = "U"
     PSEUDONYM = "P"
+    REFERENCES = "U*"
     BY_TYPE = "?"
 
 
@@ -97,7 +98,7 @@ def decision_of(rule: Rule | None, tag: int) -> Decision:
     if tag in (PATIENT_ID, PATIENT_NAME) and rule.code in ("Z", "D", "Z/D"):
         return Decision(Action.PSEUDONYM, rule)
     if rule.code == "X/Z/U*":  # the references stay, mapped: U* allows it and nothing else keeps them useful
-        return Decision(Action.KEEP, rule, any_vr=False)
+        return Decision(Action.REFERENCES, rule)
     if rule.code in _COMPOUND:
         return Decision(Action.BY_TYPE, rule)
     if rule.code == "D" and VR_OF.get(tag) == "UI":  # a keyed UID is the only dummy that keeps references whole

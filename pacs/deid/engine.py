@@ -132,6 +132,7 @@ class _Deidentifier:
             Action.DUMMY: self.dummy,
             Action.MAP_UIDS: self.map_uids,
             Action.PSEUDONYM: self.pseudonym,
+            Action.REFERENCES: self.references,
         }
 
     def run(self) -> Result:
@@ -272,6 +273,14 @@ class _Deidentifier:
             return
         level.target.put(tag, "UI", new.encode())
         self.note(level, tag, decision)
+
+    def references(self, element: Element, decision: Decision, level: _Level) -> None:
+        """A sequence of references: UIDs are mapped, codes and numbers stay, what was typed goes."""
+        if element.items is None:
+            level.target[element.tag] = Element(element.tag, "SQ", b"", [])
+        else:
+            self.enter(element, level, dummy=True)
+        self.note(level, element.tag, decision)
 
     def map_uid(self, uid: str) -> str:
         new = self.uids.get(uid)

@@ -122,7 +122,7 @@ class _Parser:
             return position
         if tag != ITEM:
             raise NotDicom(f"a sequence holds something that is no item at byte {position - 8}")
-        if len(self.stack) > MAX_DEPTH:
+        if len(self.stack) // 2 > MAX_DEPTH:
             raise NotDicom(f"nested deeper than {MAX_DEPTH} levels at byte {position}")
         item = DataSet()
         sequence = top.sequence
