@@ -141,6 +141,7 @@ class Archive:
             "size_bytes": ending.received_bytes,
             "md5": ending.received_md5,
             "new_study_uid": ending.new_study_uid,
+            "new_series_uid": ending.new_series_uid,
             "new_sop_uid": ending.new_sop_uid,
             "state": ending.state.value,
             "reason": ending.reason,
@@ -237,4 +238,5 @@ def _ending_of(publication: Publication, state: State, reason: str) -> Ending:
         received_bytes=publication.received_bytes,
         new_sop_uid=publication.sop_uid,
         new_study_uid=publication.study_uid,
+        new_series_uid=publication.series_uid,
     )

@@ -377,6 +377,7 @@ class Ending:
     received_bytes: int = 0
     new_sop_uid: str = ""
     new_study_uid: str = ""
+    new_series_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

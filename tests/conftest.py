@@ -12,7 +12,9 @@ import pytest
 from peewee import Database
 
 import pacs.db
+from pacs.app import App
 from pacs.db.connection import close_thread, execute, open_database
+from tests.installation import installed
 
 POSTGRESQL_BIN = Path("/usr/lib/postgresql/15/bin")
 _numbers = itertools.count()
@@ -89,3 +91,10 @@ def database(database_url: str) -> Iterator[Database]:
     opened = pacs.db.connect(database_url)
     yield opened
     close_thread(opened)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    """A fresh installation on SQLite, without processes."""
+    with installed(tmp_path) as opened:
+        yield opened

@@ -45,6 +45,14 @@ class Receipts:
         """Receipts in any of these states, oldest first."""
         return list(Receipt.select().where(Receipt.state.in_([each.value for each in states])).order_by(Receipt.id))
 
+    def published_in(self, collection_id: int, series_uid: str | None) -> list[str]:
+        """Intake ids of what was published in a collection, or in one series of it (new UID)."""
+        where = (Receipt.collection_id == collection_id) & (Receipt.state == State.PUBLISHED.value)
+        if series_uid is not None:
+            where &= Receipt.new_series_uid == series_uid
+        rows: Any = Receipt.select(Receipt.intake_id).where(where).tuples()
+        return [intake_id for (intake_id,) in rows]
+
     def forget(self, intake_id: str) -> None:
         """Remove the receipt of an object that goes back in line; it gets a new one."""
         Receipt.delete().where(Receipt.intake_id == intake_id).execute()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from peewee import Database
 
+from pacs.db.connection import execute, is_sqlite
 from pacs.db.tables.audit import AuditEvent
 
 
@@ -18,6 +19,8 @@ class Trail:
         """Append one event. Nothing in it may identify a patient."""
         at = datetime.now(UTC)
         with self._database.atomic():
+            if not is_sqlite(self._database):  # SQLite has one writer at a time anyway
+                execute(self._database, "LOCK TABLE audit_event IN SHARE ROW EXCLUSIVE MODE")
             before = AuditEvent.select().order_by(AuditEvent.id.desc()).first()
             digest = _digest(before.digest if before else "", at, actor, action, f"{target}\0{detail}")
             AuditEvent.create(at=at, actor=actor, action=action, target=target, detail=detail, digest=digest)

@@ -13,7 +13,6 @@ from secrets import token_hex
 from typing import BinaryIO
 
 import click
-from pydicom.fileset import FileSet
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -21,11 +20,15 @@ from pacs.app import App
 from pacs.archive import Archive
 from pacs.cli.options import data_option, json_option, open_data, operator
 from pacs.cli.output import print_json
+from pacs.dicom.elements import parse
+from pacs.dicom.fileformat import read_start, text_of
+from pacs.dicom.syntaxes import encoding_of
 from pacs.errors import BadRequest, NotDicom, OutOfResources, PacsError, Refused
 from pacs.model import Door, Envelope
 from pacs.registry import route
 
 MAX_MEMBER_BYTES = 8 * 1024**3
+_RECORDS, _FILE_ID = 0x00041220, 0x00041500
 MAX_RATIO = 1000  # a ZIP member that grows more is a bomb, not an image
 
 
@@ -141,13 +144,17 @@ def _source(path: Path, *, inside_folder: bool) -> Iterator[Source]:
 def _of_dicomdir(path: Path) -> Iterator[Source]:
     """The files that a DICOMDIR names, below its own folder. PS3.10 section 8."""
     try:
-        instances = list(FileSet(path))
-    except Exception:  # noqa: BLE001 - pydicom raises what it likes for broken media, and its texts quote values
+        content = path.read_bytes()
+        start = read_start(content)
+        directory = parse(content[start.data_set_offset :], encoding_of(start.transfer_syntax_uid))
+        records = directory[_RECORDS].items or []
+    except (Refused, KeyError):
         raise BadRequest("the DICOMDIR cannot be read; import its folder instead") from None
     root = path.parent.resolve()
-    for instance in instances:
-        file = Path(instance.path).resolve()
-        if file.is_relative_to(root):
+    for record in records:
+        parts = [part.strip() for part in text_of(record, _FILE_ID).split("\\") if part.strip()]
+        file = root.joinpath(*parts).resolve()
+        if parts and file.is_relative_to(root):  # a record must not lead out of the media
             yield Source(file)
 
 

@@ -17,6 +17,9 @@ def release(archive: Archive, collection: str, series_uid: str | None, actor: st
     with archive.parts.database.atomic():
         count = archive.parts.index.release(found.id, wanted, released=True)
         archive.parts.trail.add(actor, "release", f"{collection} {series_uid or 'all series'}", f"{count} series")
+    if found.originals == "until-release":
+        for intake_id in archive.parts.receipts.published_in(found.id, series_uid):
+            archive.parts.originals.forget(found.id, intake_id)
     return count
 
 

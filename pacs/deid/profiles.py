@@ -16,6 +16,7 @@ from typing import Any
 from pacs.dicom.dictionary import KNOWN_VRS, VR_OF, vr_of
 from pacs.errors import ProfileError
 
+PROFILES = ("basic",)
 CODES = frozenset(("X", "Z", "D", "K", "U", "X/Z", "X/D", "Z/D", "X/Z/D", "X/Z/U*"))
 # Raised when the engine treats the same rules otherwise, so that a version names rules and treatment.
 ENGINE = "1"
@@ -108,6 +109,12 @@ class Profile:
             return self.unknown
         return self.by_vr.get(known or "") or self.by_vr.get(vr or "")
 
+    def rules(self) -> list[Rule]:
+        """Every rule, in the order of what it matches."""
+        every = [*self.exact.values(), *self.patterns, *self.by_vr.values(), self.private]
+        every += [] if self.unknown is None else [self.unknown]
+        return sorted(every, key=lambda rule: rule.match)
+
     def pattern_of(self, tag: int) -> Rule | None:
         """The most exact pattern that fits."""
         text = f"{tag:08X}"
@@ -157,7 +164,7 @@ def table_e1() -> dict[str, Any]:
 @cache
 def load_profile(name: str) -> Profile:
     """A profile by name. Raises `ProfileError` for one that there is not."""
-    if name != "basic":
-        raise ProfileError(f"there is no profile {name!r}; known: basic")
+    if name not in PROFILES:
+        raise ProfileError(f"there is no profile {name!r}; known: {', '.join(PROFILES)}")
     sets = (RuleSet.from_table(table_e1()), RuleSet.from_toml(data_file("beyond_e1.toml")))
     return flatten("basic", "PS3.15 Basic Application Level Confidentiality Profile", sets, (BASIC_CODE,))

@@ -20,6 +20,7 @@ class Receipt(Base):
     size_bytes = BigIntegerField(default=0)
     md5 = CharField(default="")
     new_study_uid = CharField(default="")
+    new_series_uid = CharField(default="", index=True)
     new_sop_uid = CharField(default="", index=True)
     state = CharField(index=True)
     reason = TextField(default="")

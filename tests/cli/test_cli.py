@@ -1,0 +1,157 @@
+"""The command line: works on a new directory, exits as promised, prints JSON where asked."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.builders import ct_bytes
+
+
+def pacs(*arguments: str, data: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-W", "ignore", "-m", "pacs", *arguments, "--data", str(data)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def ok(*arguments: str, data: Path) -> str:
+    done = pacs(*arguments, data=data)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_first_command_makes_the_data_directory(tmp_path):
+    data = tmp_path / "data"
+    (inbox,) = json.loads(ok("collection", "list", "--json", data=data))
+    assert (inbox["name"], inbox["release"], inbox["access"]) == ("inbox", "automatic", "restricted")
+    assert data.stat().st_mode & 0o777 == 0o700
+    assert (data / "key").stat().st_mode & 0o777 == 0o600
+    assert (data / "admin-token").stat().st_mode & 0o777 == 0o600
+    assert len((data / "admin-token").read_text()) >= 40
+
+
+def test_status_of_a_new_directory_is_all_zero(tmp_path):
+    names = {"waiting", "held", "published", "duplicate", "quarantined", "dropped"}
+    assert json.loads(ok("status", "--json", data=tmp_path / "d")) == dict.fromkeys(names, 0)
+
+
+def test_collections_peers_users_and_tokens(tmp_path):
+    data = tmp_path / "d"
+    made = json.loads(ok("collection", "create", "trial", "--called-aet", "TRIAL", "--json", data=data))
+    assert made["release"] == "review"
+    assert json.loads(ok("collection", "set", "trial", "--access", "public", "--json", data=data))["access"] == "public"
+    ok("peer", "add", "CT1", "10.0.0.5", "104", "--allow", "echo,store", "--collection", "trial", data=data)
+    (peer,) = json.loads(ok("peer", "list", "--json", data=data))
+    assert (peer["aet"], peer["allow"]) == ("CT1", "echo,store")
+    ok("user", "add", "ann", "--role", "curator", "--collection", "trial", data=data)
+    assert {each["name"] for each in json.loads(ok("user", "list", "--json", data=data))} == {"admin", "ann"}
+    assert len(ok("token", "create", "--user", "ann", "--expires", "30", data=data).strip()) >= 40
+    ok("peer", "remove", "CT1", data=data)
+    assert json.loads(ok("peer", "list", "--json", data=data)) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("collection", "show", "nothing"),
+        ("collection", "create", "a b"),
+        ("collection", "create", "inbox"),
+        ("collection", "create", "x", "--profile", "nothing"),
+        ("peer", "add", "A\\B", "host", "104"),
+        ("peer", "remove", "NOBODY"),
+        ("user", "add", "ann", "--role", "curator", "--collection", "nothing"),
+        ("token", "create", "--user", "nobody"),
+        ("trace", "1.2.3"),
+        ("quarantine", "show", "nothing"),
+        ("quarantine", "retry", "nothing"),
+        ("collection", "release", "nothing"),
+        ("profile", "show", "nothing"),
+    ],
+)
+def test_failure_is_one_line_and_status_one(tmp_path, arguments):
+    done = pacs(*arguments, data=tmp_path / "d")
+    assert done.returncode == 1
+    assert done.stderr.startswith("pacs: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("fly",), ("peer", "add", "X"), ("status", "--what"), ("user", "add", "x")])
+def test_wrong_usage_is_status_two(tmp_path, arguments):
+    assert pacs(*arguments, data=tmp_path / "d").returncode == 2
+
+
+def test_import_takes_files_folders_and_zips(tmp_path):
+    data, folder = tmp_path / "d", tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "a.dcm").write_bytes(ct_bytes(sop="a"))
+    (folder / "notes.txt").write_text("no image")
+    (folder / "cut.dcm").write_bytes(ct_bytes(sop="b")[:-20])
+    with zipfile.ZipFile(folder / "more.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/c.dcm", ct_bytes(sop="c"))
+        archive.writestr("../escape.dcm", ct_bytes(sop="d"))
+    done = pacs("import", str(folder), "--json", "--refused", str(tmp_path / "refused"), data=data)
+    counts = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert (counts["accepted"], counts["refused"], counts["skipped"]) == (3, 1, 1)
+    assert "cut.dcm" in (tmp_path / "refused").read_text()
+    assert json.loads(ok("status", "--json", data=data))["waiting"] == 3
+    assert not list(tmp_path.rglob("escape.dcm"))
+    assert list((data / "spool" / "incoming").iterdir()) == []
+
+
+def test_import_does_not_print_file_names(tmp_path):
+    name = tmp_path / "Quixotic_Patient.dcm"
+    name.write_bytes(ct_bytes()[:-20])
+    done = pacs("import", str(name), data=tmp_path / "d")
+    assert done.returncode == 1
+    assert "Quixotic" not in done.stdout + done.stderr
+
+
+def test_import_refuses_a_zip_bomb(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.dcm", bytes(200_000_000))
+    counts = json.loads(pacs("import", str(tmp_path / "bomb.zip"), "--json", data=tmp_path / "d").stdout)
+    assert counts["accepted"] == 0
+
+
+def test_import_follows_a_dicomdir(tmp_path):
+    media = tmp_path / "media"
+    (media / "CT").mkdir(parents=True)
+    for sop in ("A", "B"):
+        (media / "CT" / sop).write_bytes(ct_bytes(sop=sop))
+    command = ["/usr/bin/dcmmkdir", "+r", "+I", "+id", str(media), "+D", str(media / "DICOMDIR")]
+    subprocess.run(command, check=True, capture_output=True)
+    (media / "stray.dcm").write_bytes(ct_bytes(sop="c"))
+    done = pacs("import", str(tmp_path / "media" / "DICOMDIR"), "--json", data=tmp_path / "d")
+    assert json.loads(done.stdout)["accepted"] == 2
+
+
+def test_config_show_hides_the_password(tmp_path):
+    (tmp_path / "pacs.toml").write_text("[http]\nport = 8081\n")
+    shown = json.loads(ok("config", "show", "--json", "--config", str(tmp_path / "pacs.toml"), data=tmp_path / "d"))
+    assert shown["http"]["port"] == 8081
+
+
+def test_doctor_finds_and_mends(tmp_path):
+    data = tmp_path / "d"
+    assert "all is well" in ok("doctor", data=data)
+    stray = data / "blobs" / "1" / "aa" / "bb" / "aabb.dcm"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"x")
+    import os
+
+    os.utime(stray, (0, 0))
+    assert pacs("doctor", data=data).returncode == 1
+    ok("doctor", "--fix", data=data)
+    assert not stray.exists()
+
+
+def test_profile_show_explains_each_tag(tmp_path):
+    rows = json.loads(ok("profile", "show", "basic", "--json", data=tmp_path / "d"))
+    by_tag = {row["tag"]: row for row in rows}
+    assert by_tag["00100010"]["action"] == "Z"
+    assert "PS3.15" in by_tag["00100010"]["source"]
+    assert len(rows) >= 657
