@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from itertools import islice
+from typing import Any
 
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
@@ -65,7 +66,7 @@ class UpperLayer(DULServiceProvider):
         super().send_pdu(primitive)
         self.settle()
 
-    def receive_pdu(self, wait: bool = False, timeout: float | None = None) -> object:  # type: ignore[override]
+    def receive_pdu(self, wait: bool = False, timeout: float | None = None) -> Any:
         """The next primitive for the user; with `wait`, up to `timeout` seconds are spent on getting one."""
         deadline = time.monotonic() + (timeout if timeout is not None else 3600.0)
         while wait and self.to_user_queue.empty() and self.is_alive():
@@ -256,11 +257,9 @@ class Link(Association):
 
     def end_of_association(self) -> str:
         """How the association ended, acting on it: ``released``, ``aborted``, or empty while it goes on."""
-        primitive = self.dul.peek_next_pdu()
-        if not self.dul.is_alive() and primitive is None:
-            return "aborted"
+        primitive: object = self.dul.peek_next_pdu()
         if primitive is None:
-            return ""
+            return "aborted" if self.dul._kill_thread else ""
         self.dul.receive_pdu()
         if isinstance(primitive, A_RELEASE):
             self.acse.send_release(is_response=True)

@@ -87,7 +87,7 @@ def get(port: int, *, syntaxes: Sequence[str] = (EXPLICIT_LE,), **keys: Any) -> 
         return 0
 
     contexts = [build_context(f"{STUDY_ROOT}3", [EXPLICIT_LE]), build_context(CT, list(syntaxes))]
-    more = {"ext_neg": [build_role(CT, scp_role=True)], "evt_handlers": [(evt.EVT_C_STORE, on_store)]}
+    more: dict[str, Any] = {"ext_neg": [build_role(CT, scp_role=True)], "evt_handlers": [(evt.EVT_C_STORE, on_store)]}
     with association(port, contexts, **more) as assoc:
         statuses = [status for status, _ds in assoc.send_c_get(identifier(**keys), f"{STUDY_ROOT}3")]
     return received, statuses
@@ -103,13 +103,14 @@ class Receiver:
         self.originators: list[tuple[str, int]] = []
         self.associations: list[Any] = []
         self.ae = AE(aet)
+        self.server: Any = None
         self.ae.maximum_associations = 20
         for sop_class in [*sorted(STORAGE_CLASSES)[:120], CT]:
             self.ae.add_supported_context(sop_class, list(syntaxes))
         self.port = 0
 
     def __enter__(self) -> "Receiver":
-        handlers = [(evt.EVT_C_STORE, self.on_store), (evt.EVT_ACCEPTED, self.associations.append)]
+        handlers: list[Any] = [(evt.EVT_C_STORE, self.on_store), (evt.EVT_ACCEPTED, self.associations.append)]
         self.server = self.ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
         self.port = self.server.socket.getsockname()[1]
         return self
@@ -124,7 +125,7 @@ class Receiver:
         ds = event.dataset
         ds.file_meta = event.file_meta
         self.objects.append(ds)
-        request = event.request
+        request: Any = event.request
         self.originators.append((request.MoveOriginatorApplicationEntityTitle, request.MoveOriginatorMessageID))
         return self.status
 

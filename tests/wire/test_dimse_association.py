@@ -5,6 +5,7 @@ import signal
 import socket
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pynetdicom import AE
@@ -19,7 +20,7 @@ from tests.wire.test_dimse_store import data_set_of, elements, status_of, store_
 ABORT_BY_PROVIDER = (7, b"\0\0\2\0")
 
 
-def rejection(server: Server, **more) -> tuple[int, int, int] | None:
+def rejection(server: Server, **more: Any) -> tuple[int, int, int] | None:
     """Result, source, reason of a rejection; None when the association is accepted."""
     peer = Bare(server.port)
     kind, body = peer.associate(VERIFICATION, IMPLICIT_LE, **more)
@@ -32,20 +33,20 @@ def is_well(server: Server) -> bool:
         return bool(assoc.send_c_echo().Status == 0)
 
 
-def test_dcmtk_echoscu_is_answered(server: Server):
+def test_dcmtk_echoscu_is_answered(server: Server) -> None:
     dcmtk("echoscu", "127.0.0.1", str(server.port))
 
 
-def test_rejects_other_application_contexts(server: Server):
+def test_rejects_other_application_contexts(server: Server) -> None:
     assert rejection(server, application="1.2.3") == (1, 1, 2)
 
 
 @pytest.mark.parametrize(("version", "expected"), [(1, None), (3, None), (2, (1, 2, 2))])
-def test_only_bit_0_of_the_version_counts(server: Server, version, expected):
+def test_only_bit_0_of_the_version_counts(server: Server, version: Any, expected: Any) -> None:
     assert rejection(server, version=version) == expected
 
 
-def test_checks_the_called_title_when_told(own_server: Server):
+def test_checks_the_called_title_when_told(own_server: Server) -> None:
     own_server.environment["PACS_DIMSE__CHECK_CALLED_AET"] = "true"
     own_server.start_scp(1)
     own_server.run("collection", "create", "lungs", "--called-aet", "LUNGS")
@@ -55,7 +56,7 @@ def test_checks_the_called_title_when_told(own_server: Server):
     assert rejection(own_server, called="LUNGS") is None
 
 
-def test_rejects_unknown_titles_beyond_loopback(own_server: Server):
+def test_rejects_unknown_titles_beyond_loopback(own_server: Server) -> None:
     own_server.environment["PACS_HTTP__HOST"] = "0.0.0.0"
     own_server.start_scp(1)
     assert rejection(own_server, calling="STRANGER") == (1, 1, 3)
@@ -65,7 +66,7 @@ def test_rejects_unknown_titles_beyond_loopback(own_server: Server):
     assert rejection(own_server, calling="FRIEND") == (1, 1, 3)
 
 
-def test_rejects_more_associations_than_the_limit(own_server: Server):
+def test_rejects_more_associations_than_the_limit(own_server: Server) -> None:
     own_server.environment["PACS_DIMSE__MAX_ASSOCIATIONS"] = "3"
     own_server.start_scp(1)
     peers = [Bare(own_server.port) for _ in range(3)]
@@ -77,7 +78,7 @@ def test_rejects_more_associations_than_the_limit(own_server: Server):
         each.close()
 
 
-def test_serves_many_idle_associations(server: Server):
+def test_serves_many_idle_associations(server: Server) -> None:
     idle = [Bare(server.port) for _ in range(60)]
     assert {each.associate()[0] for each in idle} == {2}
     assert is_well(server)
@@ -85,7 +86,7 @@ def test_serves_many_idle_associations(server: Server):
         each.close()
 
 
-def test_judges_each_of_128_contexts(server: Server):
+def test_judges_each_of_128_contexts(server: Server) -> None:
     contexts = [
         (CT, [EXPLICIT_LE]),
         (CT, ["1.2.3"]),
@@ -117,7 +118,7 @@ def test_judges_each_of_128_contexts(server: Server):
     ],
     ids=["http", "endless", "data first", "cut request", "zeros"],
 )
-def test_garbage_instead_of_a_request_is_aborted(server: Server, garbage):
+def test_garbage_instead_of_a_request_is_aborted(server: Server, garbage: Any) -> None:
     peer = Bare(server.port)
     peer.send(garbage)
     kind, body = peer.pdu()
@@ -140,7 +141,7 @@ def test_garbage_instead_of_a_request_is_aborted(server: Server, garbage):
     ],
     ids=["endless", "unknown type", "no such context", "long PDV", "data alone", "no command", "cut PDV", "again"],
 )
-def test_garbage_in_an_association_is_aborted(server: Server, garbage):
+def test_garbage_in_an_association_is_aborted(server: Server, garbage: Any) -> None:
     other = Bare(server.port)
     assert other.associate()[0] == 2
     peer = Bare(server.port)
@@ -155,7 +156,7 @@ def test_garbage_in_an_association_is_aborted(server: Server, garbage):
     other.close()
 
 
-def test_unknown_operations_are_refused_politely(server: Server):
+def test_unknown_operations_are_refused_politely(server: Server) -> None:
     peer = Bare(server.port)
     assert peer.associate()[0] == 2
     peer.command({3: CT, 0x0100: 0x0140, 0x0110: 1, 0x0800: 0x0101, 0x1001: "1.2.3"})
@@ -164,7 +165,7 @@ def test_unknown_operations_are_refused_politely(server: Server):
     peer.close()
 
 
-def test_release_is_answered(server: Server):
+def test_release_is_answered(server: Server) -> None:
     peer = Bare(server.port)
     peer.associate()
     peer.send(bytes.fromhex("05000000000400000000"))
@@ -172,7 +173,7 @@ def test_release_is_answered(server: Server):
     assert peer.pdu()[0] == 0
 
 
-def test_silent_connection_is_closed(own_server: Server):
+def test_silent_connection_is_closed(own_server: Server) -> None:
     own_server.environment["PACS_DIMSE__ACSE_TIMEOUT_S"] = "1"
     own_server.environment["PACS_DIMSE__IDLE_TIMEOUT_S"] = "1"
     own_server.start_scp(1)
@@ -182,7 +183,7 @@ def test_silent_connection_is_closed(own_server: Server):
     assert idle.pdu()[0] == 7
 
 
-def test_never_sends_more_than_the_peer_takes(archive: Server):
+def test_never_sends_more_than_the_peer_takes(archive: Server) -> None:
     ae = AE("SMALL")
     assoc = ae.associate("127.0.0.1", archive.port, [build_context(f"{STUDY_ROOT}1")], max_pdu=4096)
     assert assoc.is_established
@@ -193,7 +194,7 @@ def test_never_sends_more_than_the_peer_takes(archive: Server):
     assert (len(rows), status.Status) == (3, 0)
 
 
-def test_stop_finishes_the_object_in_hand(own_server: Server):
+def test_stop_finishes_the_object_in_hand(own_server: Server) -> None:
     process = own_server.start_scp(1)
     data = data_set_of(ct_bytes(sop="inhand"))
     peer = Bare(own_server.port)
@@ -218,7 +219,7 @@ def _refuses(port: int) -> bool:
     return False
 
 
-def test_associations_leave_no_files_open(own_server: Server):
+def test_associations_leave_no_files_open(own_server: Server) -> None:
     process = own_server.start_scp(1)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     folder = f"/proc/{children[0]}/fd"

@@ -1,6 +1,9 @@
 """C-FIND over real sockets: levels, keys, what a row holds, statuses. PS3.4 C.4.1."""
 
+from typing import Any
+
 import pytest
+from pydicom.uid import UID
 from pynetdicom.presentation import build_context
 
 from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
@@ -18,26 +21,26 @@ def first_study(archive: Server, description: str = "CT CHEST") -> str:
     return str(many[0].StudyInstanceUID)
 
 
-def test_finds_each_study_once(archive: Server):
+def test_finds_each_study_once(archive: Server) -> None:
     rows, status = find(archive.port, level="STUDY", StudyInstanceUID="", NumberOfStudyRelatedSeries="")
     assert status.Status == 0
     assert len(rows) == len({row.StudyInstanceUID for row in rows}) == 3
     assert sorted(row.NumberOfStudyRelatedSeries for row in rows) == [1, 1, 2]
 
 
-def test_finds_each_patient_once(archive: Server):
+def test_finds_each_patient_once(archive: Server) -> None:
     rows, status = find(archive.port, PATIENT_ROOT, level="PATIENT", PatientID="", NumberOfPatientRelatedStudies="")
     assert status.Status == 0
     assert sorted(row.NumberOfPatientRelatedStudies for row in rows) == [1, 2]
 
 
-def test_row_says_level_title_and_availability(archive: Server):
+def test_row_says_level_title_and_availability(archive: Server) -> None:
     row = find(archive.port, level="STUDY", StudyInstanceUID="")[0][0]
     assert (row.QueryRetrieveLevel, row.RetrieveAETitle, row.InstanceAvailability) == ("STUDY", "TRIALPACS", "ONLINE")
     assert "SpecificCharacterSet" not in row
 
 
-def test_row_has_only_what_was_asked(archive: Server):
+def test_row_has_only_what_was_asked(archive: Server) -> None:
     row = find(archive.port, level="STUDY", StudyInstanceUID="", StudyTime="")[0][0]
     assert set(row.dir()) == {
         "InstanceAvailability",
@@ -48,12 +51,12 @@ def test_row_has_only_what_was_asked(archive: Server):
     }
 
 
-def test_unknown_keys_come_back_empty(archive: Server):
+def test_unknown_keys_come_back_empty(archive: Server) -> None:
     row = find(archive.port, level="STUDY", StudyInstanceUID="", InterpretationText="")[0][0]
     assert row.InterpretationText == ""
 
 
-def test_row_repeats_upper_unique_keys(archive: Server):
+def test_row_repeats_upper_unique_keys(archive: Server) -> None:
     study = first_study(archive)
     rows, _status = find(archive.port, level="SERIES", StudyInstanceUID=study, SeriesNumber="")
     assert {row.StudyInstanceUID for row in rows} == {study}
@@ -61,7 +64,7 @@ def test_row_repeats_upper_unique_keys(archive: Server):
     assert all(row.SeriesInstanceUID for row in rows)
 
 
-def test_finds_instances_of_a_series(archive: Server):
+def test_finds_instances_of_a_series(archive: Server) -> None:
     study = first_study(archive)
     series, _status = find(archive.port, level="SERIES", StudyInstanceUID=study, NumberOfSeriesRelatedInstances="")
     big = next(row for row in series if row.NumberOfSeriesRelatedInstances == 6)
@@ -73,13 +76,13 @@ def test_finds_instances_of_a_series(archive: Server):
     assert {row.QueryRetrieveLevel for row in rows} == {"IMAGE"}
 
 
-def test_finds_by_list_of_uids(archive: Server):
+def test_finds_by_list_of_uids(archive: Server) -> None:
     uids = [str(row.StudyInstanceUID) for row in find(archive.port, level="STUDY", StudyInstanceUID="")[0]]
     rows, _status = find(archive.port, level="STUDY", StudyInstanceUID=uids[:2])
     assert {str(row.StudyInstanceUID) for row in rows} == set(uids[:2])
 
 
-def test_finds_by_wildcard_and_modality(archive: Server):
+def test_finds_by_wildcard_and_modality(archive: Server) -> None:
     assert len(find(archive.port, level="STUDY", ModalitiesInStudy="CT")[0]) == 3
     assert len(find(archive.port, level="STUDY", ModalitiesInStudy=["MR", "CT"])[0]) == 3
     assert find(archive.port, level="STUDY", ModalitiesInStudy="MR")[0] == []
@@ -88,7 +91,7 @@ def test_finds_by_wildcard_and_modality(archive: Server):
     assert patients[0] in [row.PatientID for row in rows]
 
 
-def test_finds_by_date_and_range(archive: Server):
+def test_finds_by_date_and_range(archive: Server) -> None:
     dates = sorted({str(row.StudyDate) for row in find(archive.port, level="STUDY", StudyDate="")[0] if row.StudyDate})
     if not dates:
         pytest.skip("this profile removes dates")
@@ -100,7 +103,7 @@ def test_finds_by_date_and_range(archive: Server):
     assert find(archive.port, level="STUDY", StudyDate="21000101-")[0] == []
 
 
-def test_star_matches_everything(archive: Server):
+def test_star_matches_everything(archive: Server) -> None:
     assert len(find(archive.port, level="STUDY", PatientName="*", StudyDate="*", StudyInstanceUID="*")[0]) == 3
 
 
@@ -117,7 +120,7 @@ def test_star_matches_everything(archive: Server):
     ],
     ids=lambda keys: "-".join(f"{key}={value}" for key, value in keys.items()),
 )
-def test_refuses_identifier_that_breaks_the_model(archive: Server, keys):
+def test_refuses_identifier_that_breaks_the_model(archive: Server, keys: Any) -> None:
     with association(archive.port, [build_context(f"{STUDY_ROOT}1")]) as assoc:
         rows, status = find_on(assoc, f"{STUDY_ROOT}1", **keys)
         assert (rows, status.Status) == ([], WRONG_IDENTIFIER)
@@ -126,19 +129,19 @@ def test_refuses_identifier_that_breaks_the_model(archive: Server, keys):
         assert (len(again), status.Status) == (3, 0)
 
 
-def test_relational_queries_work_when_negotiated(archive: Server):
+def test_relational_queries_work_when_negotiated(archive: Server) -> None:
     from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
     item = SOPClassExtendedNegotiation()
     item.sop_class_uid, item.service_class_application_information = f"{STUDY_ROOT}1", b"\x01"
     with association(archive.port, [build_context(f"{STUDY_ROOT}1")], ext_neg=[item]) as assoc:
-        assert assoc.acceptor.sop_class_extended[f"{STUDY_ROOT}1"] == b"\x01"
+        assert assoc.acceptor.sop_class_extended[UID(f"{STUDY_ROOT}1")] == b"\x01"
         rows, status = find_on(assoc, f"{STUDY_ROOT}1", level="SERIES", SeriesInstanceUID="")
         assert (len(rows), status.Status) == (4, 0)
 
 
 @pytest.mark.parametrize("syntax", [IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE])
-def test_answers_in_the_syntax_of_the_context(archive: Server, syntax):
+def test_answers_in_the_syntax_of_the_context(archive: Server, syntax: Any) -> None:
     with association(archive.port, [build_context(f"{STUDY_ROOT}1", [syntax])]) as assoc:
         study = first_study(archive)
         rows, status = find_on(
@@ -147,7 +150,7 @@ def test_answers_in_the_syntax_of_the_context(archive: Server, syntax):
         assert (len(rows), status.Status) == (2, 0)
 
 
-def test_cancel_ends_a_query_and_keeps_the_association(archive: Server):
+def test_cancel_ends_a_query_and_keeps_the_association(archive: Server) -> None:
     with association(archive.port, [build_context(f"{STUDY_ROOT}1")]) as assoc:
         answers = assoc.send_c_find(identifier(level="STUDY", StudyInstanceUID=""), f"{STUDY_ROOT}1", msg_id=7)
         assoc.send_c_cancel(7, None, f"{STUDY_ROOT}1")
@@ -155,13 +158,13 @@ def test_cancel_ends_a_query_and_keeps_the_association(archive: Server):
         assert find_on(assoc, f"{STUDY_ROOT}1", level="STUDY", StudyInstanceUID="")[1].Status == 0
 
 
-def test_peer_without_permission_is_refused(archive: Server):
+def test_peer_without_permission_is_refused(archive: Server) -> None:
     with association(archive.port, [build_context(f"{STUDY_ROOT}1")], calling="ECHOONLY") as assoc:
         rows, status = find_on(assoc, f"{STUDY_ROOT}1", level="STUDY", StudyInstanceUID="")
     assert (rows, status.Status) == ([], 0x0124)
 
 
-def test_result_limit_is_said(own_server: Server):
+def test_result_limit_is_said(own_server: Server) -> None:
     own_server.environment["PACS_DIMSE__FIND_LIMIT"] = "1"
     own_server.start_scp(1)
     own_server.start("worker", "--workers", "1")
@@ -174,7 +177,7 @@ def test_result_limit_is_said(own_server: Server):
     assert (len(rows), status.Status) == (1, 0xA700)
 
 
-def test_dcmtk_findscu_finds(archive: Server):
+def test_dcmtk_findscu_finds(archive: Server) -> None:
     said = dcmtk(
         "findscu",
         "-v",

@@ -1,6 +1,7 @@
 """C-MOVE and C-GET over real sockets. PS3.4 C.4.2 and C.4.3."""
 
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -41,7 +42,7 @@ def emptied(receiver: Receiver) -> None:
     receiver.status = 0
 
 
-def test_moves_a_study_to_its_destination(archive: Server, receiver: Receiver):
+def test_moves_a_study_to_its_destination(archive: Server, receiver: Receiver) -> None:
     study = studies(archive)[0]
     answers = move(archive.port, "DEST", level="STUDY", StudyInstanceUID=study)
     assert answers[-1][0].Status == 0
@@ -52,22 +53,22 @@ def test_moves_a_study_to_its_destination(archive: Server, receiver: Receiver):
     assert len(receiver.associations) == 1
 
 
-def test_names_who_asked_for_the_move(archive: Server, receiver: Receiver):
+def test_names_who_asked_for_the_move(archive: Server, receiver: Receiver) -> None:
     move(archive.port, "DEST", level="STUDY", StudyInstanceUID=studies(archive)[1])
     assert receiver.originators == [("PEER", 1)]
 
 
-def test_pending_counters_add_up_to_total(archive: Server, receiver: Receiver):
+def test_pending_counters_add_up_to_total(archive: Server, receiver: Receiver) -> None:
     answers = move(archive.port, "DEST", level="STUDY", StudyInstanceUID=studies(archive)[0])
     pending = [status for status, _list in answers if status.Status == 0xFF00]
     assert pending
     assert {status.NumberOfRemainingSuboperations + sum(counters(status)) for status in pending} == {8}
 
 
-def test_moves_series_and_lists_of_instances(archive: Server, receiver: Receiver):
+def test_moves_series_and_lists_of_instances(archive: Server, receiver: Receiver) -> None:
     study = studies(archive)[0]
     series = series_of(archive, study)
-    keys = {"StudyInstanceUID": study, "SeriesInstanceUID": list(series.values())}
+    keys: dict[str, Any] = {"StudyInstanceUID": study, "SeriesInstanceUID": list(series.values())}
     assert counters(move(archive.port, "DEST", level="SERIES", **keys)[-1][0]) == (8, 0, 0)
     keys["SeriesInstanceUID"] = series[6]
     rows, _status = find(archive.port, level="IMAGE", **keys, SOPInstanceUID="")
@@ -76,7 +77,7 @@ def test_moves_series_and_lists_of_instances(archive: Server, receiver: Receiver
     assert {each.SOPInstanceUID for each in receiver.objects[8:]} == set(some)
 
 
-def test_moves_a_patient_in_patient_root(archive: Server, receiver: Receiver):
+def test_moves_a_patient_in_patient_root(archive: Server, receiver: Receiver) -> None:
     rows, _status = find(archive.port, PATIENT_ROOT, level="PATIENT", PatientID="", NumberOfPatientRelatedInstances="")
     patient = next(row.PatientID for row in rows if row.NumberOfPatientRelatedInstances == 9)
     answers = move(archive.port, "DEST", PATIENT_ROOT, level="PATIENT", PatientID=patient)
@@ -97,23 +98,23 @@ def test_moves_a_patient_in_patient_root(archive: Server, receiver: Receiver):
     ],
     ids=lambda keys: "-".join(f"{key}={value}" for key, value in keys.items()),
 )
-def test_never_moves_without_a_unique_key(archive: Server, receiver: Receiver, keys):
+def test_never_moves_without_a_unique_key(archive: Server, receiver: Receiver, keys: Any) -> None:
     answers = move(archive.port, "DEST", **keys)
     assert [status.Status for status, _list in answers] == [WRONG_IDENTIFIER]
     assert receiver.associations == []
 
 
-def test_unknown_study_moves_nothing(archive: Server, receiver: Receiver):
+def test_unknown_study_moves_nothing(archive: Server, receiver: Receiver) -> None:
     status = move(archive.port, "DEST", level="STUDY", StudyInstanceUID="1.2.3")[-1][0]
     assert (status.Status, counters(status)) == (0, (0, 0, 0))
     assert receiver.associations == []
 
 
-def test_refuses_unknown_destination(archive: Server):
+def test_refuses_unknown_destination(archive: Server) -> None:
     assert move(archive.port, "NOBODY", level="STUDY", StudyInstanceUID="1.2.3")[-1][0].Status == UNKNOWN_DESTINATION
 
 
-def test_says_when_destination_does_not_answer(archive: Server):
+def test_says_when_destination_does_not_answer(archive: Server) -> None:
     study = studies(archive)[1]
     status, failed = move(archive.port, "DEAD", level="STUDY", StudyInstanceUID=study)[-1]
     assert (status.Status, counters(status)) == (UNABLE, (0, 1, 0))
@@ -121,7 +122,7 @@ def test_says_when_destination_does_not_answer(archive: Server):
     assert failed.FailedSOPInstanceUIDList
 
 
-def test_counts_and_lists_what_the_destination_refuses(archive: Server, receiver: Receiver):
+def test_counts_and_lists_what_the_destination_refuses(archive: Server, receiver: Receiver) -> None:
     receiver.status = 0xA700
     status, failed = move(archive.port, "DEST", level="STUDY", StudyInstanceUID=studies(archive)[0])[-1]
     assert (status.Status, counters(status)) == (UNABLE, (0, 8, 0))
@@ -129,13 +130,13 @@ def test_counts_and_lists_what_the_destination_refuses(archive: Server, receiver
     assert len(failed.FailedSOPInstanceUIDList) == 8
 
 
-def test_counts_warnings_of_the_destination(archive: Server, receiver: Receiver):
+def test_counts_warnings_of_the_destination(archive: Server, receiver: Receiver) -> None:
     receiver.status = 0xB000
     status = move(archive.port, "DEST", level="STUDY", StudyInstanceUID=studies(archive)[0])[-1][0]
     assert (status.Status, counters(status)) == (FAILED_PARTLY, (0, 0, 8))
 
 
-def test_receiver_of_implicit_only_gets_implicit(archive: Server, tmp_path: Path):
+def test_receiver_of_implicit_only_gets_implicit(archive: Server, tmp_path: Path) -> None:
     with Receiver("IMPLICIT", tmp_path, syntaxes=[IMPLICIT_LE]) as plain:
         archive.run("peer", "add", "IMPLICIT", "127.0.0.1", str(plain.port))
         answers = move(archive.port, "IMPLICIT", level="STUDY", StudyInstanceUID=studies(archive)[1])
@@ -144,7 +145,7 @@ def test_receiver_of_implicit_only_gets_implicit(archive: Server, tmp_path: Path
     assert plain.objects[0].PixelData == bytes(range(128))
 
 
-def test_gets_a_study_over_the_same_association(archive: Server):
+def test_gets_a_study_over_the_same_association(archive: Server) -> None:
     study = studies(archive)[0]
     objects, statuses = get(archive.port, level="STUDY", StudyInstanceUID=study)
     assert statuses[-1].Status == 0
@@ -153,7 +154,7 @@ def test_gets_a_study_over_the_same_association(archive: Server):
     assert all(each.PixelData == bytes(range(128)) for each in objects)
 
 
-def test_get_counts_classes_without_context_as_failed(archive: Server):
+def test_get_counts_classes_without_context_as_failed(archive: Server) -> None:
     from pynetdicom.presentation import build_context
 
     from tests.wire.peers import STUDY_ROOT, association, identifier
@@ -168,7 +169,7 @@ def test_get_counts_classes_without_context_as_failed(archive: Server):
     assert len(failed.FailedSOPInstanceUIDList) == 8
 
 
-def test_move_brings_the_same_bytes_as_the_blob(archive: Server, tmp_path: Path):
+def test_move_brings_the_same_bytes_as_the_blob(archive: Server, tmp_path: Path) -> None:
     port = free_port()
     archive.run("peer", "add", "STORESCP", "127.0.0.1", str(port))
     import subprocess
@@ -197,7 +198,7 @@ def test_move_brings_the_same_bytes_as_the_blob(archive: Server, tmp_path: Path)
     assert all(path.read_bytes()[-700:] in blobs for path in received)
 
 
-def test_dcmtk_getscu_gets(archive: Server, tmp_path: Path):
+def test_dcmtk_getscu_gets(archive: Server, tmp_path: Path) -> None:
     study = studies(archive)[0]
     dcmtk(
         *("getscu", "-S", "-od", str(tmp_path), "-k", "QueryRetrieveLevel=STUDY"),

@@ -4,8 +4,10 @@ import struct
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydicom.uid import UID
 from pynetdicom.presentation import build_context
 
 from pacs.dicom.fileformat import read_start
@@ -53,13 +55,13 @@ def status_of(response: dict[int, bytes]) -> int:
     return int.from_bytes(response[0x0900], "little")
 
 
-def test_stored_object_waits_for_a_worker(server: Server):
+def test_stored_object_waits_for_a_worker(server: Server) -> None:
     before = server.status()["waiting"]
     assert store(server.port, [make_ct("kept")]) == [0]
     assert server.status()["waiting"] == before + 1
 
 
-def test_response_echoes_the_request(server: Server):
+def test_response_echoes_the_request(server: Server) -> None:
     response = store_bytes(server, data_set_of(ct_bytes(sop="echoed")), "echoed")
     assert status_of(response) == 0
     assert response[0x1000].rstrip(b"\0").decode() == uid("echoed")
@@ -78,7 +80,7 @@ def test_response_echoes_the_request(server: Server):
     ],
     ids=["cut inside pixels", "cut in a header", "empty", "noise", "no study UID", "bad series UID"],
 )
-def test_refuses_damaged_data_sets(server: Server, damage):
+def test_refuses_damaged_data_sets(server: Server, damage: Any) -> None:
     before = server.status()
     response = store_bytes(server, damage(data_set_of(ct_bytes(sop="damaged"))), "damaged")
     assert status_of(response) in (CANNOT_UNDERSTAND, MISMATCH)
@@ -87,24 +89,24 @@ def test_refuses_damaged_data_sets(server: Server, damage):
     assert server.status() == before
 
 
-def test_refuses_request_without_data_set(server: Server):
+def test_refuses_request_without_data_set(server: Server) -> None:
     assert status_of(store_bytes(server, b"", "nothing", has_data_set=False)) == CANNOT_UNDERSTAND
 
 
-def test_refuses_object_that_command_misnames(server: Server):
+def test_refuses_object_that_command_misnames(server: Server) -> None:
     response = store_bytes(server, data_set_of(ct_bytes(sop="one")), "other")
     assert status_of(response) == MISMATCH
     assert response[0x0901] == struct.pack("<HH", 0x0008, 0x0018)
 
 
-def test_error_comment_holds_no_value(server: Server):
+def test_error_comment_holds_no_value(server: Server) -> None:
     response = store_bytes(server, data_set_of(ct_bytes(sop="secret", patient="Geheim"))[:-60], "secret")
     assert b"Geheim" not in response[0x0902]
     assert "Geheim" not in server.log.read_text()
 
 
 @pytest.mark.parametrize("end", ["close", "abort"])
-def test_broken_transfer_leaves_nothing(server: Server, end):
+def test_broken_transfer_leaves_nothing(server: Server, end: Any) -> None:
     before = server.status()
     peer = Bare(server.port)
     assert peer.associate()[0] == 2
@@ -118,7 +120,7 @@ def test_broken_transfer_leaves_nothing(server: Server, end):
     assert server.status() == before
 
 
-def test_takes_data_in_any_fragments(server: Server):
+def test_takes_data_in_any_fragments(server: Server) -> None:
     data = data_set_of(ct_bytes(sop="fragments"))
     peer = Bare(server.port)
     assert peer.associate()[0] == 2
@@ -136,7 +138,7 @@ def test_takes_data_in_any_fragments(server: Server):
     assert (kind, status_of(elements(answer[6:]))) == (4, 0)
 
 
-def test_takes_every_class_in_every_syntax(server: Server):
+def test_takes_every_class_in_every_syntax(server: Server) -> None:
     classes = sorted(STORAGE_CLASSES)
     assert len(classes) > 150
     for start in range(0, len(classes), 128):
@@ -149,16 +151,16 @@ def test_takes_every_class_in_every_syntax(server: Server):
             assert assoc.accepted_contexts[0].transfer_syntax[0] == syntax
 
 
-def test_prefers_the_senders_first_syntax(server: Server):
+def test_prefers_the_senders_first_syntax(server: Server) -> None:
     order = ["1.2.3.4.5", "1.2.840.10008.1.2.4.90", EXPLICIT_LE]
     with association(server.port, [build_context(CT, order)]) as assoc:
         assert assoc.accepted_contexts[0].transfer_syntax[0] == "1.2.840.10008.1.2.4.90"
 
 
-def test_private_classes_are_taken_by_policy(server: Server, own_server: Server):
+def test_private_classes_are_taken_by_policy(server: Server, own_server: Server) -> None:
     with association(server.port, [build_context(PRIVATE_CLASS, [EXPLICIT_LE])]) as assoc:
         private = make_ct("private", SOPClassUID=PRIVATE_CLASS)
-        private.file_meta.MediaStorageSOPClassUID = PRIVATE_CLASS
+        private.file_meta.MediaStorageSOPClassUID = UID(PRIVATE_CLASS)
         assert assoc.send_c_store(private).Status == 0
     own_server.environment["PACS_DIMSE__PRIVATE_SOP_CLASSES"] = "refuse"
     own_server.start_scp(1)
@@ -168,13 +170,13 @@ def test_private_classes_are_taken_by_policy(server: Server, own_server: Server)
         assert [each.result for each in assoc.rejected_contexts] == [3]
 
 
-def test_peer_without_permission_is_refused(server: Server):
+def test_peer_without_permission_is_refused(server: Server) -> None:
     server.run("peer", "add", "FINDER", "127.0.0.1", "1", "--allow", "find")
     assert store(server.port, [make_ct("unwanted")], calling="FINDER") == [NOT_AUTHORISED]
     assert server.temporary_files() == []
 
 
-def test_eight_associations_store_at_once(server: Server):
+def test_eight_associations_store_at_once(server: Server) -> None:
     before = server.status()["waiting"]
 
     def send(number: int) -> list[int]:
@@ -185,7 +187,7 @@ def test_eight_associations_store_at_once(server: Server):
     assert server.status()["waiting"] == before + 80
 
 
-def test_large_object_does_not_grow_memory(own_server: Server):
+def test_large_object_does_not_grow_memory(own_server: Server) -> None:
     process = own_server.start_scp(1)
     pids = [int(each) for each in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
     before = sum(_memory(each) for each in pids)
@@ -213,7 +215,7 @@ def _memory(pid: int) -> int:
 _peak = _memory
 
 
-def test_dcmtk_storescu_stores_real_files(server: Server):
+def test_dcmtk_storescu_stores_real_files(server: Server) -> None:
     folder = shared_data()
     if folder is None:
         pytest.skip("no real files here: set PACS_TEST_DATA")
