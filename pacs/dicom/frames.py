@@ -5,7 +5,9 @@ fragment per frame, or, failing these, by the first bytes of each fragment.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from mmap import mmap
 
 from pacs.dicom.elements import ITEM, LONG_VRS, SHORT_VRS, UNDEFINED, Buffer
 from pacs.dicom.fileformat import read_start
@@ -30,7 +32,7 @@ class _Pixels:
     length: int = 0
 
 
-def frame_ranges(file: Buffer, transfer_syntax_uid: str | None = None) -> tuple[PixelFrame, ...]:
+def frame_ranges(file: Buffer | mmap, transfer_syntax_uid: str | None = None) -> tuple[PixelFrame, ...]:
     """Byte ranges of each frame from the start of the file; empty for an object without pixel data.
 
     `transfer_syntax_uid` is the file's own by default. A frame of one-bit pixels has whole bytes, also those that it
@@ -51,6 +53,11 @@ def frame_ranges(file: Buffer, transfer_syntax_uid: str | None = None) -> tuple[
     return _native(found, encoding, len(view))
 
 
+def top_level(view: memoryview, encoding: Encoding, position: int) -> Iterator[tuple[int, int, int]]:
+    """Tag, start of the value and length of each element at the top level. Raises `NotDicom` or `Truncated`."""
+    return _Walk(view, encoding).elements(position)
+
+
 class _Walk:
     """The top level of a data set, value by value, stepping over what is inside."""
 
@@ -63,19 +70,21 @@ class _Walk:
 
     def run(self, position: int) -> _Pixels | None:
         found = _Pixels()
-        size = len(self.view)
-        while position + 8 <= size:
-            tag, length, value = self.header(position)
+        for tag, value, length in self.elements(position):
             if tag in _PIXELS:
                 found.start, found.length = value, length
                 return found
-            if length == UNDEFINED:
-                position = self.after_items(value)
-                continue
-            if tag in _WANTED:
+            if tag in _WANTED and length != UNDEFINED:
                 found.values[tag] = bytes(self.view[value : value + length])
-            position = value + length
         return None
+
+    def elements(self, position: int) -> Iterator[tuple[int, int, int]]:
+        """Tag, where the value starts, and its length, element by element."""
+        size = len(self.view)
+        while position + 8 <= size:
+            tag, length, value = self.header(position)
+            yield tag, value, length
+            position = self.after_items(value) if length == UNDEFINED else value + length
 
     def header(self, position: int) -> tuple[int, int, int]:
         """Tag, length, and where the value starts."""

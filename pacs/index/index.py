@@ -157,7 +157,7 @@ class Index:
             " AND series.examined_ms <= series.last_stored_ms ORDER BY series.last_stored_ms, series.id LIMIT ?",
             (int(before.timestamp() * 1000), limit),
         ).fetchall()
-        return [SettledSeries(*row[:-1], tuple(row[-1].split())) for row in rows]
+        return [SettledSeries(row[0], row[1], row[2], row[3], row[4], tuple(row[5].split())) for row in rows]
 
     def referenced(self, digests: Iterable[str]) -> set[str]:
         """Which of these blobs some row refers to."""

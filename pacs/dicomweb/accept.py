@@ -1,0 +1,189 @@
+"""Which media type and transfer syntax a caller takes. PS3.18 8.7, RFC 9110 12.5.1."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pacs.dicom.syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, LOSSY, VIDEO
+from pacs.errors import BadRequest, NotAcceptable
+
+DICOM, OCTETS, JSON = "application/dicom", "application/octet-stream", "application/dicom+json"
+AS_STORED = "*"
+# Never sent as stored. PS3.18 8.7.3.
+_NEVER = frozenset((IMPLICIT_LE, EXPLICIT_BE, DEFLATED_LE))
+_JPEG = "1.2.840.10008.1.2.4."
+# Single frame media types of compressed pixel data. PS3.18 Table 8.7.3-5.
+MEDIA_OF_SYNTAX = {
+    **{f"{_JPEG}{number}": "image/jpeg" for number in (50, 51, 57, 70)},
+    **{f"{_JPEG}{number}": "image/jls" for number in (80, 81)},
+    **{f"{_JPEG}{number}": "image/jp2" for number in (90, 91)},
+    **{f"{_JPEG}{number}": "image/jpx" for number in (92, 93)},
+    **{f"{_JPEG}{number}": "image/jphc" for number in (201, 202, 203)},
+    "1.2.840.10008.1.2.5": "image/dicom-rle",
+    **dict.fromkeys(VIDEO, "video/mp4"),
+    **{f"{_JPEG}{number}": "video/mpeg" for number in (100, 101)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRange:
+    """One element of an Accept header. `type` is ``*/*``, ``type/*`` or a media type; parameters in lower case."""
+
+    type: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    quality: float = 1.0
+
+    def values(self, name: str) -> list[str]:
+        """All values of a parameter; a second transfer-syntax may follow the first."""
+        return [value for key, value in self.parameters if key == name]
+
+    def takes(self, media_type: str) -> bool:
+        """Whether this range holds a media type."""
+        return _within(media_type, self.type)
+
+
+def _within(media_type: str, wanted: str) -> bool:
+    kind = wanted.partition("/")[0]
+    return wanted in ("*/*", media_type) or (wanted.endswith("/*") and media_type.startswith(f"{kind}/"))
+
+
+_WORD = r"[^\s;,=\"]+"
+_PARAMETER = re.compile(rf"\s*;\s*({_WORD})?(?:\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;,\"]*))?")
+_TYPE = re.compile(rf"\s*({_WORD})")
+
+
+def parse_media_type(text: str) -> MediaRange:
+    """One media type with its parameters. Raises `BadRequest`."""
+    found = parse_accept(text)
+    if len(found) != 1:
+        raise BadRequest("a media type is malformed")
+    return found[0]
+
+
+def parse_accept(text: str) -> list[MediaRange]:
+    """The media ranges of an Accept header or parameter, in their order. Raises `BadRequest` for what is none."""
+    found, position = [], 0
+    while text[position:].strip(" \t,"):
+        while text[position] in " \t,":
+            position += 1
+        kind = _TYPE.match(text, position)
+        if kind is None:
+            raise BadRequest("the Accept header is malformed")
+        position = kind.end()
+        parameters = []
+        while (parameter := _PARAMETER.match(text, position)) is not None:
+            position = parameter.end()
+            if parameter[1]:
+                parameters.append((parameter[1].lower(), _unquoted(parameter[2] or "")))
+        if text[position:].strip() and not re.match(r"\s*,", text[position:]):
+            raise BadRequest("the Accept header is malformed")
+        found.append(MediaRange(kind[1].lower(), tuple(parameters), _quality(parameters)))
+    return found
+
+
+def _unquoted(value: str) -> str:
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+
+
+def _quality(parameters: Sequence[tuple[str, str]]) -> float:
+    for name, value in parameters:
+        if name == "q":
+            try:
+                return min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                raise BadRequest("the Accept header is malformed") from None
+    return 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One way that the caller takes the answer: the type of (each part of) the payload and its transfer syntaxes.
+
+    `syntaxes` is empty when none was asked for.
+    """
+
+    type: str
+    multipart: bool
+    syntaxes: tuple[str, ...] = ()
+
+
+def wanted(query_value: str | None, header: str | None) -> list[Wanted]:
+    """What the caller takes, best first; the ``accept`` query parameter wins over the header. PS3.18 8.7.8.1."""
+    return list(_by_quality(parse_accept(query_value or ""))) + list(_by_quality(parse_accept(header or "")))
+
+
+def _by_quality(ranges: list[MediaRange]) -> Iterator[Wanted]:
+    for each in sorted((each for each in ranges if each.quality > 0), key=lambda each: -each.quality):
+        multipart = each.type == "multipart/related"
+        kind = each.type
+        if multipart:
+            kind = (each.values("type") or ["*/*"])[0].lower()
+        elif kind == "multipart/*":
+            multipart, kind = True, "*/*"
+        yield Wanted(kind, multipart, tuple(each.values("transfer-syntax")))
+
+
+def takes_json(found: Sequence[Wanted]) -> bool:
+    """Whether DICOM JSON is acceptable; nothing asked means yes."""
+    return not found or any(
+        not each.multipart and (_within(JSON, each.type) or each.type == "application/json") for each in found
+    )
+
+
+def instance_syntax(each: Wanted, stored: str) -> str | None:
+    """The transfer syntax to send an instance in, or None: this way it cannot be sent. PS3.18 8.7.3.5.
+
+    Nothing asked is Explicit VR Little Endian, but what exists only lossily compressed goes as stored.
+    """
+    if not each.syntaxes:
+        return stored if stored in LOSSY else EXPLICIT_LE
+    for syntax in each.syntaxes:
+        if syntax == AS_STORED:
+            return EXPLICIT_LE if stored in _NEVER else stored
+        if syntax == stored and stored not in _NEVER:
+            return stored
+        if syntax == EXPLICIT_LE and stored not in VIDEO:
+            return EXPLICIT_LE
+    return None
+
+
+def choose_instance(found: Sequence[Wanted], stored: Sequence[str], *, single: bool) -> tuple[Wanted, dict[str, str]]:
+    """How to send instances: the way, and the syntax to send by the stored one. Raises `NotAcceptable`.
+
+    A single part is possible when `single` (one instance).
+    """
+    for each in found or [Wanted(DICOM, multipart=True)]:
+        if not _within(DICOM, each.type) or (not each.multipart and not single and each.type == DICOM):
+            continue
+        chosen = {syntax: instance_syntax(each, syntax) for syntax in set(stored)}
+        if all(chosen.values()):
+            way = Wanted(DICOM, each.multipart or each.type != DICOM, each.syntaxes)
+            return way, {key: value for key, value in chosen.items() if value}
+    raise NotAcceptable("instances are sent as application/dicom, as stored or in Explicit VR Little Endian")
+
+
+def choose_frames(found: Sequence[Wanted], stored: str, *, single: bool) -> tuple[Wanted, str, str]:
+    """How to send frames: the way, the media type of a part, and the transfer syntax. Raises `NotAcceptable`."""
+    compressed = MEDIA_OF_SYNTAX.get(stored)
+    for each in found or [Wanted(OCTETS, multipart=True)]:
+        if not each.multipart and each.type != "*/*" and not single:
+            continue
+        way = Wanted(each.type, each.multipart or each.type == "*/*", each.syntaxes)
+        syntax = _frame_syntax(each, stored)
+        if syntax is None:
+            continue
+        if syntax == EXPLICIT_LE and _within(OCTETS, each.type):
+            return way, OCTETS, EXPLICIT_LE
+        if syntax != EXPLICIT_LE and _within(OCTETS, each.type) and each.type != "*/*":
+            return way, OCTETS, stored
+        if syntax != EXPLICIT_LE and compressed and _within(compressed, each.type):
+            return way, compressed, stored
+    raise NotAcceptable("frames are sent as application/octet-stream, or in the media type of the stored compression")
+
+
+def _frame_syntax(each: Wanted, stored: str) -> str | None:
+    if each.type.startswith(("image/", "video/")) and not each.syntaxes:
+        return None if stored not in MEDIA_OF_SYNTAX else stored
+    if not each.syntaxes:
+        return stored if stored in VIDEO else EXPLICIT_LE
+    return instance_syntax(each, stored)

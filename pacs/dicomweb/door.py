@@ -1,0 +1,92 @@
+"""What the handlers of a request need: the archive, who is calling, and the address that answers are made of."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import current_app, g, request
+
+from pacs.archive import Archive
+from pacs.model import InstanceKey, Principal
+
+PATH = "/dicom-web"
+_HOST = re.compile(r"[A-Za-z0-9.\-_]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~\-]+)+")
+# Whoever passes one of these on is a proxy: its own address says nothing about the caller.
+_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+
+Identify = Callable[[str | None, str], Principal]
+
+
+@dataclass(frozen=True, slots=True)
+class WebDoor:
+    """One archive as the web sees it. `identify` takes the Authorization header and the caller's address."""
+
+    archive: Archive
+    identify: Identify
+    node: str = "node1"
+    public_root: str = ""
+    max_body_bytes: int = 8 * 1024**3
+
+
+def door() -> WebDoor:
+    """The door of the app that handles this request."""
+    found: WebDoor = current_app.extensions["pacs"]
+    return found
+
+
+def caller() -> Principal:
+    """Who makes this request. Raises `NotAllowed` for wrong credentials."""
+    if "principal" not in g:
+        authorization = request.headers.get("Authorization")
+        g.has_credentials = False
+        g.principal = door().identify(authorization, caller_address())
+        g.has_credentials = bool(authorization)
+    found: Principal = g.principal
+    return found
+
+
+def caller_address() -> str:
+    """The caller's address; empty behind a proxy, so that nobody is `local` through one."""
+    if any(name in request.headers for name in _PROXY_HEADERS):
+        return ""
+    return request.remote_addr or ""
+
+
+def public_root() -> str:
+    """The service root as the caller reaches it: the setting, else Forwarded or X-Forwarded-*, else the request's."""
+    configured = door().public_root.rstrip("/")
+    if configured:
+        return configured + PATH
+    headers = request.headers
+    forwarded = _forwarded(headers.get("Forwarded", ""))
+    scheme = forwarded.get("proto") or _first(headers.get("X-Forwarded-Proto", "")) or request.scheme
+    host = forwarded.get("host") or _first(headers.get("X-Forwarded-Host", "")) or request.host
+    prefix = headers.get("X-Forwarded-Prefix", "").rstrip("/")
+    if not _HOST.fullmatch(host):
+        host = "localhost"
+    scheme = scheme if scheme in ("http", "https") else "http"
+    return f"{scheme}://{host}{prefix if _PREFIX.fullmatch(prefix) else ''}{PATH}"
+
+
+def _first(text: str) -> str:
+    return text.partition(",")[0].strip()
+
+
+def _forwarded(text: str) -> dict[str, str]:
+    """The first element of a Forwarded header. RFC 7239."""
+    pairs = (pair.partition("=") for pair in _first(text).split(";"))
+    return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
+
+
+def key_of(study: str, series: str | None = None, sop: str | None = None) -> InstanceKey:
+    """The key of the resource, in the collection that ``?collection=`` names."""
+    return InstanceKey(study, series, sop, request.args.get("collection") or None)
+
+
+def url_of(root: str, study: str, series: str | None = None, sop: str | None = None) -> str:
+    """The address of a study, series or instance."""
+    text = f"{root}/studies/{study}"
+    if series:
+        text += f"/series/{series}"
+    return f"{text}/instances/{sop}" if sop else text

@@ -1,0 +1,80 @@
+"""Answers: JSON, and multipart/related streamed from files."""
+
+import mmap
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from flask import Response
+
+from pacs.dicom.elements import Buffer
+
+CHUNK_BYTES = 1 << 20
+SHORT_CACHE = "private, max-age=10, must-revalidate"
+
+
+def json_reply(content: object, status: int = 200, media_type: str = "application/dicom+json") -> Response:
+    """Content as JSON."""
+    return Response(orjson.dumps(content), status, mimetype=media_type)
+
+
+@dataclass(frozen=True, slots=True)
+class BodyPart:
+    """One part of a multipart answer, or the only one. `data` is read when it is its turn."""
+
+    content_type: str
+    data: Iterable[Buffer]
+    location: str = ""
+
+
+def multipart_reply(parts: Iterable[BodyPart], media_type: str) -> Response:
+    """multipart/related, sent part by part. PS3.18 8.6.1.2.1."""
+    boundary = secrets.token_hex(24)
+    kind = f'multipart/related; type="{media_type}"; boundary={boundary}'
+    response = Response(_multipart(parts, boundary), 200)
+    response.headers["Content-Type"] = kind
+    return response
+
+
+def single_reply(part: BodyPart) -> Response:
+    """The part alone."""
+    response = Response((bytes(piece) for piece in part.data), 200)
+    response.headers["Content-Type"] = part.content_type
+    if part.location:
+        response.headers["Content-Location"] = part.location
+    return response
+
+
+def _multipart(parts: Iterable[BodyPart], boundary: str) -> Iterator[bytes]:
+    for part in parts:
+        head = f"--{boundary}\r\nContent-Type: {part.content_type}\r\n"
+        if part.location:
+            head += f"Content-Location: {part.location}\r\n"
+        yield f"{head}\r\n".encode("latin-1")
+        for piece in part.data:
+            yield bytes(piece) if isinstance(piece, memoryview) else piece
+        yield b"\r\n"
+    yield f"--{boundary}--\r\n".encode("latin-1")
+
+
+def file_pieces(path: Path, ranges: Iterable[tuple[int, int]] | None = None) -> Iterator[bytes]:
+    """A file, or some (start, length) of it, in pieces of at most a mebibyte. Raises OSError."""
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        for start, length in [(0, size)] if ranges is None else ranges:
+            position, end = start, min(start + length, size)
+            while position < end:
+                piece = os.pread(file.fileno(), min(CHUNK_BYTES, end - position), position)
+                if not piece:
+                    break
+                position += len(piece)
+                yield piece
+
+
+def mapped(path: Path) -> memoryview:
+    """A file's bytes, mapped; freed with the last view. Raises OSError."""
+    with path.open("rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

@@ -1,0 +1,159 @@
+"""A stored file as Explicit VR Little Endian, and single frames decoded. PS3.5 8 and Annex A."""
+
+import mmap
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from pydicom.encaps import encapsulate
+from pydicom.pixels.decoders.base import get_decoder
+
+from pacs.dicom.elements import PIXEL_DATA, WIDTH, Buffer, DataSet, encode, header, parse, swapped
+from pacs.dicom.fileformat import file_start, read_start, text_of
+from pacs.dicom.frames import frame_ranges
+from pacs.dicom.syntaxes import EXPLICIT_LE, Encoding, encoding_of, is_encapsulated
+from pacs.errors import NotAcceptable
+from pacs.model import PixelFrame
+
+_LITTLE = Encoding(explicit=True, little_endian=True)
+_EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
+_NUMBERS = {
+    "rows": 0x00280010,
+    "columns": 0x00280011,
+    "samples_per_pixel": 0x00280002,
+    "bits_allocated": 0x00280100,
+    "bits_stored": 0x00280101,
+    "pixel_representation": 0x00280103,
+    "planar_configuration": 0x00280006,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of the archive, mapped and parsed; views into it live as long as this."""
+
+    view: memoryview
+    data_set: DataSet
+    transfer_syntax_uid: str
+    frames: tuple[PixelFrame, ...]
+
+    @property
+    def encoding(self) -> Encoding:
+        """How its elements are written."""
+        return encoding_of(self.transfer_syntax_uid)
+
+    def frame(self, number: int) -> bytes:
+        """The stored bytes of a frame, counted from 0."""
+        return b"".join(self.view[start : start + length] for start, length in self.frames[number].ranges)
+
+
+def read_file(path: Path) -> StoredFile:
+    """Map and parse a file of the archive. Raises OSError."""
+    with path.open("rb") as file:
+        view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    start = read_start(view)
+    syntax = start.transfer_syntax_uid
+    data_set = parse(view[start.data_set_offset :], encoding_of(syntax))
+    return StoredFile(view, data_set, syntax, frame_ranges(view, syntax))
+
+
+def explicit_little_endian(file: StoredFile) -> Iterator[Buffer]:
+    """The file in Explicit VR Little Endian, in pieces; compressed frames are decoded one at a time.
+
+    The first frame is decoded at once. Raises `NotAcceptable` when there is no decoder for the pixel data.
+    """
+    uids = [text_of(file.data_set, tag) for tag in (0x00080016, 0x00080018)]
+    start = file_start(uids[0], uids[1], EXPLICIT_LE)
+    if not is_encapsulated(file.transfer_syntax_uid) or PIXEL_DATA not in file.data_set:
+        return chain([start], encode(file.data_set, file.encoding, _LITTLE))
+    return chain([start], _decoded(file))
+
+
+def _decoded(file: StoredFile) -> Iterator[Buffer]:
+    if not file.frames:
+        raise NotAcceptable("the stored pixel data has no frames that could be decoded")
+    first, facts = _decode(file, 0)
+    total = len(first) * len(file.frames)
+    if total >= 0xFFFFFFFE:
+        raise NotAcceptable("the pixel data is too long for a native transfer syntax")
+    before, after = _without_pixels(file.data_set, facts)
+    frames = (_same_size(_decode(file, number)[0], len(first)) for number in range(1, len(file.frames)))
+    vr = "OW" if int(facts.get("bits_allocated", 8)) > 8 else "OB"
+    return chain(
+        encode(before, file.encoding, _LITTLE),
+        [header(PIXEL_DATA, vr, total + total % 2, _LITTLE), first],
+        frames,
+        [b"\0" * (total % 2)],
+        encode(after, file.encoding, _LITTLE),
+    )
+
+
+def _same_size(frame: bytes, size: int) -> bytes:
+    if len(frame) != size:
+        raise NotAcceptable("the frames of the object differ in size")
+    return frame
+
+
+def _without_pixels(data_set: DataSet, facts: dict[str, Any]) -> tuple[DataSet, DataSet]:
+    """The elements before and after the pixel data, which say what was decoded. PS3.5 8.2."""
+    before = DataSet({tag: element for tag, element in data_set.items() if tag < PIXEL_DATA})
+    for tag in _EXTENDED_TABLES:
+        before.pop(tag, None)
+    for name, tag in _NUMBERS.items():
+        if name in facts and (tag in before or name == "planar_configuration"):
+            before.put(tag, "US", struct.pack("<H", int(facts[name])))
+    before.put(0x00280004, "CS", str(facts["photometric_interpretation"]).encode("ascii"))
+    if int(facts.get("samples_per_pixel", 1)) == 1:
+        before.pop(0x00280006, None)
+    return before, DataSet({tag: element for tag, element in data_set.items() if tag > PIXEL_DATA})
+
+
+def decoded_frame(file: StoredFile, number: int) -> bytes:
+    """A frame as Little Endian pixels, rows x columns x samples; one-bit pixels packed from their first bit.
+
+    Raises `NotAcceptable` when there is no decoder for it.
+    """
+    if is_encapsulated(file.transfer_syntax_uid):
+        return _decode(file, number)[0]
+    raw = file.frame(number)
+    bits = _number(file, 0x00280100, 8)
+    if bits == 1:
+        return _from_first_bit(file, raw, number)
+    vr = file.data_set[PIXEL_DATA].vr if PIXEL_DATA in file.data_set else "OW"
+    swap = not file.encoding.little_endian and WIDTH.get(vr, 1) > 1 and bits > 8
+    return swapped(raw, bits // 8) if swap else raw
+
+
+def _from_first_bit(file: StoredFile, raw: bytes, number: int) -> bytes:
+    """Frames of one-bit pixels follow each other without padding. PS3.5 8.1.1."""
+    pixels = _number(file, 0x00280010, 0) * _number(file, 0x00280011, 0)
+    shifted = int.from_bytes(raw, "little") >> (pixels * number % 8)
+    return (shifted & ((1 << pixels) - 1)).to_bytes(-(-pixels // 8), "little")
+
+
+def _number(file: StoredFile, tag: int, default: int) -> int:
+    element = file.data_set.get(tag)
+    if element is None or len(element.value) < 2:
+        return default
+    order = "<H" if file.encoding.little_endian else ">H"
+    return int(struct.unpack_from(order, element.value)[0])
+
+
+def _decode(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
+    """Decoded pixels and what they are now; colour becomes RGB, by pixel."""
+    options: dict[str, Any] = {name: _number(file, tag, 0) for name, tag in _NUMBERS.items()}
+    options |= {
+        "photometric_interpretation": text_of(file.data_set, 0x00280004) or "MONOCHROME2",
+        "number_of_frames": 1,
+        "pixel_keyword": "PixelData",
+    }
+    try:
+        decoder = get_decoder(file.transfer_syntax_uid)
+        pixels, facts = decoder.as_array(encapsulate([file.frame(number)]), index=0, **options)
+    except (NotImplementedError, RuntimeError, ValueError, AttributeError, KeyError) as error:
+        # The decoder's own words may quote the object; the class of the error is enough.
+        raise NotAcceptable(f"the stored pixel data cannot be decoded ({type(error).__name__})") from None
+    return pixels.tobytes(), dict(facts)
