@@ -31,7 +31,7 @@ from pacs.deid.profiles import Profile, Rule
 from pacs.dicom.dictionary import vr_of
 from pacs.dicom.elements import DataSet, Element
 from pacs.dicom.syntaxes import Encoding
-from pacs.dicom.values import DEFAULT, Charset, charset_of, first_text, text_of
+from pacs.dicom.values import DEFAULT, SPECIFIC_CHARACTER_SET, Charset, charset_of, first_text, text_of
 
 ISSUER = 0x00100021
 SOP_CLASS, SOP_INSTANCE, STUDY, SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
@@ -159,7 +159,8 @@ class _Deidentifier:
 
     def walk(self, level: _Level) -> None:
         """Decide every element of one data set or item; items below wait their turn."""
-        level = level._replace(charset=charset_of(level.source, level.charset))
+        if SPECIFIC_CHARACTER_SET in level.source:
+            level = level._replace(charset=charset_of(level.source, level.charset))
         target = level.target
         look_up = self.table.nested.get if level.tags else self.table.top.get
         for tag, element in level.source.items():
@@ -181,9 +182,10 @@ class _Deidentifier:
             else:  # empty already, and stays so: it says nothing
                 target[tag] = element
 
-    def note(self, level: _Level, tag: int, decision: Decision, action: Action | None = None) -> None:
-        assert decision.rule is not None
-        self.report.append(Change(f"{level.path}{tag:08X}", (action or decision.action).value, decision.rule))
+    def note(self, level: _Level, tag: int, decision: Decision) -> None:
+        rule = decision.rule
+        assert rule is not None
+        self.report.append(Change(f"{level.path}{tag:08X}", decision.action._value_, rule))  # _value_: no descriptor
 
     def keep(self, element: Element, decision: Decision, level: _Level) -> None:
         """Keep an element that needs a closer look: a sequence, a telling VR, or the content of a dummy sequence."""

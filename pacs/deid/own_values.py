@@ -9,7 +9,7 @@ UIDs are never touched; UIDs within text are mapped like all others. PS3.15 E.1.
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 from pydicom._dicom_dict import DicomDictionary
 
@@ -41,6 +41,9 @@ _PHRASES = re.compile(
 )
 _ID_TAGS = frozenset(tag for tag, keyword in KEYWORD_OF.items() if _IDS.fullmatch(keyword))
 _PHRASE_TAGS = frozenset(tag for tag, keyword in KEYWORD_OF.items() if _PHRASES.fullmatch(keyword))
+_TAGS = _ID_TAGS | _PHRASE_TAGS
+_TELLING = frozenset(("PN", "DA", "DT"))
+_MIN_UID = 20  # a shorter run of numbers and dots is a version as likely as a UID
 
 
 @cache
@@ -65,22 +68,20 @@ class OwnValues:
     """What identifies in one object; `clean` takes it out of a text."""
 
     def __init__(self, data_set: DataSet, map_uid: Callable[[str], str]) -> None:
+        self.data_set = data_set
         self.map_uid = map_uid
         self.words: set[str] = set()
         self.partners: dict[str, set[str]] = {}
         self.phrases: set[str] = set()
-        self.uids: set[str] = set()
         self.dates: set[str] = set()
         for level, charset in _levels(data_set):
             for tag, element in level.items():
-                if element.vr in ("PN", "UI", "DA", "DT") or tag in _ID_TAGS or tag in _PHRASE_TAGS:
+                if element.value and (element.vr in _TELLING or tag in _TAGS):
                     self.learn(element, charset)
 
     def learn(self, element: Element, charset: Charset) -> None:
         for value in values_of(element, charset):
-            if element.vr == "UI":
-                self.uids.add(value)
-            elif element.vr in ("DA", "DT"):
+            if element.vr in ("DA", "DT"):
                 self.dates.add(re.sub(r"[-.]", "", value)[:8])
             elif element.vr == "PN":
                 self.learn_name(folded(unicodedata.normalize("NFC", value)))
@@ -141,7 +142,15 @@ class OwnValues:
                 yield match.span()
 
     def new_uid(self, uid: str) -> str:
-        return self.map_uid(uid) if uid in self.uids or len(uid) >= 20 else uid
+        return self.map_uid(uid) if len(uid) >= _MIN_UID or uid in self.uids else uid
+
+    @cached_property
+    def uids(self) -> set[str]:
+        """All UIDs of the object; asked for only when a short one stands in a text."""
+        levels = (level for level, _charset in _levels(self.data_set))
+        return {
+            uid for level in levels for element in level.values() if element.vr == "UI" for uid in values_of(element)
+        }
 
 
 def _days(match: re.Match[str]) -> tuple[str, ...]:
@@ -173,7 +182,8 @@ def _levels(data_set: DataSet) -> Iterator[tuple[DataSet, Charset]]:
                     items = parse_items(element.value)
                 except Refused:
                     items = None
-            waiting.extend((item, charset) for item in items or ())
+            if items:
+                waiting.extend((item, charset) for item in items)
 
 
 def encode_text(text: str, charset: Charset) -> bytes | None:

@@ -12,6 +12,8 @@ from pacs.model import Finding
 
 MIN_RAW_BYTES = 6
 _META = Encoding(explicit=True, little_endian=True)
+_BYTES = frozenset(("OB", "UN"))
+_DIGITS = re.compile(rb"[0-9.\0]+")
 _UIDS = re.compile(rb"[0-9][0-9.]{7,63}")
 
 
@@ -24,9 +26,12 @@ def raw_bytes(identity: Identity, reading: Reading, header: bytes) -> Iterator[F
     needles = [needle for needle in _needles(identity) if needle in lowered]
     uids = {uid.encode() for uid in identity.uids if len(uid) > 7}
     uids &= {uid.rstrip(b".") for uid in _UIDS.findall(header)} if uids else set()
-    patterns = [_bounded(needle) for needle in [*needles, *uids]]
-    for path, element in reading.byte_values if patterns else ():
+    lettered = [_bounded(needle) for needle in needles if not _DIGITS.fullmatch(needle)]
+    digits = [_bounded(needle) for needle in [*needles, *uids] if _DIGITS.fullmatch(needle)]
+    for path, element in reading.byte_values if lettered or digits else ():
         value = bytes(element.value).lower()
+        # Digits within numbers are a coincidence; letters hardly are.
+        patterns = lettered + digits if element.vr in _BYTES else lettered
         if any(pattern.search(value) for pattern in patterns):
             yield Finding(path, "raw bytes")
 

@@ -9,8 +9,12 @@ from pacs.leakcheck.vocabulary import WORD, fold
 from pacs.leakcheck.walk import levels
 
 _TEXT_VRS = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"))
-_BYTE_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
+# VRs of digits and marks: letters in them are text that went astray (an E in a DS is none).
+_DIGIT_VRS = frozenset(("AS", "DA", "DS", "DT", "IS", "TM", "UI"))
+_LETTERS = re.compile(rb"[A-Za-z]{3}|[\x80-\xff]{2}|\x1b")
+_MIN_BYTES = 6  # shorter byte values are never searched
 _MAX_READ_BYTES = 1 << 16  # longer byte values are bulk data; only their raw bytes are searched
+_READ_VRS = frozenset(("OB", "OW", "UN"))
 _PRINTABLE = re.compile(rb"[\t\n\r\x1b\x20-\x7e\x80-\xff]{4,}\0*")
 
 
@@ -50,12 +54,9 @@ def read(result: DataSet) -> Reading:
             if element.vr in _TEXT_VRS:
                 if element.value:
                     _add_text(reading, prefix, element, charset)
-            elif element.vr == "UI":
-                path = f"{prefix}{tag:08X}"
-                reading.uids.extend((path, uid) for uid in values_of(element))
-            elif element.vr in ("DA", "DT"):
-                reading.dates[f"{prefix}{tag:08X}"] = text_of(element)
-            elif element.vr in _BYTE_VRS and tag & 0xFFFF0000 != 0x7FE00000:
+            elif element.vr in _DIGIT_VRS:
+                _add_digits(reading, prefix, element, charset)
+            elif len(element.value) >= _MIN_BYTES and tag & 0xFFFF0000 != 0x7FE00000:
                 _add_bytes(reading, prefix, element, charset)
     reading.everything = "\n".join(text.folded for text in reading.texts)
     reading.words = set(WORD.findall(reading.everything))
@@ -67,10 +68,20 @@ def _add_text(reading: Reading, prefix: str, element: Element, charset: Charset)
     reading.texts.append(Text(prefix, element.tag, element.vr, raw, fold(raw)))
 
 
+def _add_digits(reading: Reading, prefix: str, element: Element, charset: Charset) -> None:
+    if element.vr == "UI":
+        path = f"{prefix}{element.tag:08X}"
+        reading.uids.extend((path, uid) for uid in values_of(element))
+    elif element.vr in ("DA", "DT"):
+        reading.dates[f"{prefix}{element.tag:08X}"] = text_of(element)
+    if _LETTERS.search(element.value):
+        _add_text(reading, prefix, element, charset)
+
+
 def _add_bytes(reading: Reading, prefix: str, element: Element, charset: Charset) -> None:
     """Bytes that are text after all are read as text; the rest is kept for the raw search."""
     value = element.value
     reading.byte_values.append((f"{prefix}{element.tag:08X}", element))
-    if len(value) <= _MAX_READ_BYTES and _PRINTABLE.fullmatch(raw := bytes(value)):
+    if element.vr in _READ_VRS and len(value) <= _MAX_READ_BYTES and _PRINTABLE.fullmatch(raw := bytes(value)):
         text = decode(raw, charset).rstrip(" \0")
         reading.texts.append(Text(prefix, element.tag, "UN", text, fold(text)))

@@ -213,6 +213,17 @@ def test_raw_bytes_of_six_letters_are_found():
     assert found([(NAME, "PN", "Quixotic^Z")], [(0x00282000, "OB", binary)]) == {("00282000", "raw bytes")}
 
 
+@pytest.mark.parametrize("vr", ["US", "FD", "OW", "AT", "UL"])
+def test_letters_within_numbers_are_found(vr):
+    assert rules([(NAME, "PN", "Quixotic^Z")], [(0x00281055, vr, b"\0\0Quixotic\0\0\0\0\0\0")]) == {"raw bytes"}
+    assert not rules([(PATIENT_ID, "LO", "12345678")], [(0x00281055, vr, b"\0\0\0\00012345678\0\0\0\0")])
+
+
+@pytest.mark.parametrize("vr", ["DS", "IS", "TM", "UI", "AS"])
+def test_letters_astray_in_digit_elements_are_found(vr):
+    assert "name" in rules([(NAME, "PN", "Quixotic^Z")], [(0x00180050, vr, "Quixotic")])
+
+
 def test_short_bytes_in_binary_values_are_no_hit():
     assert not rules([(NAME, "PN", "Quix^Z")], [(0x00282000, "OB", b"\0\1\2Quix\0\1\2\3\4\5")])
 
