@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
+from pacs.liveness import owner_is_alive
+
 _CHUNK_BYTES = 4 * 1024**2
 
 
@@ -93,8 +95,7 @@ class LocalBlobs:
         count = 0
         for path in self._temporary.iterdir():
             with suppress(FileNotFoundError):
-                dead = not Path(f"/proc/{path.name.split('.')[0]}").exists()
-                if dead or time.time() - path.stat().st_mtime > grace_s:
+                if not owner_is_alive(path) or time.time() - path.stat().st_mtime > grace_s:
                     path.unlink()
                     count += 1
         return count

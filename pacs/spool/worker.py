@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
+from pacs.liveness import owner_is_alive
 from pacs.spool.entries import Entry, entry_of
 from pacs.spool.spool import SUSPECT, Spool
 
@@ -89,9 +90,9 @@ def recover(spool: Spool) -> int:
     """
     count = 0
     for folder in list(spool.claimed.iterdir()):
-        if folder.name.startswith(".") and is_alive(folder.name[1:].partition("-")[0]):
-            continue
         with suppress(FileNotFoundError, NotADirectoryError):
+            if folder.name.startswith(".") and owner_is_alive(folder):
+                continue
             count += _recover_one(spool, folder)
     return count
 
@@ -132,11 +133,6 @@ def give_back(spool: Spool, folder: Path, *, blame: bool) -> int:
     return count
 
 
-def is_alive(pid: str) -> bool:
-    """Whether a process of this number runs on this machine."""
-    return pid.isdigit() and Path(f"/proc/{pid}").exists()
-
-
 def sweep_incoming(spool: Spool) -> int:
     """Remove temporary files whose door process is gone; returns how many. Nothing in them was acknowledged.
 
@@ -144,8 +140,8 @@ def sweep_incoming(spool: Spool) -> int:
     """
     count = 0
     for path in spool.incoming.iterdir():
-        if not is_alive(path.name.split(".")[0]):
-            with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):
+            if not owner_is_alive(path):
                 path.unlink()
                 count += 1
     return count
