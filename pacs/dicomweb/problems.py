@@ -110,7 +110,7 @@ def _on_unexpected(error: Exception) -> Response:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    return text if text.endswith(".") else f"{text}."
 
 
 def problem(status: int, sentence: str) -> Response:

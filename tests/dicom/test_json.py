@@ -64,7 +64,7 @@ def _differences(ours: dict, theirs: dict) -> list[str]:
 
 
 def _loose(values: object) -> object:
-    if not values or values == [None] or values == [""]:
+    if not values or values in ([None], [""]):
         return []
     if isinstance(values, list):
         return [_loose_one(value) for value in values]

@@ -1,0 +1,74 @@
+"""Reading Accept headers as clients really write them."""
+
+import pytest
+
+from pacs.dicomweb.accept import Wanted, choose_frames, parse_accept, takes_json, wanted
+from pacs.errors import BadRequest, NotAcceptable
+
+OHIF = "application/dicom+json, multipart/related; type=application/octet-stream; transfer-syntax=*"
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("", []),
+        ("*/*", [Wanted("*/*", multipart=False)]),
+        (
+            'multipart/related; type="application/octet-stream"; transfer-syntax="*"',
+            [Wanted("application/octet-stream", multipart=True, syntaxes=("*",))],
+        ),
+        (
+            "Multipart/Related;TYPE=image/jls;Transfer-Syntax=1.2;boundary=x;transfer-syntax=1.3",
+            [Wanted("image/jls", multipart=True, syntaxes=("1.2", "1.3"))],
+        ),
+        (
+            "application/dicom;q=0.2, image/*;q=0.9 , text/html;q=0",
+            [Wanted("image/*", multipart=False), Wanted("application/dicom", multipart=False)],
+        ),
+        ('multipart/related; type="a/b"; x="quoted, \\" comma"', [Wanted("a/b", multipart=True)]),
+        ("multipart/related", [Wanted("*/*", multipart=True)]),
+    ],
+)
+def test_reads_media_ranges(header, found):
+    assert wanted(None, header) == found
+
+
+def test_query_parameter_wins():
+    assert wanted("application/dicom", "image/png")[0] == Wanted("application/dicom", multipart=False)
+
+
+def test_takes_what_viewers_send_for_json():
+    assert takes_json(wanted(None, OHIF))
+    assert takes_json(wanted(None, "application/dicom+json, application/json"))
+    assert not takes_json(wanted(None, 'multipart/related; type="application/dicom"'))
+
+
+@pytest.mark.parametrize("header", ["a b", "a/b c", 'a/b;x="', "a/b;q=high", ";"])
+def test_nonsense_is_refused(header):
+    with pytest.raises(BadRequest):
+        parse_accept(header)
+
+
+@pytest.mark.parametrize(
+    ("header", "stored", "media", "syntax"),
+    [
+        ("image/jpeg", "1.2.840.10008.1.2.4.50", "image/jpeg", "1.2.840.10008.1.2.4.50"),
+        ("multipart/related; type=image/jp2", "1.2.840.10008.1.2.4.90", "image/jp2", "1.2.840.10008.1.2.4.90"),
+        ("multipart/related; type=application/octet-stream", "1.2.840.10008.1.2.4.90", None, "1.2.840.10008.1.2.1"),
+        (
+            'multipart/related; type="application/octet-stream"; transfer-syntax=*',
+            "1.2.840.10008.1.2",
+            None,
+            "1.2.840.10008.1.2.1",
+        ),
+        ("video/mp4", "1.2.840.10008.1.2.4.102", "video/mp4", "1.2.840.10008.1.2.4.102"),
+    ],
+)
+def test_frames_go_in_the_type_asked_for(header, stored, media, syntax):
+    _, kind, chosen = choose_frames(wanted(None, header), stored, single=True)
+    assert (kind, chosen) == (media or "application/octet-stream", syntax)
+
+
+def test_frames_of_another_compression_are_not_acceptable():
+    with pytest.raises(NotAcceptable):
+        choose_frames(wanted(None, "multipart/related; type=image/jpeg"), "1.2.840.10008.1.2.4.90", single=True)

@@ -1,0 +1,45 @@
+"""The portal and what operators watch."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from pacs.app import App
+from pacs.wsgi import create_app
+from tests.installation import installed, send_ct, work
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    with installed(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(app: App) -> FlaskClient:
+    return create_app(app).test_client()
+
+
+def test_health_and_readiness(app, client):
+    assert client.get("/healthz").get_json() == {"status": "ok"}
+    send_ct(app)
+    assert client.get("/readyz").get_json() == {"status": "ready", "backlog": 1, "problems": []}
+    work(app)
+    assert client.get("/readyz").get_json()["backlog"] == 0
+
+
+def test_metrics_count_objects(app, client):
+    send_ct(app)
+    assert "pacs_backlog 1.0" in client.get("/metrics").text
+    work(app)
+    assert 'pacs_objects{state="published"} 1.0' in client.get("/metrics").text
+
+
+def test_portal_shows_what_the_caller_sees(client):
+    assert "inbox" in client.get("/").text
+    stranger = client.get("/", environ_overrides={"REMOTE_ADDR": "192.0.2.1"})
+    assert stranger.status_code == 200
+    assert "inbox" not in stranger.text
+    assert "default-src 'none'" in stranger.headers["Content-Security-Policy"]
