@@ -64,6 +64,7 @@ class Identity:
     machines: set[str] = field(default_factory=set)
     makers: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
+    private_uids: set[str] = field(default_factory=set)  # of private elements, where classes stand too
     class_uids: set[str] = field(default_factory=set)
     dates: set[str] = field(default_factory=set)
     dates_at: dict[str, str] = field(default_factory=dict)
@@ -88,7 +89,7 @@ def identity_of(original: DataSet, aes: tuple[str, ...] = (), kept: Mapping[int,
         _add_machine(found, fold(title.strip()))
     found.places -= found.makers
     found.phrases = {phrase for phrase in found.phrases if not set(words(phrase)) <= found.makers | generic()}
-    found.uids -= found.class_uids
+    found.uids |= found.private_uids - found.class_uids
     return found
 
 
@@ -174,7 +175,8 @@ def _gather_maker(found: Identity, element: Element, charset: Charset, path: str
 
 def _gather_uids(found: Identity, element: Element, charset: Charset, path: str) -> None:
     del path, charset
-    found.uids.update(uid for uid in values_of(element) if uid and not is_standard_uid(uid))
+    known = found.private_uids if element.tag & 0x10000 else found.uids
+    known.update(uid for uid in values_of(element) if "." in uid and not is_standard_uid(uid))
 
 
 def _gather_class_uids(found: Identity, element: Element, charset: Charset, path: str) -> None:

@@ -11,6 +11,7 @@ from pacs.leakcheck.texts import Reading, read
 from pacs.model import Finding
 
 MIN_RAW_BYTES = 6
+MIN_RAW_UID = 12
 _META = Encoding(explicit=True, little_endian=True)
 _BYTES = frozenset(("OB", "UN"))
 _DIGITS = re.compile(rb"[0-9.\0]+")
@@ -24,14 +25,14 @@ def raw_bytes(identity: Identity, reading: Reading, header: bytes) -> Iterator[F
     """
     lowered = header.lower()
     needles = [needle for needle in _needles(identity) if needle in lowered]
-    uids = {uid.encode() for uid in identity.uids if len(uid) > 7}
+    uids = {uid.encode() for uid in identity.uids if len(uid) >= MIN_RAW_UID}
     uids &= {uid.rstrip(b".") for uid in _UIDS.findall(header)} if uids else set()
-    lettered = [_bounded(needle) for needle in needles if not _DIGITS.fullmatch(needle)]
-    digits = [_bounded(needle) for needle in [*needles, *uids] if _DIGITS.fullmatch(needle)]
-    for path, element in reading.byte_values if lettered or digits else ():
+    digits = [_bounded(needle) for needle in needles if _DIGITS.fullmatch(needle)]
+    telling = [_bounded(needle) for needle in [*needles, *uids] if needle in uids or not _DIGITS.fullmatch(needle)]
+    for path, element in reading.byte_values if telling or digits else ():
         value = bytes(element.value).lower()
-        # Digits within numbers are a coincidence; letters hardly are.
-        patterns = lettered + digits if element.vr in _BYTES else lettered
+        # Digits within numbers are a coincidence; letters and UIDs hardly are.
+        patterns = telling + digits if element.vr in _BYTES else telling
         if any(pattern.search(value) for pattern in patterns):
             yield Finding(path, "raw bytes")
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from pacs.leakcheck.identity import ID_TAGS, Identity
-from pacs.leakcheck.texts import Reading, Text
+from pacs.leakcheck.texts import DIGIT_VRS, Reading, Text
 from pacs.leakcheck.vocabulary import WORD, is_after_title
 from pacs.model import Finding
 
@@ -72,7 +72,7 @@ def ids(identity: Identity, reading: Reading) -> Iterator[Finding]:
         if wanted in reading.everything:
             bounded = _bounded(wanted)
             for text in reading.texts:
-                if bounded.search(text.folded):
+                if bounded.search(text.folded) and not (wanted.isdigit() and text.vr in DIGIT_VRS):
                     yield Finding(text.path, "id")
 
 

@@ -3,15 +3,16 @@
 import re
 from dataclasses import dataclass, field
 
-from pacs.dicom.elements import DataSet, Element
+from pacs.dicom.elements import PIXEL_TAGS, DataSet, Element
 from pacs.dicom.values import Charset, decode, text_of, values_of
 from pacs.leakcheck.vocabulary import WORD, fold
 from pacs.leakcheck.walk import levels
 
 _TEXT_VRS = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"))
-# VRs of digits and marks: letters in them are text that went astray (an E in a DS is none).
-_DIGIT_VRS = frozenset(("AS", "DA", "DS", "DT", "IS", "TM", "UI"))
-_LETTERS = re.compile(rb"[A-Za-z]{3}|[\x80-\xff]{2}|\x1b")
+# VRs of digits and marks: letters or a UID in them are text that went astray (an E in a DS is none).
+DIGIT_VRS = frozenset(("AS", "DA", "DS", "DT", "IS", "TM", "UI"))
+_ASTRAY = re.compile(rb"[A-Za-z]{3}|[\x80-\xff]{2}|\x1b|\d\.\d+\.\d")
+_LETTERS = re.compile(rb"[A-Za-z]{3}|[\x80-\xff]{2}")
 _MIN_BYTES = 6  # shorter byte values are never searched
 _MAX_READ_BYTES = 1 << 16  # longer byte values are bulk data; only their raw bytes are searched
 _READ_VRS = frozenset(("OB", "OW", "UN"))
@@ -54,9 +55,9 @@ def read(result: DataSet) -> Reading:
             if element.vr in _TEXT_VRS:
                 if element.value:
                     _add_text(reading, prefix, element, charset)
-            elif element.vr in _DIGIT_VRS:
+            elif element.vr in DIGIT_VRS:
                 _add_digits(reading, prefix, element, charset)
-            elif len(element.value) >= _MIN_BYTES and tag & 0xFFFF0000 != 0x7FE00000:
+            elif len(element.value) >= _MIN_BYTES and tag not in PIXEL_TAGS:
                 _add_bytes(reading, prefix, element, charset)
     reading.everything = "\n".join(text.folded for text in reading.texts)
     reading.words = set(WORD.findall(reading.everything))
@@ -74,7 +75,7 @@ def _add_digits(reading: Reading, prefix: str, element: Element, charset: Charse
         reading.uids.extend((path, uid) for uid in values_of(element))
     elif element.vr in ("DA", "DT"):
         reading.dates[f"{prefix}{element.tag:08X}"] = text_of(element)
-    if _LETTERS.search(element.value):
+    if (_LETTERS if element.vr == "UI" else _ASTRAY).search(element.value):
         _add_text(reading, prefix, element, charset)
 
 
