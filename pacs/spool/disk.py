@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 import time
+import weakref
 from pathlib import Path
 
 from pacs.errors import OutOfResources
@@ -45,6 +46,8 @@ class SharedFolderSync:
     def __init__(self, folder: Path) -> None:
         # Kept open: a worker may empty and remove the folder between a thread's rename and its fsync.
         self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        # Threads of several associations share a shard; it goes when the last of them is done with it.
+        weakref.finalize(self, os.close, self._descriptor)
         self._lock = threading.Lock()
         self._counting = threading.Lock()
         self._waiting = 0
@@ -61,10 +64,6 @@ class SharedFolderSync:
             covered = self._waiting
             os.fsync(self._descriptor)
             self._done = covered
-
-    def __del__(self) -> None:
-        # Threads of several associations share a shard; it goes when the last of them is done with it.
-        os.close(self._descriptor)
 
 
 class LowWater:

@@ -1,6 +1,7 @@
 """Accepting objects, and moving entries between the states that a folder stands for."""
 
 import json
+import logging
 import os
 import threading
 import time
@@ -16,6 +17,8 @@ from pacs.model import Accepted, Door, Envelope
 from pacs.spool.disk import LowWater, SharedFolderSync, fsync_file, fsync_folder, write_durably
 from pacs.spool.entries import Entry, entry_of, new_intake_id
 from pacs.spool.walk import Walked, walk_file
+
+log = logging.getLogger("pacs.spool")
 
 # These two sort before all shards. Suspects are each tried alone, so that what happens is theirs.
 SUSPECT, AGAIN = "0-0-suspect", "0-again"
@@ -76,6 +79,7 @@ class Spool:
         try:
             return self._accept(temporary, envelope, expected or Expected())
         except OSError as error:
+            log.exception("the disk refused an object", extra={"envelope": envelope.id})
             raise OutOfResources("the archive's disk refused the object; send again later") from error
         finally:
             with suppress(OSError):
@@ -120,11 +124,11 @@ class Spool:
         """Link the file into the current shard under an entry's name; the shard is still to be synced."""
         entry = Entry(new_intake_id(), envelope_id, collection_id, 0, temporary)
         for _attempt in range(8):
-            folder, sync = self._current_shard()
             try:
+                folder, sync = self._current_shard()
                 os.link(temporary, folder / entry.name)
-            except FileNotFoundError:  # a worker emptied and removed the shard in between
-                self._drop_shard(folder)
+            except FileNotFoundError:  # a worker found the shard empty and removed it in between
+                self._forget_shard()
             else:
                 return entry.intake_id, sync
         raise OSError("the spool's shard keeps vanishing")
@@ -139,10 +143,10 @@ class Spool:
                 self._shard = (folder, SharedFolderSync(folder))
             return self._shard
 
-    def _drop_shard(self, folder: Path) -> None:
+    def _forget_shard(self) -> None:
+        """Have the shard made anew; threads that still sync the old one keep it alive."""
         with self._lock:
-            if self._shard is not None and self._shard[0] == folder:
-                self._shard = None
+            self._shard = None
 
     # -- what is there -------------------------------------------------------------------------------------------------
 

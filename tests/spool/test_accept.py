@@ -1,12 +1,13 @@
 """What is accepted is durable; what is not leaves nothing."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from pacs.errors import ClassMismatch, MissingUid, NotAllowed, NotDicom, OutOfResources, Refused, Truncated, Unsupported
-from pacs.spool import Expected, Limits, Spool
+from pacs.spool import Claims, Expected, Limits, Spool
 from tests.builders import CT, ct_bytes, make_envelope, put, uid, with_raw
 
 
@@ -125,3 +126,29 @@ def test_accepts_while_a_worker_removes_the_shard(spool):
             shard.rmdir()
     spool.accept(put(spool.incoming, ct_bytes()), make_envelope())
     assert spool.backlog() == 1
+
+
+def test_accepts_while_a_fast_worker_empties_shards(spool):
+    """Claiming between a door's mkdir, link and fsync must not make it refuse anything."""
+    stop = threading.Event()
+    finished = []
+
+    def work():
+        claims = Claims(spool)
+        while not stop.is_set() or spool.backlog():
+            for entry in claims.claim(4):
+                spool.finish(entry)
+                finished.append(entry.intake_id)
+        claims.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        sent = [
+            spool.accept(put(spool.incoming, ct_bytes(sop=str(number))), make_envelope()).intake_ids[0]
+            for number in range(40)
+        ]
+    finally:
+        stop.set()
+        worker.join()
+    assert sorted(finished) == sorted(sent)
