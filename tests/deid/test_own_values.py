@@ -3,7 +3,7 @@
 import pytest
 
 from tests.deid.engine_runs import KEYS, run, text
-from tests.dicom.raw_objects import ct, raw
+from tests.dicom.raw_objects import ct, items, raw
 
 SOFTWARE, SEQUENCE_NAME, MODEL = 0x00181020, 0x00180024, 0x00081090
 
@@ -64,7 +64,7 @@ def test_uids_in_text_are_mapped():
 def test_public_codes_are_never_cut():
     code = raw((0x00080100, "SH", "T-1"), (0x00080102, "SH", "SCT"), (0x00080104, "LO", "Quixotic structure"))
     result = run(ct((0x00082218, "SQ", [code])))
-    assert text(result.data_set[0x00082218].items[0], 0x00080104) == "Quixotic structure"
+    assert text(items(result.data_set, 0x00082218)[0], 0x00080104) == "Quixotic structure"
 
 
 def test_whole_value_leaves_it_empty():

@@ -2,11 +2,18 @@
 
 import pytest
 
-from pacs.deid.profiles import RuleSet, flatten, load_profile, table_e1
+from pacs.deid.profiles import Profile, Rule, RuleSet, flatten, load_profile, table_e1
 from pacs.errors import ProfileError
 
 BASIC = load_profile("basic")
 TOML = 'title = "t"\nsource = "site.toml"\n[[rule]]\nmatch = "{match}"\ncode = "{code}"\nreason = "r"\n'
+
+
+def rule(profile: Profile, tag: int) -> Rule:
+    """The rule that must be there for a tag."""
+    found = profile.rule_of(tag)
+    assert found is not None
+    return found
 
 
 def rule_set(match: str, code: str) -> RuleSet:
@@ -15,14 +22,14 @@ def rule_set(match: str, code: str) -> RuleSet:
 
 def test_later_rule_set_wins():
     sets = (RuleSet.from_table(table_e1()), rule_set("00100020", "X"))
-    assert flatten("p", "p", sets, ()).rule_of(0x00100020).source == "site.toml"
+    assert rule(flatten("p", "p", sets, ()), 0x00100020).source == "site.toml"
 
 
 def test_most_exact_pattern_wins():
     sets = (rule_set("60XX3000", "Z"), rule_set("60XXXXXX", "X"), rule_set("private", "X"))
     profile = flatten("p", "p", sets, ())
-    assert profile.rule_of(0x60023000).code == "Z"
-    assert profile.rule_of(0x60020010).code == "X"
+    assert rule(profile, 0x60023000).code == "Z"
+    assert rule(profile, 0x60020010).code == "X"
 
 
 def test_version_names_the_rules_only():
@@ -55,15 +62,16 @@ def test_unknown_profile_is_refused():
 
 
 def test_every_rule_says_why_and_who():
-    for rule in (*BASIC.exact.values(), *BASIC.patterns, *BASIC.by_vr.values(), BASIC.private, BASIC.unknown):
-        assert rule.reason
-        assert rule.source
+    for each in (*BASIC.exact.values(), *BASIC.patterns, *BASIC.by_vr.values(), BASIC.private, BASIC.unknown):
+        assert each is not None
+        assert each.reason
+        assert each.source
 
 
 def test_unlisted_tags_follow_vr_and_dictionary():
     assert BASIC.rule_of(0x00180050) is None  # Slice Thickness
-    assert BASIC.rule_of(0x00142006).code == "Z"  # Evaluator Name, a PN that no row lists
-    assert BASIC.rule_of(0x00089123).code == "U"  # Creator-Version UID
-    assert BASIC.rule_of(0x00081190).code == "X"  # Retrieve URL
-    assert BASIC.rule_of(0x0018EEEE).code == "X"  # no attribute of PS3.6
-    assert BASIC.rule_of(0x00080016).code == "K"
+    assert rule(BASIC, 0x00142006).code == "Z"  # Evaluator Name, a PN that no row lists
+    assert rule(BASIC, 0x00089123).code == "U"  # Creator-Version UID
+    assert rule(BASIC, 0x00081190).code == "X"  # Retrieve URL
+    assert rule(BASIC, 0x0018EEEE).code == "X"  # no attribute of PS3.6
+    assert rule(BASIC, 0x00080016).code == "K"

@@ -9,10 +9,16 @@ from pacs.dicom.dictionary import vr_of
 from pacs.dicom.elements import DataSet, parse
 from pacs.dicom.syntaxes import is_standard_uid
 from tests.deid.engine_runs import KEYS, run
-from tests.dicom.raw_objects import CT_IMAGE, ENCODINGS, EXPLICIT, ct, encoded, raw, tags_of
+from tests.dicom.raw_objects import CT_IMAGE, ENCODINGS, EXPLICIT, ct, encoded, items, raw, tags_of
 
 SECRET_UID = "1.2.826.0.1.3680043.8.498.31337"
-VALUES = {"AS": "061Y", "DA": "19871123", "DT": "19871123101112.5", "TM": "101112", "UI": SECRET_UID}
+VALUES: dict[str, str | bytes] = {
+    "AS": "061Y",
+    "DA": "19871123",
+    "DT": "19871123101112.5",
+    "TM": "101112",
+    "UI": SECRET_UID,
+}
 VALUES |= {"DS": "31337", "IS": "31337", "US": b"\x69\x7a", "OB": b"Zebulonsecret!"}
 SEQUENCE = 0x00082218
 CONCRETE = {"50XXXXXX": ("50000010", "50023000"), "60XX3000": ("60003000", "60023000"), "60XX4000": ("60004000",)}
@@ -52,7 +58,7 @@ def test_row_is_applied_at_every_depth(tag, code, name):
     assert SECRET_UID.encode() not in content
     assert b"19871123" not in content
     check_element(result.data_set, tag, expected(tag, code, f"{tag:08X}"))
-    nested = result.data_set[SEQUENCE].items[0][SEQUENCE].items[0]
+    nested = items(items(result.data_set, SEQUENCE)[0], SEQUENCE)[0]
     check_element(nested, tag, expected(tag, code, f"{SEQUENCE:08X}.{SEQUENCE:08X}.{tag:08X}"))
 
 

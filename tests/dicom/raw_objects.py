@@ -44,6 +44,13 @@ def encoded(data_set: DataSet, encoding: Encoding = EXPLICIT, source: Encoding |
     return b"".join(encode(data_set, source or encoding, encoding))
 
 
+def items(data_set: DataSet, tag: int) -> list[DataSet]:
+    """The items of a sequence that must be one."""
+    found = data_set[tag].items
+    assert found is not None
+    return found
+
+
 def tags_of(data_set: DataSet) -> set[int]:
     """All tags at any depth."""
     found = set(data_set)

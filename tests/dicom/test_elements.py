@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pacs.dicom.elements import MAX_DEPTH, DataSet, Element, parse, parse_items
 from pacs.errors import NotDicom, Truncated
 from tests.data_folder import shared_data
-from tests.dicom.raw_objects import BIG, ENCODINGS, EXPLICIT, IMPLICIT, ct, encoded, raw, shared_objects
+from tests.dicom.raw_objects import BIG, ENCODINGS, EXPLICIT, IMPLICIT, ct, encoded, items, raw, shared_objects
 
 SAMPLE = ct(
     (0x00081140, "SQ", [raw((0x00081150, "UI", "1.2.840.10008.5.1.4.1.1.2"), (0x00081155, "UI", "1.2.3"))]),
@@ -99,7 +99,7 @@ def test_un_of_undefined_length_is_implicit_sequence():
     item = encoded(raw((0x00100020, "LO", "MRN-778812")), IMPLICIT)
     body = b"\xfe\xff\x00\xe0" + struct.pack("<I", len(item)) + item + b"\xfe\xff\xdd\xe0\0\0\0\0"
     again = parse(b"\x09\0\x10\x10UN\0\0\xff\xff\xff\xff" + body, EXPLICIT)
-    assert bytes(again[0x00091010].items[0][0x00100020].value) == b"MRN-778812"
+    assert bytes(items(again, 0x00091010)[0][0x00100020].value) == b"MRN-778812"
 
 
 def test_public_un_gets_its_vr():

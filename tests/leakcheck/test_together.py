@@ -6,7 +6,7 @@ from pacs.deid import CollectionKeys, deidentify, load_profile
 from pacs.dicom.dictionary import VR_OF, vr_of
 from pacs.dicom.elements import PIXEL_TAGS, DataSet
 from pacs.leakcheck import check
-from tests.dicom.raw_objects import EXPLICIT, IMPLICIT, ct, encoded, raw
+from tests.dicom.raw_objects import EXPLICIT, IMPLICIT, ct, encoded, items, raw
 
 KEYS = CollectionKeys.derive(b"k" * 32, "inbox")
 TAGS = sorted(tag for tag in VR_OF if tag >> 16 > 4 and tag not in PIXEL_TAGS and tag & 0xFFFF and vr_of(tag) != "SQ")
@@ -27,7 +27,7 @@ def test_identity_in_any_element_goes_or_holds(encoding, value, nested):
         source = DataSet({**planted, **ct()})
     result = deidentify(source, encoding, load_profile("basic"), KEYS).data_set
     named = {finding.path[-8:] for finding in check(source, result, encoding, encoded(result, encoding))}
-    level = result[0x00082218].items[0] if nested else result
+    level = items(result, 0x00082218)[0] if nested else result
     held = {f"{tag:08X}" for tag, e in level.items() if any(secret in bytes(e.value) for secret in SECRETS)}
     assert held
     assert held <= named
