@@ -48,7 +48,7 @@ def caller() -> Principal:
 
 def caller_address() -> str:
     """The caller's address; empty behind a proxy, so that nobody is `local` through one."""
-    if any(name in request.headers for name in _PROXY_HEADERS):
+    if _is_proxied():
         return ""
     return request.remote_addr or ""
 
@@ -65,8 +65,21 @@ def public_root() -> str:
     prefix = headers.get("X-Forwarded-Prefix", "").rstrip("/")
     if not _HOST.fullmatch(host):
         host = "localhost"
+    if ":" not in host and not forwarded and "X-Forwarded-Host" not in headers and not _is_proxied():
+        host += _own_port()
     scheme = scheme if scheme in ("http", "https") else "http"
     return f"{scheme}://{host}{prefix if _PREFIX.fullmatch(prefix) else ''}{PATH}"
+
+
+def _is_proxied() -> bool:
+    return any(name in request.headers for name in _PROXY_HEADERS)
+
+
+def _own_port() -> str:
+    """Our port for callers that leave it out of the Host header (dicomweb-client does)."""
+    connection = request.environ.get("gunicorn.socket")  # gunicorn takes SERVER_PORT from the Host header
+    port = connection.getsockname()[1] if connection is not None else 80
+    return f":{port}" if port not in (80, 443) else ""
 
 
 def _first(text: str) -> str:

@@ -28,14 +28,26 @@ class BodyPart:
     content_type: str
     data: Iterable[Buffer]
     location: str = ""
+    size_bytes: int | None = None
+
+    def head(self, boundary: str) -> bytes:
+        """The delimiter and the part's headers."""
+        text = f"--{boundary}\r\nContent-Type: {self.content_type}\r\n"
+        if self.location:
+            text += f"Content-Location: {self.location}\r\n"
+        return f"{text}\r\n".encode("latin-1")
 
 
 def multipart_reply(parts: Iterable[BodyPart], media_type: str) -> Response:
-    """multipart/related, sent part by part. PS3.18 8.6.1.2.1."""
+    """multipart/related, sent part by part; with its length when every part's is known. PS3.18 8.6.1.2.1."""
     boundary = secrets.token_hex(24)
-    kind = f'multipart/related; type="{media_type}"; boundary={boundary}'
     response = Response(_multipart(parts, boundary), 200)
-    response.headers["Content-Type"] = kind
+    response.headers["Content-Type"] = f'multipart/related; type="{media_type}"; boundary={boundary}'
+    if isinstance(parts, list):
+        sizes = [each.size_bytes for each in parts if each.size_bytes is not None]
+        if len(sizes) == len(parts):
+            heads = sum(len(each.head(boundary)) + 2 for each in parts)
+            response.content_length = sum(sizes) + heads + len(boundary) + 6
     return response
 
 
@@ -45,15 +57,14 @@ def single_reply(part: BodyPart) -> Response:
     response.headers["Content-Type"] = part.content_type
     if part.location:
         response.headers["Content-Location"] = part.location
+    if part.size_bytes is not None:
+        response.content_length = part.size_bytes
     return response
 
 
 def _multipart(parts: Iterable[BodyPart], boundary: str) -> Iterator[bytes]:
     for part in parts:
-        head = f"--{boundary}\r\nContent-Type: {part.content_type}\r\n"
-        if part.location:
-            head += f"Content-Location: {part.location}\r\n"
-        yield f"{head}\r\n".encode("latin-1")
+        yield part.head(boundary)
         for piece in part.data:
             yield bytes(piece) if isinstance(piece, memoryview) else piece
         yield b"\r\n"
