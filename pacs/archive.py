@@ -18,10 +18,12 @@ from peewee import Database
 from pacs.audit import Receipts, Trail
 from pacs.auth import is_curator_of, scope_of
 from pacs.blobs import LocalBlobs, Written
+from pacs.deid import CollectionKeys
 from pacs.errors import NotAllowed, NotFound
 from pacs.index import Found, Index
 from pacs.model import (
     Accepted,
+    CollectionInfo,
     Ending,
     Envelope,
     InstanceKey,
@@ -195,6 +197,10 @@ class Archive:
             )
             for each in found
         ]
+
+    def keys_of(self, collection: CollectionInfo) -> CollectionKeys:
+        """The keyed mappings of a collection: for de-identifying, and for mapping an original identifier forward."""
+        return CollectionKeys.derive(self.parts.keys.master(collection.key_id), collection.key_label)
 
     def metadata(self, instances: Sequence[StoredInstance]) -> Iterator[bytes]:
         """The DICOM JSON of each instance, in their order."""

@@ -72,10 +72,14 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("pacs").setLevel(level)
+    silence_libraries()
+
+
+def silence_libraries() -> None:
+    """Cut off what others log and warn about: they quote values. Commands call this too."""
     for name in _SILENT:
         silent = logging.getLogger(name)
         silent.handlers[:] = [logging.NullHandler()]
         silent.propagate = False
         silent.setLevel(logging.CRITICAL + 1)
-    # pydicom's warnings quote values; ours are log lines.
     warnings.simplefilter("ignore")

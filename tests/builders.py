@@ -7,7 +7,7 @@ from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from pacs.dicom.elements import encode, parse
 from pacs.dicom.fileformat import read_start
@@ -26,7 +26,7 @@ def uid(name: str) -> str:
 def make_ct(sop: str = "i1", series: str = "s1", study: str = "t1", patient: str = "P1", **values: Any) -> FileDataset:
     """A complete little CT slice. Names stand for UIDs; `values` are further attributes by keyword."""
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = CT, uid(sop)
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(CT), UID(uid(sop))
     meta.TransferSyntaxUID = values.pop("syntax", ExplicitVRLittleEndian)
     ds = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     ds.SOPClassUID, ds.SOPInstanceUID = CT, uid(sop)

@@ -14,11 +14,12 @@ from pacs.errors import NotDicom
 @pytest.fixture
 def stream():
     root, mine = logging.getLogger(), logging.getLogger("pacs")
-    before = (root.handlers[:], root.level, mine.level, warnings.filters[:])
+    before = (root.handlers[:], root.level, mine.level)
     stream = io.StringIO()
-    logs.configure("INFO", stream)
-    yield stream
-    root.handlers[:], root.level, mine.level, warnings.filters[:] = before
+    with warnings.catch_warnings():
+        logs.configure("INFO", stream)
+        yield stream
+    root.handlers[:], root.level, mine.level = before
 
 
 def lines(stream):

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from pacs import __version__
+from pacs import __version__, logs
 from pacs.errors import PacsError
 
 # Command -> module; a command is imported when it is used, so that `pacs --help` is quick.
@@ -53,6 +53,7 @@ def pacs() -> None:
 
 def run() -> None:
     """Run the command line of this process and exit."""
+    logs.silence_libraries()
     try:
         status = pacs.main(prog_name="pacs", standalone_mode=False)
     except click.exceptions.Abort:

@@ -7,7 +7,6 @@ from itertools import islice
 from pacs.archive import Archive
 from pacs.db.tables.audit import Receipt
 from pacs.model import State, StatusCounts
-from pacs.pipeline.objects import collection_keys
 
 
 def status_counts(archive: Archive) -> StatusCounts:
@@ -32,7 +31,7 @@ def status_json(archive: Archive) -> dict[str, int]:
 def trace(archive: Archive, identifier: str) -> list[Receipt]:
     """Receipts of an original UID, a new UID or an intake id. An original UID is mapped forward with each key."""
     hmacs = [
-        collection_keys(archive, collection).receipt_hmac(identifier)
+        archive.keys_of(collection).receipt_hmac(identifier)
         for collection in archive.registry.snapshot().collections.values()
     ]
     return archive.parts.receipts.find(intake_id=identifier, new_sop_uid=identifier, hmacs=sorted(set(hmacs)))

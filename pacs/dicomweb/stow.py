@@ -20,7 +20,6 @@ from pacs.dicomweb.reply import json_reply
 from pacs.dicomweb.sent import sent_uids
 from pacs.errors import BadRequest, ClassMismatch, NotAllowed, NotDicom, OutOfResources, PacsError
 from pacs.model import Accepted, Door, Envelope, PrincipalKind
-from pacs.pipeline.objects import collection_keys
 from pacs.registry.routing import route
 
 blueprint = Blueprint("stow", __name__)
@@ -92,7 +91,7 @@ def _opened(study: str | None) -> Store:
         collection_ids=allowed,
         opened_at=datetime.now(UTC),
     )
-    return Store(envelope, study, collection_keys(archive, first) if len(allowed) == 1 else None)
+    return Store(envelope, study, archive.keys_of(first) if len(allowed) == 1 else None)
 
 
 def _chunks(read: Callable[[int], bytes]) -> Iterator[bytes]:

@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 from pacs.archive import Archive
-from pacs.deid import CollectionKeys, load_profile
+from pacs.deid import load_profile
 from pacs.dicom.elements import DataSet
 from pacs.dicom.fileformat import text_of
 from pacs.dicom.frames import frame_ranges
 from pacs.dicom.json import dicom_json, index_attributes
 from pacs.errors import PacsError
 from pacs.model import (
-    CollectionInfo,
     CrosswalkRow,
     Drop,
     Ending,
@@ -46,7 +45,7 @@ class Processor:
         self.archive = archive
         self.max_crashes = max_crashes
         self.stages = stages
-        self._keys = lru_cache(maxsize=64)(self._derive_keys)
+        self._keys = lru_cache(maxsize=64)(archive.keys_of)
 
     def process(self, entry: Entry) -> Publication | Ending:
         """Judge one entry; a blob is written to a temporary file, nothing is committed.
@@ -65,7 +64,7 @@ class Processor:
                 collection,
                 self.archive.envelope(entry.envelope_id),
                 load_profile(collection.profile),
-                self._keys(collection.key_id, collection.key_label),
+                self._keys(collection),
                 file,
             )
             return self._judge(work)
@@ -165,9 +164,6 @@ class Processor:
             received_bytes=len(work.file),
         )
 
-    def _derive_keys(self, key_id: int, label: str) -> CollectionKeys:
-        return CollectionKeys.derive(self.archive.parts.keys.master(key_id), label)
-
 
 @contextmanager
 def _mapped(entry: Entry) -> Iterator[mmap.mmap | bytes]:
@@ -214,8 +210,3 @@ def _raw_text(data_set: DataSet, tag: int) -> str:
     """An original value as its bytes say, for the vault: decoding must not lose what a curator may need."""
     element = data_set.get(tag)
     return "" if element is None else bytes(element.value).decode("utf-8", "backslashreplace").strip(" \0")
-
-
-def collection_keys(archive: Archive, collection: CollectionInfo) -> CollectionKeys:
-    """The keyed mappings of a collection, for looking up what became of an original identifier."""
-    return CollectionKeys.derive(archive.parts.keys.master(collection.key_id), collection.key_label)

@@ -147,10 +147,9 @@ class Trial:
             rows = list(app.archive.find(Query(Level.INSTANCE), READER))
             sops = [str(row["SOPInstanceUID"]) for row in rows]
             assert len(sops) == len(set(sops))
-            from pacs.pipeline.objects import collection_keys
             from tests.installation import inbox_id
 
-            keys = collection_keys(app.archive, app.registry.snapshot().collections[inbox_id(app)])
+            keys = app.archive.keys_of(app.registry.snapshot().collections[inbox_id(app)])
             assert {keys.map_uid(each) for each in self.acknowledged} <= set(sops)
             for row in rows:
                 study, series, sop = (str(row[f"{each}InstanceUID"]) for each in ("Study", "Series", "SOP"))

@@ -25,7 +25,6 @@ from pacs.model import (
     State,
 )
 from pacs.pipeline import Processor, Worker
-from pacs.pipeline.objects import collection_keys
 from pacs.pipeline.stages import OBJECT_STAGES
 from pacs.spool import Claims
 from tests.builders import ct_bytes, uid, with_raw
@@ -225,7 +224,7 @@ def test_retry_that_was_cut_off_goes_on(app):
 def test_trace_answers_from_old_and_new_uids(app):
     accepted = send_ct(app)
     work(app)
-    keys = collection_keys(app.archive, app.registry.snapshot().collections[inbox_id(app)])
+    keys = app.archive.keys_of(app.registry.snapshot().collections[inbox_id(app)])
     for known in (uid("i1"), uid("t1"), keys.map_uid(uid("i1")), keys.map_uid(uid("t1")), accepted.intake_ids[0]):
         (receipt,) = trace(app.archive, known)
         assert receipt.state == "published"

@@ -106,3 +106,35 @@ def _connects(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+@dataclass
+class WholeServer(Server):
+    """``pacs serve`` as a user runs it: association servers, workers and web."""
+
+    http_port: int = field(default_factory=free_port)
+    options: tuple[str, ...] = ()
+
+    def serve(self) -> "subprocess.Popen[bytes]":
+        """Start everything; returns when the server says that it is ready."""
+        return self.start("serve", "--http", str(self.http_port), "--dimse", str(self.port), *self.options)
+
+    @property
+    def root(self) -> str:
+        """Base of HTTP addresses."""
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def dicom_web(self) -> str:
+        """DICOMweb root."""
+        return f"{self.root}/dicom-web"
+
+    @property
+    def admin(self) -> dict[str, str]:
+        """Headers with the administrator's token."""
+        return {"Authorization": f"Bearer {(self.data / 'admin-token').read_text()}"}
+
+    def token(self, name: str, role: str, collection: str = "") -> dict[str, str]:
+        """Headers of a new user with a role."""
+        self.run("user", "add", name, "--role", role, *(("--collection", collection) if collection else ()))
+        return {"Authorization": f"Bearer {self.run('token', 'create', '--user', name).strip()}"}
