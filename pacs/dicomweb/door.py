@@ -65,7 +65,7 @@ def public_root() -> str:
     prefix = headers.get("X-Forwarded-Prefix", "").rstrip("/")
     if not _HOST.fullmatch(host):
         host = "localhost"
-    if ":" not in host and not forwarded and "X-Forwarded-Host" not in headers and not _is_proxied():
+    if ":" not in host and "X-Forwarded-Host" not in headers and not _is_proxied():
         host += _own_port()
     scheme = scheme if scheme in ("http", "https") else "http"
     return f"{scheme}://{host}{prefix if _PREFIX.fullmatch(prefix) else ''}{PATH}"
