@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         _wait_until_ready(folder, process)
         yield f"postgresql://pacs@/{{name}}?host={folder}"
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # fast shutdown: do not wait for clients
         process.wait(timeout=20)
         shutil.rmtree(folder, ignore_errors=True)
 
