@@ -83,6 +83,8 @@ class _Builder:
         table = TABLE_OF[level]
         if level is Level.SERIES and not indexed:
             return "series.study_id, series.id"
+        if indexed and self.dialect.sqlite:  # the index on the collection gives this order without sorting
+            return f"{table}.collection_id, {table}.id"
         return f"{table}.id"
 
     def wanted(self) -> list[Attribute]:
