@@ -3,7 +3,7 @@
 import mmap
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,21 @@ def explicit_little_endian(file: StoredFile) -> Iterator[Buffer]:
     uids = [text_of(file.data_set, tag) for tag in (0x00080016, 0x00080018)]
     start = file_start(uids[0], uids[1], EXPLICIT_LE)
     if not is_encapsulated(file.transfer_syntax_uid) or PIXEL_DATA not in file.data_set:
-        return chain([start], encode(file.data_set, file.encoding, _LITTLE))
+        return chain([start], encode(_with_wide_pixels(file), file.encoding, _LITTLE))
     return chain([start], _decoded(file))
+
+
+def _with_wide_pixels(file: StoredFile) -> DataSet:
+    """Big Endian pixels of 32 or 64 bits stand as whole numbers, while OW changes order by 16 bits. PS3.5 8.1.1.
+
+    The value is turned such that turning it by 16 bits gives Little Endian numbers.
+    """
+    element, width = file.data_set.get(PIXEL_DATA), _number(file, 0x00280100, 8) // 8
+    if element is None or file.encoding.little_endian or width <= WIDTH.get(element.vr, 1):
+        return file.data_set
+    changed = DataSet(file.data_set)
+    changed[PIXEL_DATA] = replace(element, value=swapped(swapped(element.value, width), WIDTH.get(element.vr, 1)))
+    return changed
 
 
 def _decoded(file: StoredFile) -> Iterator[Buffer]:
@@ -122,9 +135,13 @@ def decoded_frame(file: StoredFile, number: int) -> bytes:
     bits = _number(file, 0x00280100, 8)
     if bits == 1:
         return _from_first_bit(file, raw, number)
-    vr = file.data_set[PIXEL_DATA].vr if PIXEL_DATA in file.data_set else "OW"
-    swap = not file.encoding.little_endian and WIDTH.get(vr, 1) > 1 and bits > 8
-    return swapped(raw, bits // 8) if swap else raw
+    element = file.data_set.get(PIXEL_DATA)
+    if element is None or file.encoding.little_endian or WIDTH.get(element.vr, 1) == 1:
+        return raw
+    # 8-bit pixels stand two to a word, so a frame may begin in the middle of one: the whole value is turned.
+    whole = swapped(element.value, max(bits // 8, WIDTH[element.vr]))
+    start = file.frames[number].ranges[0][0] - file.frames[0].ranges[0][0]
+    return whole[start : start + len(raw)]
 
 
 def _from_first_bit(file: StoredFile, raw: bytes, number: int) -> bytes:
