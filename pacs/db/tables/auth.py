@@ -23,7 +23,7 @@ class Grant(Base):
 
 
 class Token(Base):
-    """A secret's SHA-256 (the secret has 256 random bits, so a slow hash adds nothing); the secret itself is not kept."""
+    """A secret by its SHA-256 alone: it has 256 random bits, so a slow hash adds nothing."""
 
     user = ForeignKeyField(User, backref="tokens", on_delete="CASCADE")
     digest = CharField(unique=True)

@@ -9,7 +9,7 @@ database = DatabaseProxy()
 
 
 class UtcField(CharField):
-    """A system time: an aware `datetime` in Python, ISO 8601 in UTC in the database, so that text order is time order."""
+    """A system time: an aware `datetime` in Python, ISO 8601 in UTC in the database: text order is time order."""
 
     def db_value(self, value: datetime | None) -> str | None:
         """ISO text with microseconds. Raises ValueError for a time without a zone."""
