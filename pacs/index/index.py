@@ -113,10 +113,14 @@ class Index:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def search(self, query: Query, scope: Scope) -> Found:
-        """Rows at the query's level that the scope sees. Raises BadQuery. `query.collection` is the caller's to resolve
-        into `scope`, since names of collections are not known here."""
-        return Found(self._database, query, scope)
+    def search(self, query: Query, scope: Scope, order: Sequence[int] = ()) -> Found:
+        """Rows at the query's level that the scope sees. Raises BadQuery.
+
+        `query.collection` is the caller's to resolve into `scope`, since names of collections are not known here.
+        `order` are collections that share keys, so that the same study may stand in several: it is found in the first
+        visible one of them only. Leave it out when no two share keys.
+        """
+        return Found(self._database, query, scope, order)
 
     def open(self, key: InstanceKey, scope: Scope, order: Sequence[int] = ()) -> list[StoredInstance]:
         """The instances under a key that the scope sees, by series and instance number; empty when there are none.

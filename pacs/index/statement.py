@@ -5,6 +5,7 @@ parents or the children; columns of upper levels are joined in by primary key. B
 this shape at any size (`tests/index/test_plans.py`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pacs.errors import BadQuery
@@ -26,9 +27,12 @@ class Statement:
     count: str
 
 
-def statement_for(query: Query, scope: Scope, dialect: Dialect) -> Statement:
-    """The SELECT for a query. Raises BadQuery for a key that cannot be matched."""
-    return _Builder(query, scope, dialect).build()
+def statement_for(query: Query, scope: Scope, dialect: Dialect, order: Sequence[int] = ()) -> Statement:
+    """The SELECT for a query. Raises BadQuery for a key that cannot be matched.
+
+    `order` are collections that may hold the same studies, most wanted first: such a study is found in the first only.
+    """
+    return _Builder(query, scope, dialect, order).build()
 
 
 def visible_series(scope: Scope, dialect: Dialect, *, indexed: bool = False) -> Sql:
@@ -44,8 +48,10 @@ def visible_series(scope: Scope, dialect: Dialect, *, indexed: bool = False) -> 
 
 
 class _Builder:
-    def __init__(self, query: Query, scope: Scope, dialect: Dialect) -> None:
+    def __init__(self, query: Query, scope: Scope, dialect: Dialect, order: Sequence[int]) -> None:
         self.query, self.scope, self.dialect = query, scope, dialect
+        visible = scope.everything | scope.released
+        self.sharing = [number for number in order if number in visible]
         self.matches: dict[Level, list[tuple[Attribute, Match]]] = {level: [] for level in LEVELS}
         for match in query.matches:
             attribute = ATTRIBUTES.get(match.keyword)
@@ -57,7 +63,7 @@ class _Builder:
         level = self.query.level
         wanted = self.wanted()
         restricted = [*self.own(level), *self.upper(level), *self.lower(level)]
-        where = joined("AND", [*restricted, *self.visible(level, indexed=not restricted)])
+        where = joined("AND", [*restricted, *self.visible(level, indexed=not restricted), *self.only_first(level)])
         columns = ", ".join(self.column(attribute) for attribute in wanted)
         order = self.order(level, indexed=not restricted)
         text = f"SELECT {columns} FROM {self.source(level, wanted)} WHERE {where.text} ORDER BY {order}"
@@ -100,6 +106,8 @@ class _Builder:
         needed = {attribute.level.depth for attribute in wanted}
         if level is Level.INSTANCE:
             needed.add(Level.SERIES.depth)
+        if self.sharing[1:] and level is not Level.PATIENT:
+            needed.add(Level.STUDY.depth)
         text = TABLE_OF[level]
         for child in reversed(LEVELS[1 : level.depth + 1]):
             parent = LEVELS[child.depth - 1]
@@ -134,6 +142,20 @@ class _Builder:
             return [*own, visible]
         table = TABLE_OF[level]
         return [*self.collections(table, indexed=indexed), Sql(f"{self.by_scope(table, 'series_count')} > 0")]
+
+    def only_first(self, level: Level) -> list[Sql]:
+        """Not a study that a collection before this one shows too."""
+        if level is Level.PATIENT or not self.sharing[1:]:
+            return []
+        ranks = " ".join(f"WHEN {int(number)} THEN {rank}" for rank, number in enumerate(self.sharing))
+        rank = f"CASE {{}}.collection_id {ranks} ELSE {len(self.sharing)} END"
+        seen = self.by_scope("other", "series_count")
+        inner = (
+            "SELECT 1 FROM study AS other WHERE other.study_uid = study.study_uid"
+            f" AND {rank.format('other')} < {rank.format('study')} AND {seen} > 0"
+        )
+        numbers = self.collections("other", indexed=False)[0]
+        return [Sql(f"NOT EXISTS ({inner} AND {numbers.text})", numbers.values)]
 
     def collections(self, table: str, *, indexed: bool) -> list[Sql]:
         column = f"{table}.collection_id"

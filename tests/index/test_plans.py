@@ -135,7 +135,8 @@ def test_large_index_finds_the_same(large: Database, name):
 @pytest.mark.timeout(900)
 def test_a_million_instances_answer_quickly(million: Database):
     """Every shape, in each scope, within a quarter of a second; plain lists too."""
-    index, slow = Index(million), {}
+    index = Index(million)
+    slow: dict[str, float] = {}
     lists = {f"all at {level.value}": Query(level, limit=101) for level in Level}
     for name, shape in {**SHAPES, **lists}.items():
         for scope in (ADMIN, PUBLIC, MIXED, NOBODY_MUCH):

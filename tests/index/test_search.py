@@ -58,9 +58,10 @@ def index(database: Database) -> Index:
 def found(index: Index) -> Search:
     """Unique keys of the rows that a query finds."""
 
-    def search(keyword: str, condition: Condition, level: Level = Level.STUDY, **more: object) -> list[str]:
-        scope = more.pop("scope", ALL)
-        query = Query(level, (Match(keyword, condition),), **more)
+    def search(
+        keyword: str, condition: Condition, level: Level = Level.STUDY, *, scope: Scope = ALL, fuzzy: bool = False
+    ) -> list[str]:
+        query = Query(level, (Match(keyword, condition),), fuzzy=fuzzy)
         key = ["PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"][level.depth]
         rows = index.search(query, scope)
         keys = [str(row[key]) for row in rows]

@@ -39,13 +39,13 @@ def check_aggregates() -> None:
             assert getattr(study, f"{prefix}size_bytes") == sum(each.size_bytes for each in some)
             assert getattr(study, f"{prefix}modalities") == "\\".join(sorted({each.modality for each in some}))
     for patient in Patient.select():
-        mine = list(Study.select().where(Study.patient == patient))
-        assert patient.study_count == len(mine) > 0
-        assert patient.released_study_count == sum(1 for each in mine if each.released_series_count)
+        studies = list(Study.select().where(Study.patient == patient))
+        assert patient.study_count == len(studies) > 0
+        assert patient.released_study_count == len([each for each in studies if each.released_series_count])
         for name in ("series_count", "instance_count", "size_bytes"):
             for prefix in ("", "released_"):
                 column = prefix + name
-                assert getattr(patient, column) == sum(getattr(each, column) for each in mine)
+                assert getattr(patient, column) == sum(getattr(each, column) for each in studies)
 
 
 def test_writes_a_batch_with_parents_once(database):
@@ -206,3 +206,16 @@ def test_awkward_values_are_stored_harmlessly(database, index):
 def test_several_classes_in_a_series_are_counted(database):
     write(database, publication("2.25.1"), publication("2.25.2", sop_class=SR))
     check_aggregates()
+
+
+@pytest.mark.parametrize("level", [Level.STUDY, Level.SERIES, Level.INSTANCE])
+def test_shared_study_is_found_in_first_collection_only(database, index, level):
+    write(database, publication(), publication(collection=2), publication("2.25.2", study="2.25.11", collection=2))
+    wanted = Query(level, returned=frozenset(("StudyInstanceUID",)))
+    for order, count in (((), 3), ((1, 2), 2), ((2, 1), 2), ((2,), 3)):
+        rows = index.search(wanted, ALL, order)
+        assert len(list(rows)) == rows.total() == count
+    assert len(list(index.search(wanted, Scope(everything=frozenset({2})), (1, 2)))) == 2
+    hidden = publication("2.25.3", study="2.25.12", released=False)
+    write(database, hidden, publication("2.25.3", study="2.25.12", collection=2))
+    assert len(list(index.search(wanted, Scope(released=frozenset({1, 2})), (1, 2)))) == 3
