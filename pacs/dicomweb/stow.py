@@ -10,7 +10,7 @@ from secrets import token_hex
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from pacs.auth import may_store
+from pacs.auth import may_store, scope_of
 from pacs.deid import CollectionKeys
 from pacs.dicomweb.accept import DICOM, parse_media_type
 from pacs.dicomweb.door import caller, door, public_root, url_of
@@ -18,7 +18,7 @@ from pacs.dicomweb.multipart import CHUNK_BYTES, MultipartReader
 from pacs.dicomweb.problems import STUDY_MISMATCH, failure_reason
 from pacs.dicomweb.reply import json_reply
 from pacs.dicomweb.sent import sent_uids
-from pacs.errors import BadRequest, ClassMismatch, NotAllowed, NotDicom, OutOfResources, PacsError
+from pacs.errors import BadRequest, ClassMismatch, NotAllowed, NotDicom, NotFound, OutOfResources, PacsError
 from pacs.model import Accepted, Door, Envelope, PrincipalKind
 from pacs.registry.routing import route
 
@@ -73,9 +73,13 @@ def _opened(study: str | None) -> Store:
     if principal.kind is not PrincipalKind.USER:
         raise NotAllowed("storing needs a token of a user who may submit to the collection")
     snapshot = archive.registry.snapshot()
-    routed = route(snapshot, principal=principal, collection=request.args.get("collection", ""))
+    named = request.args.get("collection", "")
+    routed = route(snapshot, principal=principal, collection=named)
     allowed = tuple(each for each in routed if may_store(principal, snapshot.collections[each]))
     if not allowed:
+        scope = scope_of(principal, snapshot.collections)
+        if named and not (scope.everything | scope.released) & set(routed):
+            raise NotFound("there is no such collection")  # told like an unknown one
         raise NotAllowed("this user may not submit to the collection")
     archive.parts.spool.check_room()
     first = snapshot.collections[allowed[0]]
