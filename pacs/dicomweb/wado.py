@@ -67,22 +67,30 @@ def _instances(found: list[StoredInstance], *, single: bool) -> Response:
     tag = quote_etag(_digest(found, *sorted(syntaxes.values()), str(way.multipart)))
     if _is_known(tag):
         return _not_modified(tag)
-    parts: Iterable[BodyPart] = (_instance_part(each, syntaxes[each.transfer_syntax_uid]) for each in found)
+    strict = EXPLICIT_LE in way.syntaxes
+    parts: Iterable[BodyPart] = (
+        _instance_part(each, syntaxes[each.transfer_syntax_uid], strict=strict) for each in found
+    )
+    if single:
+        parts = list(parts)  # so that an error is told before the answer begins
     if all(syntax == stored for stored, syntax in syntaxes.items()):
         parts = list(parts)  # files are opened when it is their turn; so the length is known beforehand
     response = multipart_reply(parts, DICOM) if way.multipart else single_reply(next(iter(parts)))
     return _cached(response, tag)
 
 
-def _instance_part(instance: StoredInstance, syntax: str) -> BodyPart:
-    """A file as stored, or decoded. What cannot be decoded goes as stored, and says so in its content type."""
+def _instance_part(instance: StoredInstance, syntax: str, *, strict: bool) -> BodyPart:
+    """A file as stored, or decoded. What cannot be decoded goes as stored, and says so in its content type.
+
+    `strict`: the caller named Explicit VR Little Endian, so nothing else will do; raises `NotAcceptable` then.
+    """
     data: Iterable[Buffer] = file_pieces(instance.path)
     size_bytes: int | None = instance.size_bytes
     if syntax != instance.transfer_syntax_uid:
         try:
             data, size_bytes = explicit_little_endian(read_file(instance.path)), None
         except NotAcceptable:
-            if request.headers.get("Accept", "").find(EXPLICIT_LE) >= 0:
+            if strict:
                 raise
             syntax = instance.transfer_syntax_uid
     return BodyPart(f"{DICOM}; transfer-syntax={syntax}", data, size_bytes=size_bytes)

@@ -229,3 +229,21 @@ def test_methods_and_origins_are_told(web: Web):
     assert "Authorization" in reply.headers["Access-Control-Allow-Headers"]
     assert web.client.delete("/dicom-web/studies").status_code == 405
     assert web.client.get("/dicom-web/studies?limit=x").headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_what_cannot_be_decoded_goes_as_stored(empty: Web, single):
+    ct = make_ct(NumberOfFrames=3, PixelData=bytes(range(128)) * 3)
+    ct.compress(RLELossless, generate_instance_uid=False)
+    raw = bytearray(file_bytes(ct))
+    first = raw.index(b"\xfe\xff\x00\xe0", raw.index(b"\xe0\x7f\x10\x00") + 24)
+    raw[first + 8 : first + 72] = b"\xff" * 64
+    send(empty.app, bytes(raw))
+    work(empty.app)
+    study, series, sop = uids(empty)
+    path = f"/dicom-web/studies/{study}" + (f"/series/{series}/instances/{sop}" if single else "")
+    ((headers, _),) = parts_of(empty.client.get(path))
+    assert headers["content-type"].endswith(RLELossless)
+    if single:
+        strict = f"{DICOM}; transfer-syntax=1.2.840.10008.1.2.1"
+        assert empty.client.get(path, headers={"Accept": strict}).status_code == 406
