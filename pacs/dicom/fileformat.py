@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pacs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -10,6 +11,7 @@ from pacs.dicom.syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_
 from pacs.errors import NotDicom, Truncated
 
 _META = Encoding(explicit=True, little_endian=True)
+_PIECE_BYTES = 1 << 20
 _KNOWN_VR = frozenset(b"AE AS AT CS DA DS DT IS LO LT OB OW PN SH SQ ST TM UI UL UN US UT".split())
 
 
@@ -83,18 +85,26 @@ def text_of(data_set: DataSet, tag: int) -> str:
     return bytes(element.value).decode("ascii", "replace").strip(" \0")
 
 
-def inflate(view: memoryview, limit_bytes: int) -> bytes:
-    """The data set of a deflated object. PS3.5 A.5. Raises `NotDicom` when it is garbled or larger than the limit."""
+def inflate(view: memoryview, limit_bytes: int) -> Iterator[bytes]:
+    """The data set of a deflated object, a piece at a time. PS3.5 A.5.
+
+    Raises `NotDicom` when it is garbled or grows beyond the limit, `Truncated` when it ends too early.
+    """
     engine = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        out = engine.decompress(view, limit_bytes)
-    except zlib.error as error:
-        raise NotDicom("the deflated data set is garbled") from error
-    if engine.unconsumed_tail:
-        raise NotDicom(f"the deflated data set is larger than {limit_bytes} bytes")
-    if not engine.eof:
-        raise Truncated("the deflated data set ends too early")
-    return out
+    size, position = 0, 0
+    while not engine.eof:
+        source = engine.unconsumed_tail or view[position : position + _PIECE_BYTES]
+        position += 0 if engine.unconsumed_tail else len(source)
+        if not source:
+            raise Truncated("the deflated data set ends too early")
+        try:
+            piece = engine.decompress(source, _PIECE_BYTES)
+        except zlib.error as error:
+            raise NotDicom("the deflated data set is garbled") from error
+        size += len(piece)
+        if size > limit_bytes:
+            raise NotDicom(f"the deflated data set is larger than {limit_bytes} bytes")
+        yield piece
 
 
 def stored_syntax(transfer_syntax_uid: str) -> str:

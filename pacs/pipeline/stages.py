@@ -4,16 +4,17 @@ from collections.abc import Callable
 
 from pacs.deid import Context, deidentify
 from pacs.dicom.elements import PIXEL_TAGS, encode, parse
-from pacs.dicom.fileformat import file_start, inflate, read_start, stored_syntax, text_of
+from pacs.dicom.fileformat import file_start, read_start, stored_syntax, text_of
 from pacs.dicom.syntaxes import DEFLATED_LE, encoding_of
 from pacs.errors import Refused
 from pacs.leakcheck import Context as LeakContext
 from pacs.leakcheck import check
 from pacs.model import Hold, Keep, Outcome, Quarantine
 from pacs.pipeline.work import Work
+from pacs.spool import inflated
 
 Stage = Callable[[Work], Outcome]
-MAX_INFLATED_BYTES = 2 * 1024**3
+MAX_INFLATED_BYTES = 1 << 40  # the door has applied its limit already
 
 
 def parse_object(work: Work) -> Outcome:
@@ -23,7 +24,7 @@ def parse_object(work: Work) -> Outcome:
         work.start = start = read_start(view)
         body: memoryview | bytes = view[start.data_set_offset :]
         if start.transfer_syntax_uid == DEFLATED_LE:
-            body = inflate(memoryview(body), MAX_INFLATED_BYTES)
+            body = inflated(memoryview(body), work.entry.path.parent, MAX_INFLATED_BYTES)
         work.encoding = encoding_of(start.transfer_syntax_uid)
         work.original = parse(body, work.encoding)
     except Refused as error:

@@ -15,6 +15,7 @@ the oldest shard goes first, so arrival order holds roughly; one process never f
 
 from pacs.spool.entries import Entry
 from pacs.spool.spool import Expected, Limits, Spool
+from pacs.spool.walk import inflated
 from pacs.spool.worker import Claims, recover, sweep_incoming
 
-__all__ = ["Claims", "Entry", "Expected", "Limits", "Spool", "recover", "sweep_incoming"]
+__all__ = ["Claims", "Entry", "Expected", "Limits", "Spool", "inflated", "recover", "sweep_incoming"]

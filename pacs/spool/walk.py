@@ -2,6 +2,7 @@
 
 import mmap
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,23 +44,37 @@ def walk_file(path: Path, max_inflated_bytes: int) -> Walked:
             raise NotDicom("an empty file") from None
         view = memoryview(mapped)
         try:
-            return _walk(view, max_inflated_bytes)
+            return _walk(view, path.parent, max_inflated_bytes)
         finally:
             # An exception's traceback may still hold slices; the mapping then goes with them.
             view = memoryview(b"")
 
 
-def _walk(view: memoryview, max_inflated_bytes: int) -> Walked:
+def _walk(view: memoryview, folder: Path, max_inflated_bytes: int) -> Walked:
     start = read_start(view)
     syntax = start.transfer_syntax_uid
     if syntax not in TRANSFER_SYNTAXES:
         raise Unsupported("the transfer syntax is not one that the archive takes", 0x00020010)
     body: memoryview | bytes = view[start.data_set_offset :]
     if syntax == DEFLATED_LE:
-        body = inflate(memoryview(body), max_inflated_bytes)
+        body = inflated(memoryview(body), folder, max_inflated_bytes)
     data_set = parse(body, encoding_of(syntax))
     sop_class, sop, study, series = (_uid(data_set, tag) for tag in REQUIRED)
     return Walked(sop_class, sop, study, series, syntax, len(view))
+
+
+def inflated(view: memoryview, folder: Path, limit_bytes: int) -> memoryview:
+    """A deflated data set in an unnamed file of `folder`, which is inside the wall, mapped: memory stays flat.
+
+    Raises `NotDicom`, `Truncated`, or OSError when the disk is full. The file goes with the last view of it.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for piece in inflate(view, limit_bytes):
+            file.write(piece)
+        file.flush()
+        if not file.tell():
+            raise NotDicom("the deflated data set is empty")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _uid(data_set: DataSet, tag: int) -> str:

@@ -70,7 +70,7 @@ def shared_objects() -> Iterator[tuple[Path, FileStart, Encoding, DataSet]]:
                 start = read_start(content)
                 body: bytes | memoryview = memoryview(content)[start.data_set_offset :]
                 if start.transfer_syntax_uid == DEFLATED_LE:
-                    body = inflate(memoryview(body), 1 << 30)
+                    body = b"".join(inflate(memoryview(body), 1 << 30))
                 encoding = encoding_of(start.transfer_syntax_uid)
                 yield path, start, encoding, parse(body, encoding)
             except Refused:

@@ -2,10 +2,13 @@
 
 import os
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
 
+from pacs.dicom.fileformat import file_start, read_start
+from pacs.dicom.syntaxes import DEFLATED_LE
 from pacs.errors import ClassMismatch, MissingUid, NotAllowed, NotDicom, OutOfResources, Refused, Truncated, Unsupported
 from pacs.spool import Claims, Expected, Limits, Spool
 from tests.builders import CT, ct_bytes, make_envelope, put, uid, with_raw
@@ -152,3 +155,22 @@ def test_accepts_while_a_fast_worker_empties_shards(spool):
         stop.set()
         worker.join()
     assert sorted(finished) == sorted(sent)
+
+
+def test_deflate_bomb_is_refused_in_flat_memory(tmp_path):
+    """64 KB that would be 64 MB: the limit holds, and what was inflated is gone."""
+    spool = Spool(tmp_path / "spool", tmp_path / "quarantine", Limits(max_inflated_bytes=8 * 1024**2))
+    engine = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    bomb = engine.compress(bytes(64 * 1024**2)) + engine.flush()
+    content = file_start(CT, uid("i1"), DEFLATED_LE) + bomb
+    with pytest.raises(NotDicom, match="larger"):
+        spool.accept(put(spool.incoming, content), make_envelope())
+    assert files_below(spool.incoming) == []
+
+
+def test_takes_deflated_objects(spool):
+    plain = ct_bytes()
+    engine = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    body = engine.compress(plain[read_start(plain).data_set_offset :]) + engine.flush()
+    spool.accept(put(spool.incoming, file_start(CT, uid("i1"), DEFLATED_LE) + body), make_envelope())
+    assert spool.backlog() == 1

@@ -67,7 +67,7 @@ def named_by_sender(content: bytes, start: FileStart) -> tuple[str, str]:
     meta = text_of(start.meta, 0x00020002), text_of(start.meta, 0x00020003)
     body = content[start.data_set_offset :]
     if start.transfer_syntax_uid == DEFLATED_LE:
-        body = inflate(memoryview(body), 1 << 28)
+        body = b"".join(inflate(memoryview(body), 1 << 28))
     try:
         data_set = parse(body, encoding_of(start.transfer_syntax_uid))
     except Refused:
