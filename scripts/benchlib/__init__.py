@@ -1,0 +1,6 @@
+"""What `scripts/bench` is made of. It measures from outside: over sockets, by process figures of the kernel.
+
+objects   generated CT      wire       raw upper layer: senders and receivers that are never the bottleneck
+servers   TrialPACS and Orthanc, started and watched
+measures  one function a figure                    report   medians, ratios, floors; table and JSON
+"""
