@@ -5,6 +5,7 @@ their own, since they show nothing that `open` did not allow.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -167,7 +168,15 @@ class Archive:
 
     def find(self, query: Query, principal: Principal) -> Found:
         """What a query finds among what the principal may see: rows, and how many there are in all."""
-        return self.parts.index.search(query, self._scope(principal, query.collection))
+        scope = self._scope(principal, query.collection)
+        return self.parts.index.search(query, scope, self._shared_order(scope))
+
+    def _shared_order(self, scope: Scope) -> tuple[int, ...]:
+        """Visible collections that share keys, in their order: a study that several of them have is found once."""
+        snapshot = self.registry.snapshot()
+        visible = [snapshot.collections[each] for each in snapshot.order if each in scope.everything | scope.released]
+        labels = Counter((each.key_id, each.key_label) for each in visible)
+        return tuple(each.id for each in visible if labels[each.key_id, each.key_label] > 1)
 
     def _scope(self, principal: Principal, collection: str | None) -> Scope:
         """What a principal sees, narrowed to one collection when it was named. Unknown and invisible look alike."""

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from pacs.dicom.elements import Buffer, encode, parse
 from pacs.dicom.fileformat import read_start
-from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, encoding_of
+from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE, encoding_of
 from pacs.errors import NotAcceptable
 from pacs.model import StoredInstance
+from pacs.pixels import explicit_little_endian, read_file
 
 MAPPED_FROM_BYTES = 1 << 24  # below, reading is cheaper than mapping and leaves nothing to unmap
-PLAIN = (EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE)
 
 
 def read_blob(path: Path) -> Buffer:
@@ -31,14 +31,16 @@ def data_set_as(instance: StoredInstance, transfer_syntax_uid: str) -> Buffer:
     if transfer_syntax_uid == instance.transfer_syntax_uid:
         blob = read_blob(instance.path)
         return memoryview(blob)[read_start(blob).data_set_offset :]
-    if instance.transfer_syntax_uid in PLAIN and transfer_syntax_uid in PLAIN:
-        return _re_encoded(instance, transfer_syntax_uid)
-    raise NotAcceptable("the stored transfer syntax cannot be turned into the one that the peer takes")
+    if transfer_syntax_uid not in (EXPLICIT_LE, IMPLICIT_LE):
+        raise NotAcceptable("the archive makes no other transfer syntax than Explicit and Implicit VR Little Endian")
+    return _native(instance, transfer_syntax_uid)
 
 
-def _re_encoded(instance: StoredInstance, transfer_syntax_uid: str) -> bytes:
-    """The same values in another native encoding. PS3.5 Annex A."""
-    blob = memoryview(read_blob(instance.path))
-    source, target = encoding_of(instance.transfer_syntax_uid), encoding_of(transfer_syntax_uid)
-    data_set = parse(blob[read_start(blob).data_set_offset :], source)
-    return b"".join(encode(data_set, source, target))
+def _native(instance: StoredInstance, transfer_syntax_uid: str) -> bytes:
+    """The same values in Little Endian, compressed pixels decoded. PS3.5 Annex A."""
+    whole = b"".join(explicit_little_endian(read_file(instance.path)))
+    data_set = memoryview(whole)[read_start(whole).data_set_offset :]
+    if transfer_syntax_uid == EXPLICIT_LE:
+        return bytes(data_set)
+    explicit = encoding_of(EXPLICIT_LE)
+    return b"".join(encode(parse(data_set, explicit), explicit, encoding_of(IMPLICIT_LE)))

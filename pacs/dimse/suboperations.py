@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pynetdicom.presentation import PresentationContext
 
-from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
+from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
 from pacs.dimse.blob import data_set_as
 from pacs.dimse.messages import (
     AFFECTED_SOP_CLASS,
@@ -128,7 +128,7 @@ class Sender:
     def send(self, instance: StoredInstance) -> int | None:
         """The receiver's status; None when the instance cannot be sent. Raises `PeerGoneError`."""
         syntaxes = self.by_class.get(instance.sop_class_uid, {})
-        for wanted in (instance.transfer_syntax_uid, EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE):
+        for wanted in (instance.transfer_syntax_uid, EXPLICIT_LE, IMPLICIT_LE):
             if wanted not in syntaxes:
                 continue
             try:
