@@ -6,7 +6,7 @@ their own, since they show nothing that `open` did not allow.
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -102,6 +102,7 @@ class Archive:
             for publication, result in zip(to_index, results, strict=True):
                 endings[publication.intake_id] = _ending_of(publication, result.state, result.reason)
             self.parts.receipts.write(self._receipt(each) for each in endings.values())
+        self._forget_needless_originals(publications, endings)
         return states | {intake_id: each.state for intake_id, each in endings.items()}
 
     def _fill_vault(self, publications: Sequence[Publication]) -> None:
@@ -117,6 +118,13 @@ class Archive:
                     keep = False
                 if keep and each.original is not None:
                     self.parts.originals.keep(collection_id, each.intake_id, each.original, key)
+
+    def _forget_needless_originals(self, publications: Sequence[Publication], endings: Mapping[str, Ending]) -> None:
+        """Only what is published needs its sealed original: a duplicate has one already, others keep theirs aside."""
+        for each in publications:
+            ending = endings.get(each.intake_id)
+            if ending is not None and ending.state is not State.PUBLISHED:
+                self.parts.originals.forget(each.collection_id, each.intake_id)
 
     def _keep_blobs(self, publications: Sequence[Publication]) -> None:
         for collection_id in {each.collection_id for each in publications}:

@@ -80,8 +80,14 @@ def list_collections(data: Path, config_file: Path | None, as_json: bool) -> Non
 @data_option
 @json_option
 def show(name: str, data: Path, config_file: Path | None, as_json: bool) -> None:
-    """One collection."""
-    print_facts(facts_of(open_data(data, config_file).registry.snapshot().collection_named(name)), as_json)
+    """One collection, with the series that series stages flagged for a curator."""
+    app = open_data(data, config_file)
+    collection = app.registry.snapshot().collection_named(name)
+    flagged = [{"series_uid": uid, "flags": flags} for uid, flags in app.archive.parts.index.flagged(collection.id)]
+    print_facts(facts_of(collection) | {"flagged_series": flagged if as_json else len(flagged)}, as_json)
+    if not as_json:
+        for row in flagged:
+            click.echo(f"  {row['series_uid']}  {row['flags']}")
 
 
 @command.command("set")

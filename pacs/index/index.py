@@ -101,6 +101,11 @@ class Index:
             (collection_id, original_hmac, int(time.time() * 1000)),
         )
 
+    def flagged(self, collection_id: int) -> list[tuple[str, str]]:
+        """Series UIDs of a collection with the flags that series stages put on them."""
+        text = "SELECT series_uid, flags FROM series WHERE collection_id = ? AND flags <> '' ORDER BY series_uid"
+        return [(row[0], row[1]) for row in self._run(text, (collection_id,)).fetchall()]
+
     def set_flags(self, series_id: int, flags: Iterable[str]) -> None:
         """Replace the flags that series stages put on a series."""
         self._run("UPDATE series SET flags = ? WHERE id = ?", (" ".join(sorted(set(flags))), series_id))

@@ -10,13 +10,12 @@ from peewee import InterfaceError, OperationalError, PeeweeException
 from pacs.archive import Archive
 from pacs.config import PipelineSettings
 from pacs.model import Ending, Publication, State
+from pacs.pipeline.housekeeping import Housekeeping
 from pacs.pipeline.objects import Processor
-from pacs.pipeline.series import run_series_stages
-from pacs.spool import Claims, Entry, recover
+from pacs.spool import Claims, Entry
 
 log = logging.getLogger("pacs.object")
 _IDLE_S = 0.05
-_HOUSEKEEPING_S = 2.0
 _LONGEST_PAUSE_S = 5.0
 
 
@@ -29,14 +28,14 @@ class Worker:
         self.stop = stop
         self.processor = Processor(archive, settings.max_crashes)
         self.claims = Claims(archive.parts.spool)
-        self._housekeeping_at = 0.0
+        self.housekeeping = Housekeeping(archive, settings.settle_s)
         self._pause_s = 0.0
 
     def run(self) -> None:
         """Work until told to stop."""
         try:
             while not self.stop.is_set():
-                self._keep_house()
+                self.housekeeping.run()
                 if not self.work_once():
                     self.stop.wait(max(_IDLE_S, self._pause_s))
         finally:
@@ -105,18 +104,6 @@ class Worker:
             self.archive.parts.spool.set_aside(entry)
         else:
             self.archive.parts.spool.finish(entry)
-
-    def _keep_house(self) -> None:
-        """Now and then: take back what dead workers held, and look at series that have settled."""
-        now = time.monotonic()
-        if now < self._housekeeping_at:
-            return
-        self._housekeeping_at = now + _HOUSEKEEPING_S
-        try:
-            recover(self.archive.parts.spool)
-            run_series_stages(self.archive, self.settings.settle_s)
-        except (OSError, PeeweeException):
-            log.exception("housekeeping failed")
 
 
 def _uncommittable(ending: Publication | Ending, error: Exception) -> Ending:

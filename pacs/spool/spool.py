@@ -109,10 +109,8 @@ class Spool:
         )
 
     def _write_envelope(self, envelope: Envelope) -> None:
-        if envelope.id in self._envelopes_written:
-            return
         path = self.envelopes / f"{envelope.id}.json"
-        if not path.exists():
+        if not (envelope.id in self._envelopes_written and path.exists()):
             content = asdict(envelope) | {"opened_at": envelope.opened_at.isoformat()}
             write_durably(path, json.dumps(content).encode())
         with self._lock:
@@ -159,6 +157,19 @@ class Spool:
         content["collection_ids"] = tuple(content["collection_ids"])
         content["opened_at"] = datetime.fromisoformat(content["opened_at"])
         return Envelope(**content | {"door": Door(content["door"])})
+
+    def sweep_envelopes(self, age_s: float) -> int:
+        """Remove envelopes older than that which no entry names; returns how many."""
+        limit = time.time() - age_s
+        past = [path for path in self.envelopes.glob("*.json") if path.stat().st_mtime < limit]
+        if past:
+            # Older ones are chosen first: what comes in now has a young envelope.
+            needed = {entry.envelope_id for entry in self.entries()}
+            needed |= {entry.envelope_id for entry in self.all_quarantined()}
+            past = [path for path in past if path.stem not in needed]
+        for path in past:
+            path.unlink(missing_ok=True)
+        return len(past)
 
     def backlog(self) -> int:
         """How many entries wait or are in a worker's hands."""

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_bytes
@@ -56,6 +57,14 @@ class Originals:
                 size = file.read(4)
                 yield opener.decrypt(stem + struct.pack(">I", number), sealed, b"more" if size else b"last")
                 number += 1
+
+    def forget_older(self, collection_id: int, age_s: float) -> int:
+        """Remove a collection's originals that were sealed longer ago than that; returns how many."""
+        folder = self.folder / str(collection_id)
+        past = [each for each in folder.glob("*.sealed") if time.time() - each.stat().st_mtime > age_s]
+        for each in past:
+            each.unlink(missing_ok=True)
+        return len(past)
 
     def forget(self, collection_id: int, intake_id: str) -> None:
         """Remove a sealed original, as when its series is released."""
