@@ -33,7 +33,7 @@ from pacs.dimse.status import (
     UNABLE_TO_PERFORM_SUBOPERATIONS,
 )
 from pacs.dimse.upper_layer import Link, PeerGoneError
-from pacs.errors import NotAcceptable, PacsError
+from pacs.errors import NotAcceptable
 from pacs.model import StoredInstance
 
 log = logging.getLogger("pacs.retrieve")
@@ -135,7 +135,7 @@ class Sender:
                 data = data_set_as(instance, wanted)
             except NotAcceptable:
                 continue
-            except (PacsError, OSError):
+            except Exception:  # whatever a decoder or the disk raises: one object fails, not the retrieve
                 log.exception("instance not sent", extra={"sop_class": instance.sop_class_uid})
                 return None
             return self.transfer(instance, syntaxes[wanted], data)
