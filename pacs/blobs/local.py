@@ -4,6 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from secrets import token_hex
 from pacs.liveness import owner_is_alive
 
 _CHUNK_BYTES = 4 * 1024**2
+_SYNCS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class LocalBlobs:
         self.folder = folder
         self._temporary = folder / "tmp"
         self._temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._pool: ThreadPoolExecutor | None = None
 
     def path(self, collection_id: int, digest: str) -> Path:
         """Where the blob of that digest stands."""
@@ -57,23 +60,23 @@ class LocalBlobs:
 
         A blob that is there already is left alone. When this returns, rows may point at them.
         """
+        fresh = [each for each in written if each.temporary.exists()]
         folders: set[Path] = set()
-        for each in written:
+        # The disk takes many syncs at once in hardly more time than one.
+        list(self._syncing().map(_sync, (each.temporary for each in fresh)))
+        for each in fresh:
             final = self.path(collection_id, each.digest)
-            if not each.temporary.exists():
-                continue
-            with each.temporary.open("rb") as file:
-                os.fsync(file.fileno())
             folders |= _make_folders(final.parent, self.folder)
             os.utime(each.temporary)  # the sweep's grace period starts now, also for a digest that an old row had
             each.temporary.rename(final)
             folders.add(final.parent)
-        for folder in folders:
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        list(self._syncing().map(_sync, folders))
+
+    def _syncing(self) -> ThreadPoolExecutor:
+        """Threads for syncs, made at the first batch: after the fork of the process that uses them."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_SYNCS_AT_ONCE, "blob-sync")
+        return self._pool
 
     def discard(self, written: Written) -> None:
         """Forget a temporary blob."""
@@ -99,6 +102,15 @@ class LocalBlobs:
                     path.unlink()
                     count += 1
         return count
+
+
+def _sync(path: Path) -> None:
+    """Bring a file's bytes or a folder's names to the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _parts(piece: bytes | memoryview) -> Iterator[bytes | memoryview]:
