@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -122,7 +123,10 @@ class Settings:
     @property
     def bound_to_loopback(self) -> bool:
         """Whether only callers on this machine can reach the server; then the principal `local` exists."""
-        return self.http.host in ("127.0.0.1", "::1", "localhost") or self.http.host.startswith("127.")
+        try:
+            return self.http.host == "localhost" or ip_address(self.http.host).is_loopback
+        except ValueError:  # another name: who knows what it stands for
+            return False
 
     @property
     def database_url(self) -> str:

@@ -1,15 +1,12 @@
-"""The web server: the Flask app of one installation, and gunicorn around it.
-
-Why gthread workers (2026-11): requests mostly wait for disk and network, which threads do well, and every library in
-use is synchronous; an upload is read as it arrives, so a slow sender holds a thread, not memory.
-"""
+"""The Flask app of one installation. `pacs web` puts gunicorn around it; others may serve ``pacs.wsgi:app``."""
 
 import logging
+import os
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
-from gunicorn.app.base import BaseApplication
 
 from pacs import dicomweb, web
 from pacs.auth.http import identify
@@ -84,48 +81,11 @@ def _finish(response: Response) -> Response:
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 
 
-class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn, configured from our settings and nothing else."""
+def __getattr__(name: str) -> Flask:
+    """``pacs.wsgi:app`` for other WSGI servers: the installation that ``PACS_DATA`` names, opened when asked for."""
+    if name != "app":
+        raise AttributeError(name)
+    from pacs.app import open_app  # noqa: PLC0415 - only whoever asks for it opens an installation
+    from pacs.config import load_settings  # noqa: PLC0415 - as above
 
-    def __init__(self, app: Flask, options: dict[str, Any]) -> None:
-        self._app, self._options = app, options
-        super().__init__()
-
-    def load_config(self) -> None:
-        """Take our options."""
-        for name, value in self._options.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Flask:
-        """The app, made before the fork so that workers share its memory."""
-        return self._app
-
-
-def gunicorn_options(installation: "App") -> dict[str, Any]:
-    """gunicorn's settings: threads, a shared port, and a stop within the supervisor's time."""
-    http = installation.settings.http
-    host = f"[{http.host}]" if ":" in http.host else http.host
-    return {
-        "bind": f"{host}:{http.port}",
-        "workers": http.workers,
-        "worker_class": "gthread",
-        "threads": http.threads,
-        "reuse_port": True,  # the supervisor holds the port while processes come and go
-        "keepalive": 30,
-        "timeout": 120,  # of a worker that hangs as a whole; long transfers keep it alive
-        "graceful_timeout": 5,
-        "accesslog": None,
-        "errorlog": "/dev/null",  # ours says what is worth knowing; gunicorn's quotes request lines
-        "limit_request_line": 8190,
-        "forwarded_allow_ips": "",  # Forwarded headers are read in dicomweb.door, for addresses of answers only
-        "worker_tmp_dir": "/dev/shm",  # noqa: S108 - the heartbeat file must not wait for the data disk
-        "control_socket_disable": True,
-        "preload_app": True,
-    }
-
-
-def run_gunicorn(installation: "App") -> None:
-    """Serve until SIGTERM or SIGINT."""
-    options = gunicorn_options(installation)
-    server = _Server(create_app(installation), options)
-    server.run()
+    return create_app(open_app(load_settings(Path(os.environ.get("PACS_DATA", "data")).resolve())))

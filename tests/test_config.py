@@ -52,7 +52,16 @@ def test_missing_file_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("host", "expected"), [("127.0.0.1", True), ("::1", True), ("0.0.0.0", False), ("10.1.1.1", False)]
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("127.evil.example", False),
+        ("0.0.0.0", False),
+        ("10.1.1.1", False),
+    ],
 )
 def test_knows_whether_it_is_bound_to_loopback(tmp_path, host, expected):
     assert load_settings(tmp_path, None, {}, {"http.host": host}).bound_to_loopback is expected

@@ -64,6 +64,6 @@ def run_worker_process(settings: Settings) -> None:
 
 def run_web_process(settings: Settings) -> None:
     """gunicorn with its workers."""
-    from pacs.wsgi import run_gunicorn
+    from pacs.cli.gunicorn import run_gunicorn
 
     run_gunicorn(start_process(settings))

@@ -1,6 +1,7 @@
 """``pacs serve``: everything on one machine, in the foreground."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,11 +9,14 @@ from pathlib import Path
 
 import click
 
+from pacs.app import open_app
 from pacs.cli.options import data_option, settings_of
 from pacs.cli.run import run_processes
 from pacs.cli.supervise import is_listening, reserved_port
 from pacs.config import Folders, Settings
 from pacs.errors import ConfigError
+from pacs.model import Release
+from pacs.registry.snapshot import INBOX
 
 
 @click.command()
@@ -34,16 +38,17 @@ def command(
     config_file: Path | None,
 ) -> None:
     """Run association servers, workers and web server until SIGINT or SIGTERM."""
-    if tls_port is not None:
-        raise ConfigError("DICOM over TLS is not part of this version; leave --tls out")
     options = {
         "http.host": host,
         "http.port": http_port,
         "dimse.port": dimse_port,
+        "dimse.tls_port": tls_port,
         "dimse.aet": aet,
         "pipeline.workers": workers,
     }
     settings = settings_of(data, config_file, options)
+    if settings.dimse.tls_port:
+        raise ConfigError("DICOM over TLS is not part of this version; leave --tls and dimse.tls_port out")
     host = settings.http.host
     with (
         _alone(settings),
@@ -65,6 +70,7 @@ def _serve(settings: Settings) -> None:
 
 
 def _announce(settings: Settings) -> None:
+    _warn_of_open_inbox(settings)
     host = settings.http.host
     root = f"http://{f'[{host}]' if ':' in host else host}:{settings.http.port}"
     lines = (
@@ -78,6 +84,17 @@ def _announce(settings: Settings) -> None:
         print(line, flush=True)  # noqa: T201 - the promised plain, line-flushed text
 
 
+def _warn_of_open_inbox(settings: Settings) -> None:
+    """An inbox that was made for a first try on loopback publishes at once; beyond loopback that needs a decision."""
+    if settings.bound_to_loopback:
+        return
+    app = open_app(settings)
+    inboxes = [each for each in app.registry.snapshot().collections.values() if each.name == INBOX]
+    app.archive.parts.database.close()
+    if any(each.release is Release.AUTOMATIC for each in inboxes):
+        print("warning: inbox releases automatically; see: pacs collection set inbox --release review", flush=True)  # noqa: T201 - for the operator who starts it
+
+
 def _with_ports(settings: Settings, http: int, dimse: int) -> Settings:
     return replace(settings, http=replace(settings.http, port=http), dimse=replace(settings.dimse, port=dimse))
 
@@ -86,7 +103,8 @@ def _with_ports(settings: Settings, http: int, dimse: int) -> Settings:
 def _alone(settings: Settings) -> Iterator[None]:
     """One server on a data directory at a time; the lock dies with the process."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (settings.data / "serve.lock").open("w") as lock:
+    path = settings.data / "serve.lock"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -25,11 +25,13 @@ class Context:
     """What is known besides the two objects.
 
     `aes` are AE titles of the transfer (the sender's, and those of the old file meta). `kept` names, by tag, the rule
-    that keeps an identifying element on purpose: its values are excused and listed.
+    that keeps an identifying element on purpose: its values are excused and listed. `issued` are the new identifiers
+    that this object was given; their own words (such as the collection's name) are no leak where they stand alone.
     """
 
     aes: tuple[str, ...] = ()
     kept: Mapping[int, str] = field(default_factory=dict)
+    issued: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def review(original: DataSet, result: DataSet, header: bytes, context: Context |
     """Compare a result with its original; see `check`."""
     context = context or Context()
     identity = identity_of(original, context.aes, context.kept)
-    reading = read(result)
+    reading = read(result, context.issued)
     found = [finding for rule in RULES for finding in rule(identity, reading)]
     found += raw_bytes(identity, reading, header)
     meta = read_meta(header)

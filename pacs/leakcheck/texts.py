@@ -1,6 +1,7 @@
 """What can be read in a result: its text elements, decoded and folded, its UIDs and dates, each with its place."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from pacs.dicom.elements import PIXEL_TAGS, DataSet, Element
@@ -45,11 +46,15 @@ class Reading:
     byte_values: list[tuple[str, Element]] = field(default_factory=list)
     everything: str = ""  # all folded texts, a line each
     words: set[str] = field(default_factory=set)
+    issued: frozenset[str] = frozenset()
 
 
-def read(result: DataSet) -> Reading:
-    """Decode all that can hold words. Pixel data and numbers are left out: PS3.5 7.3 makes them no text."""
-    reading = Reading()
+def read(result: DataSet, issued: Collection[str] = ()) -> Reading:
+    """Decode all that can hold words. Pixel data and numbers are left out: PS3.5 7.3 makes them no text.
+
+    An element whose whole value is one of `issued` says nothing of the original, whatever words it is made of.
+    """
+    reading = Reading(issued=frozenset(issued))
     for prefix, level, charset in levels(result, into_unknown=True):
         for tag, element in level.items():
             if element.vr in _TEXT_VRS:
@@ -66,6 +71,8 @@ def read(result: DataSet) -> Reading:
 
 def _add_text(reading: Reading, prefix: str, element: Element, charset: Charset) -> None:
     raw = text_of(element, charset)
+    if raw.strip(" ") in reading.issued:
+        return
     reading.texts.append(Text(prefix, element.tag, element.vr, raw, fold(raw)))
 
 

@@ -63,7 +63,8 @@ def check_for_leaks(work: Work) -> Outcome:
     assert work.encoding is not None
     pixels = {id(element.value) for tag, element in work.result.data_set.items() if tag in PIXEL_TAGS}
     header = b"".join(piece for piece in work.pieces if id(piece) not in pixels)
-    findings = check(work.original, work.result.data_set, work.encoding, header, LeakContext(aes=_ae_titles(work)))
+    context = LeakContext(aes=_ae_titles(work), issued=(work.result.patient_id,))
+    findings = check(work.original, work.result.data_set, work.encoding, header, context)
     if findings:
         rules = ", ".join(sorted({finding.rule for finding in findings}))
         return Hold(f"The second reader found identifying values in the result ({rules}).", tuple(findings))

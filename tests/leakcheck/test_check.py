@@ -8,7 +8,7 @@ from pacs.deid import CollectionKeys, deidentify, load_profile
 from pacs.dicom.elements import PIXEL_TAGS, DataSet
 from pacs.dicom.fileformat import file_start
 from pacs.dicom.syntaxes import EXPLICIT_LE, Encoding
-from pacs.leakcheck import check
+from pacs.leakcheck import Context, check
 from pacs.model import Finding
 from tests.data_folder import shared_data
 from tests.dicom.raw_objects import EXPLICIT, ct, encoded, raw, shared_objects
@@ -59,3 +59,16 @@ def test_at_least_95_percent_of_shared_files_pass():
     total = sum(1 for _ in shared_objects())
     assert total > 500
     assert len(held) <= total * 0.05, held
+
+
+def test_issued_identifier_may_hold_a_name_of_the_collection():
+    """A patient named like the collection: the pseudonym ``TRIAL-...`` is no leak, the same word elsewhere is."""
+    original, result = DataSet(), DataSet()
+    original.put(0x00100010, "PN", b"Trialon^Jane")
+    result.put(0x00100010, "PN", b"TRIALON-ABCDEFG")
+    result.put(0x00100020, "LO", b"TRIALON-ABCDEFG")
+    encoding = Encoding(explicit=True, little_endian=True)
+    assert check(original, result, encoding, b"", Context(issued=("TRIALON-ABCDEFG",))) == ()
+    result.put(0x00081030, "LO", b"SCAN OF TRIALON")
+    found = check(original, result, encoding, b"", Context(issued=("TRIALON-ABCDEFG",)))
+    assert [finding.path for finding in found] == ["00081030"]

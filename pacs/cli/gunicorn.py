@@ -1,0 +1,58 @@
+"""gunicorn around the Flask app.
+
+Why gthread workers (2026-11): requests mostly wait for disk and network, which threads do well, and every library in
+use is synchronous; an upload is read as it arrives, so a slow sender holds a thread, not memory.
+"""
+
+import importlib
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from pacs.app import App
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn, configured from our settings and nothing else."""
+
+    def __init__(self, installation: App, options: dict[str, Any]) -> None:
+        self._installation, self._options = installation, options
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Take our options."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The app, made before the fork so that workers share its memory. By name, as gunicorn itself loads apps."""
+        return importlib.import_module("pacs.wsgi").create_app(self._installation)
+
+
+def gunicorn_options(installation: App) -> dict[str, Any]:
+    """gunicorn's settings: threads, a shared port, and a stop within the supervisor's time."""
+    http = installation.settings.http
+    host = f"[{http.host}]" if ":" in http.host else http.host
+    return {
+        "bind": f"{host}:{http.port}",
+        "workers": http.workers,
+        "worker_class": "gthread",
+        "threads": http.threads,
+        "reuse_port": True,  # the supervisor holds the port while processes come and go
+        "keepalive": 30,
+        "timeout": 120,  # of a worker that hangs as a whole; long transfers keep it alive
+        "graceful_timeout": 5,
+        "accesslog": None,
+        "errorlog": "/dev/null",  # ours says what is worth knowing; gunicorn's quotes request lines
+        "limit_request_line": 8190,
+        "forwarded_allow_ips": "",  # Forwarded headers are read in dicomweb.door, for addresses of answers only
+        "worker_tmp_dir": "/dev/shm",  # noqa: S108 - the heartbeat file must not wait for the data disk
+        "control_socket_disable": True,
+        "preload_app": True,
+    }
+
+
+def run_gunicorn(installation: App) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    options = gunicorn_options(installation)
+    _Server(installation, options).run()
