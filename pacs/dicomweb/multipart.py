@@ -68,7 +68,7 @@ class MultipartReader:
     def _end_of_headers(self) -> tuple[int, int] | None:
         """Where the headers end and where the data starts. The CRLF before the data may also begin a delimiter."""
         if self._buffer.startswith(b"\r\n"):
-            return 0, 2 if not self._buffer.startswith(self._delimiter) else 0
+            return 0, 0 if self._is_delimiter(0) else 2
         at = self._buffer.find(b"\r\n\r\n")
         if at < 0:
             return None
@@ -76,7 +76,11 @@ class MultipartReader:
         rest = at + 2
         if len(self._buffer) - rest < len(self._delimiter) and not self._ended and self._fill():
             return self._end_of_headers()
-        return (at, rest) if self._buffer.startswith(self._delimiter, rest) else (at, at + 4)
+        return (at, rest) if self._is_delimiter(rest) else (at, at + 4)
+
+    def _is_delimiter(self, at: int) -> bool:
+        """Whether a whole delimiter line stands there, and not only data that begins like one."""
+        return self._buffer.startswith(self._delimiter, at) and self._delimiter_end(at) is not None
 
     def _until_delimiter(self) -> Iterator[bytes]:
         """Data up to the next delimiter, which is consumed; sets `_closed` at the closing one."""

@@ -51,6 +51,12 @@ def test_gives_back_every_part(parts, seed):
     assert read(body(parts), seed) == parts
 
 
+@pytest.mark.parametrize("part", [b"--b-1\r", b"--b-1x", b"--b-10", b"--b-1\rx", b""])
+def test_part_may_begin_like_a_delimiter(part):
+    for seed in range(5):
+        assert read(body([part]), seed) == [part]
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=600) | tricky, st.integers(0, 2**16))
 def test_garbage_ends_with_an_answer(raw, seed):
