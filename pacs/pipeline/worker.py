@@ -100,10 +100,13 @@ class Worker:
 
     def _settle(self, entry: Entry, state: State) -> None:
         """What is decided leaves the spool; originals that someone must look at go to the quarantine."""
-        if state in (State.HELD, State.QUARANTINED):
-            self.archive.parts.spool.set_aside(entry)
+        spool = self.archive.parts.spool
+        if state is State.HELD:
+            spool.hold(entry)
+        elif state is State.QUARANTINED:
+            spool.quarantine(entry)
         else:
-            self.archive.parts.spool.finish(entry)
+            spool.finish(entry)
 
 
 def _uncommittable(ending: Publication | Ending, error: Exception) -> Ending:

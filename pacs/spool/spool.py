@@ -51,7 +51,7 @@ class Spool:
         self.envelopes = folder / "envelopes"
         self.waiting = folder / "waiting"
         self.claimed = folder / "claimed"
-        self.quarantine = quarantine
+        self.kept = quarantine
         self.limits = limits or Limits()
         for each in (self.incoming, self.envelopes, self.waiting, self.claimed, quarantine):
             each.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -192,7 +192,7 @@ class Spool:
 
     def all_quarantined(self) -> Iterator[Entry]:
         """Every original that is held or quarantined."""
-        for folder in self.quarantine.iterdir():
+        for folder in self.kept.iterdir():
             if folder.is_dir():
                 yield from filter(None, map(entry_of, folder.iterdir()))
 
@@ -202,8 +202,8 @@ class Spool:
         """Forget an entry whose receipt is committed. Repeating it is harmless."""
         entry.path.unlink(missing_ok=True)
 
-    def set_aside(self, entry: Entry) -> Entry:
-        """Move an entry's original to the quarantine, after its receipt says held or quarantined."""
+    def quarantine(self, entry: Entry) -> Entry:
+        """Move an entry's original to the quarantine, after its receipt says so. Repeating it is harmless."""
         folder = self._quarantine_folder(entry.intake_id)
         folder.mkdir(mode=0o700, exist_ok=True)
         moved = entry.moved(folder, crashes=0)
@@ -211,6 +211,10 @@ class Spool:
             entry.path.rename(moved.path)
             fsync_folder(folder)
         return moved
+
+    def hold(self, entry: Entry) -> Entry:
+        """Keep an entry's original until what it waits for has come; the receipt tells it from a quarantined one."""
+        return self.quarantine(entry)
 
     def put_back(self, entry: Entry, crashes: int = 0) -> Entry:
         """Move an entry to the line again: after a retry (from the quarantine) or a worker's death."""
@@ -227,7 +231,7 @@ class Spool:
         return moved
 
     def _quarantine_folder(self, intake_id: str) -> Path:
-        return self.quarantine / intake_id[-2:]
+        return self.kept / intake_id[-2:]
 
 
 def _compare(walked: Walked, expected: Expected) -> None:

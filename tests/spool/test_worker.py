@@ -109,13 +109,13 @@ def test_crashes_add_up(spool):
         assert [entry.crashes for entry in spool.entries()] == [crashes]
 
 
-def test_set_aside_and_put_back_keep_the_original(spool):
+def test_quarantine_and_put_back_keep_the_original(spool):
     (intake_id,) = fill(spool, 1)
     claims = Claims(spool)
     (entry,) = claims.claim(1)
     content = entry.path.read_bytes()
-    spool.set_aside(entry)
-    spool.set_aside(entry)
+    spool.quarantine(entry)
+    spool.hold(entry)
     assert spool.quarantined(intake_id).path.read_bytes() == content
     assert spool.backlog() == 0
     spool.put_back(spool.quarantined(intake_id))
