@@ -11,7 +11,7 @@ from pacs.blobs import LocalBlobs
 from pacs.config import Folders, Settings
 from pacs.db import connect
 from pacs.deid import load_profile
-from pacs.errors import ConfigError
+from pacs.errors import BadRequest, ConfigError
 from pacs.index import Index
 from pacs.model import CollectionInfo, Release
 from pacs.registry import Registry
@@ -37,8 +37,14 @@ class App:
         """Collections, sites and peers."""
         return self.archive.registry
 
+    def check_called_aet(self, aet: str) -> None:
+        """Raise `BadRequest` for a collection that claims our own title: it would take all that is sent to us."""
+        if aet.strip() == self.settings.dimse.aet:
+            raise BadRequest("a collection's AE title must differ from the archive's own (dimse.aet)")
+
     def create_collection(self, new: NewCollection) -> CollectionInfo:
         """Make a collection whose profile is checked and versioned. Raises `ProfileError`, `BadRequest`, `Conflict`."""
+        self.check_called_aet(new.called_aet)
         profile = load_profile(new.profile)
         pinned = replace(new, profile_version=profile.version, key_id=self.archive.parts.keys.newest)
         made = self.registry.create_collection(pinned)
@@ -53,7 +59,7 @@ def open_app(settings: Settings) -> App:
     by each process and thread as they need them, so a process may fork after this. Raises `ConfigError`.
     """
     folders = Folders(settings.data.resolve())
-    _make_data_folder(folders.data)
+    make_data_folder(folders.data)
     limits = Limits(settings.spool.low_water_bytes, settings.spool.max_object_bytes, settings.spool.max_inflated_bytes)
     database = connect(_url(settings, folders))
     parts = Parts(
@@ -78,7 +84,8 @@ def _url(settings: Settings, folders: Folders) -> str:
     return settings.storage.database or f"sqlite:///{folders.data / 'pacs.sqlite'}"
 
 
-def _make_data_folder(data: Path) -> None:
+def make_data_folder(data: Path) -> None:
+    """Make a data directory with its wall, 0700. Raises `ConfigError` naming the path."""
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         for wall in (Folders(data).spool, Folders(data).quarantine, Folders(data).vault):

@@ -6,6 +6,7 @@ An unknown key stops the start and names the nearest known one.
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from pacs.errors import ConfigError
+
+# AE without padding, PS3.5 6.2: 1 to 16 printable characters, no backslash, no space at either end.
+AE_TITLE = re.compile(r"[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,30 @@ def load_settings(
         values |= _from_file(file)
     values |= _from_environment(environment)
     values |= {key: value for key, value in (options or {}).items() if value is not None}
-    return _apply(Settings(data=data), values)
+    settings = _apply(Settings(data=data), values)
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    """Raise `ConfigError` for values that no server could run with."""
+    http, dimse = settings.http, settings.dimse
+    for name, port in (("http.port", http.port), ("dimse.port", dimse.port), ("dimse.tls_port", dimse.tls_port)):
+        if port > 65535:
+            raise ConfigError(f"setting {name!r} must be a port, 0 to 65535")
+    if http.port and http.port == dimse.port:
+        raise ConfigError("http.port and dimse.port must differ")
+    if not AE_TITLE.fullmatch(dimse.aet):
+        raise ConfigError("setting 'dimse.aet' must have 1 to 16 printable characters, without backslash")
+    if dimse.private_sop_classes not in ("accept", "refuse"):
+        raise ConfigError("setting 'dimse.private_sop_classes' must be accept or refuse")
+    if settings.log.level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ConfigError("setting 'log.level' must be DEBUG, INFO, WARNING or ERROR")
+    least = {"http.workers": http.workers, "http.threads": http.threads, "dimse.processes": dimse.processes}
+    least |= {"pipeline.batch": settings.pipeline.batch, "pipeline.max_crashes": settings.pipeline.max_crashes}
+    for name, number in least.items():
+        if number < 1:
+            raise ConfigError(f"setting {name!r} must be at least 1")
 
 
 def _from_file(file: Path) -> dict[str, Any]:

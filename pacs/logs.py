@@ -22,7 +22,7 @@ from pacs.errors import PacsError
 FIELDS = (
     "association peer called_aet address door service principal collection envelope intake state reason rule stage"
     " status objects refused failed warnings rows completed remaining destination bytes duration_ms method route code"
-    " process pid port count error attempt series frames transfer_syntax sop_class level findings backlog"
+    " child port count error attempt series frames transfer_syntax sop_class level findings backlog"
     " called outcome seconds milliseconds rejection messages stored rows sent send_failures intake_ids size_bytes"
 ).split()
 _SILENT = ("pydicom", "pynetdicom", "peewee", "werkzeug", "gunicorn.access", "PIL", "urllib3")
@@ -37,6 +37,7 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "log": record.name,
+            "pid": record.process,
             "event": record.msg if isinstance(record.msg, str) else type(record.msg).__name__,
         }
         if record.args and record.name.partition(".")[0] == "pacs":

@@ -64,3 +64,9 @@ def test_libraries_that_quote_values_are_silent(stream, name):
 def test_warnings_are_not_printed(stream, capsys):
     warnings.warn("Quixotic^P1", stacklevel=1)
     assert "Quixotic" not in capsys.readouterr().err + stream.getvalue()
+
+
+def test_no_field_has_the_name_of_a_record_attribute():
+    """`logging` refuses such an `extra`, at the moment when something is to be told."""
+    record = logging.makeLogRecord({})
+    assert set(logs.FIELDS).isdisjoint(record.__dict__)

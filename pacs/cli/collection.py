@@ -107,6 +107,7 @@ def set_collection(name: str, data: Path, config_file: Path | None, as_json: boo
     if not given:
         raise click.UsageError("name at least one setting to change")
     app = open_data(data, config_file)
+    app.check_called_aet(given.get("called_aet", ""))
     changed = app.registry.set_collection(name, given)
     app.archive.parts.trail.add(operator(), "set collection", name, ", ".join(sorted(given)))
     print_facts(facts_of(changed), as_json)

@@ -14,6 +14,13 @@ from pacs.config import Settings, load_settings
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _data_folder(_ctx: click.Context, _parameter: click.Parameter, value: str) -> Path:
+    """The folder. An empty name, as of an unset shell variable, would mean the current folder: never meant."""
+    if not value.strip():
+        raise click.UsageError("--data names no folder")
+    return Path(value)
+
+
 def data_option(function: F) -> F:
     """``--data DIR`` and ``--config FILE``."""
     config = click.option(
@@ -24,7 +31,7 @@ def data_option(function: F) -> F:
     )
     data = click.option(
         "--data",
-        type=click.Path(path_type=Path, file_okay=False),
+        callback=_data_folder,
         envvar="PACS_DATA",
         default="data",
         show_default=True,

@@ -67,11 +67,15 @@ def export(intake_id: str, folder: Path, data: Path, config_file: Path | None) -
 
 @command.command()
 @click.argument("intake_ids", nargs=-1, required=True)
-@click.confirmation_option(prompt="The originals will be deleted. Go on?")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @data_option
-def discard(intake_ids: tuple[str, ...], data: Path, config_file: Path | None) -> None:
+def discard(intake_ids: tuple[str, ...], yes: bool, data: Path, config_file: Path | None) -> None:
     """Give objects up and delete their originals."""
     archive = open_data(data, config_file).archive
+    for intake_id in intake_ids:
+        quarantine.one(archive, intake_id)
+    if not yes:
+        click.confirm("The originals will be deleted. Go on?", abort=True)
     for intake_id in intake_ids:
         quarantine.discard(archive, intake_id, operator())
     click.echo(f"{len(intake_ids)} discarded")

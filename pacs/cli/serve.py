@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from pacs.app import open_app
+from pacs.app import make_data_folder, open_app
 from pacs.cli.options import data_option, settings_of
 from pacs.cli.run import run_processes
 from pacs.cli.supervise import is_listening, reserved_port
@@ -102,7 +102,7 @@ def _with_ports(settings: Settings, http: int, dimse: int) -> Settings:
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """One server on a data directory at a time; the lock dies with the process."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_data_folder(settings.data)
     path = settings.data / "serve.lock"
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
         try:

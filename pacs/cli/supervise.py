@@ -1,5 +1,6 @@
 """Running all processes on one machine: start, restart what dies, stop all within ten seconds."""
 
+import errno
 import logging
 import multiprocessing
 import signal
@@ -57,20 +58,24 @@ class Supervisor:
         child.process.start()
         child.started_at = time.monotonic()
 
+    def all_alive(self) -> bool:
+        """Whether every planned process runs."""
+        return all(child.process is not None and child.process.is_alive() for child in self.children)
+
     def watch(self, stop: Event, ready: Callable[[], bool], when_ready: Callable[[], None]) -> None:
         """Until `stop`: restart what dies, and call `when_ready` once when `ready` first holds."""
         announced = False
         while not stop.wait(0.1):
             for child in self.children:
                 self._look_after(child)
-            if not announced and ready():
+            if not announced and self.all_alive() and ready():
                 announced = True
                 when_ready()
 
     def _look_after(self, child: Child) -> None:
         now = time.monotonic()
         if child.process is not None and not child.process.is_alive():
-            log.error("process ended", extra={"process": child.name, "code": child.process.exitcode})
+            log.error("process ended", extra={"child": child.name, "code": child.process.exitcode})
             child.process.close()
             child.process = None
             child.deaths = 0 if now - child.started_at > _CALM_S else child.deaths + 1
@@ -98,7 +103,11 @@ def _run_child(body: Body, settings: Settings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     become_child()
     sys.stdin.close()
-    body(settings)
+    try:
+        body(settings)
+    except Exception:  # the border of a process: its own traceback would quote values
+        log.exception("process failed", extra={"child": multiprocessing.current_process().name})
+        sys.exit(1)
 
 
 @contextmanager
@@ -113,8 +122,11 @@ def reserved_port(host: str, port: int, option: str) -> Iterator[int]:
         try:
             probe.bind((host, port))
             probe.listen(1)
-        except OSError:
-            raise ConfigError(f"another program listens on {host}:{port}; choose another {option}") from None
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise ConfigError(f"another program listens on {host}:{port}; choose another {option}") from None
+            why = error.strerror or "no such address"
+            raise ConfigError(f"cannot listen on {host}:{port}: {why}") from None
         port = probe.getsockname()[1]
     with socket.socket(family, socket.SOCK_STREAM) as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -29,7 +29,7 @@ from pacs.deid.marks import mark
 from pacs.deid.own_values import TEXT_VRS
 from pacs.deid.profiles import Profile, Rule
 from pacs.dicom.dictionary import vr_of
-from pacs.dicom.elements import DataSet, Element
+from pacs.dicom.elements import DataSet, Element, holds_items
 from pacs.dicom.syntaxes import Encoding
 from pacs.dicom.values import DEFAULT, SPECIFIC_CHARACTER_SET, Charset, charset_of, first_text, text_of
 
@@ -193,7 +193,7 @@ class _Deidentifier:
         if element.items is not None:
             self.enter(element, level, dummy=level.dummy)
             return
-        if element.vr == "UN" and vr_of(tag) == "SQ":
+        if (element.vr == "UN" and vr_of(tag) == "SQ") or holds_items(element.value):
             self.note(level, tag, Decision(Action.REMOVE, _UNREADABLE))
             return
         if not decision.any_vr and element.vr in _TELLING_VRS:

@@ -15,7 +15,7 @@ from pydicom._dicom_dict import DicomDictionary
 
 from pacs.deid.profiles import Rule
 from pacs.dicom.dictionary import KEYWORD_OF
-from pacs.dicom.elements import DataSet, Element, parse_items
+from pacs.dicom.elements import DataSet, Element, holds_items, parse_items
 from pacs.dicom.values import DEFAULT, Charset, charset_of, decode, text_of, values_of
 from pacs.errors import Refused
 
@@ -28,7 +28,9 @@ _UID = re.compile(r"(?<![\d.])[0-2](?:\.\d+){3,}(?![\d.]*\d)")
 _DATE = re.compile(
     r"(?<!\d)(\d{4})([-./]?)(\d{2})\2(\d{2})(?:(?=\d{4,6}(?!\d))|(?!\d))|(?<!\d)\d{1,2}([-./])\d{1,2}\5\d{4}(?!\d)"
 )
-_NOBODY = re.compile(r"(?:anonym|deident|removed|redacted|(?:unknown|none|test|phantom|patient|operator|x+|0+)\d*$)")
+_NAMED = re.compile(r"(?<!\d)(\d{1,2})[. -]*([a-z]{3})[a-z]*[., -]*(\d{4})(?!\d)")
+_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_NOBODY = re.compile(r"(?:anonym|deident|removed|redacted|(?:unknown|none|test|phantom|patient|operator|x+)\d*$|0+$)")
 _IDS = re.compile(
     r"(?:PatientID|OtherPatientIDs|AccessionNumber|StudyID|AdmissionID|ServiceEpisodeID|.*ProcedureID|.*ProcedureStepID"
     r"|.*OrderNumber.*|.*TelephoneNumbers?|.*PhoneNumber|DeviceSerialNumber|SourceSerialNumber|GantryID|DetectorID|PlateID"
@@ -93,6 +95,8 @@ class OwnValues:
         ordinary = set(_WORD.findall(plain)) <= _ordinary()
         if len(plain) >= least and not ordinary and not _NOBODY.match(plain):
             self.phrases.add(plain)
+            if tag in _ID_TAGS:
+                self.phrases |= _digit_forms(plain)
 
     def learn_name(self, plain: str) -> None:
         parts = [part for group in plain.split("=") for c in group.split("^")[:3] for part in _WORD.findall(c)]
@@ -140,6 +144,10 @@ class OwnValues:
         for match in _DATE.finditer(plain) if self.dates else ():
             if any(day in self.dates for day in _days(match)):
                 yield match.span()
+        for match in _NAMED.finditer(plain) if self.dates else ():
+            month = _MONTHS.get(match.group(2))
+            if month and f"{match.group(3)}{month:02d}{int(match.group(1)):02d}" in self.dates:
+                yield match.span()
 
     def new_uid(self, uid: str) -> str:
         return self.map_uid(uid) if len(uid) >= _MIN_UID or uid in self.uids else uid
@@ -151,6 +159,13 @@ class OwnValues:
         return {
             uid for level in levels for element in level.values() if element.vr == "UI" for uid in values_of(element)
         }
+
+
+def _digit_forms(plain: str) -> set[str]:
+    """An id as people copy it: its digits without prefix, punctuation or leading zeros; at least 6 of them."""
+    digits = re.sub(r"\D", "", plain)
+    runs = {digits, digits.lstrip("0"), *re.findall(r"\d+", plain)}
+    return {run for run in runs if len(run) >= _MIN_DIGITS}
 
 
 def _days(match: re.Match[str]) -> tuple[str, ...]:
@@ -175,9 +190,10 @@ def _levels(data_set: DataSet) -> Iterator[tuple[DataSet, Charset]]:
         level, inherited = waiting.pop()
         charset = charset_of(level, inherited)
         yield level, charset
-        for element in level.values():
+        yield from ((DataSet({each.tag: each}), charset) for each in level.shadowed)
+        for element in (*level.values(), *level.shadowed):
             items = element.items
-            if items is None and element.vr == "UN" and bytes(element.value[:4]) == b"\xfe\xff\x00\xe0":
+            if items is None and holds_items(element.value):
                 try:
                     items = parse_items(element.value)
                 except Refused:

@@ -18,6 +18,7 @@ ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 PIXEL_DATA = 0x7FE00010
 PIXEL_TAGS = frozenset((0x7FE00008, 0x7FE00009, PIXEL_DATA))
 UNDEFINED = 0xFFFFFFFF
+_ITEM_START = b"\xfe\xff\x00\xe0"
 MAX_DEPTH = 512  # items within items; far above any real object (PS3.5 sets no limit), below what exhausts memory
 LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
 SHORT_VRS = frozenset("AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
@@ -43,9 +44,24 @@ class Element:
 
 
 class DataSet(dict[int, Element]):
-    """Elements by tag, in the order read. The same tag twice keeps the later one (PS3.5 7.1 allows it once)."""
+    """Elements by tag, in the order read. PS3.5 7.1 allows a tag once; of two, the later one counts.
 
-    __slots__ = ()
+    The earlier ones are in `shadowed`: never written again, but whoever looks for identity must read them too.
+    """
+
+    __slots__ = ("_shadowed",)
+    _shadowed: "list[Element]"
+
+    @property
+    def shadowed(self) -> "list[Element]":
+        """Elements whose tag came again later."""
+        return getattr(self, "_shadowed", [])
+
+    def place(self, element: Element) -> None:
+        """Add an element as it was read."""
+        if element.tag in self:
+            self._shadowed = [*self.shadowed, self[element.tag]]
+        self[element.tag] = element
 
     def put(self, tag: int, vr: str, value: Buffer) -> None:
         """Set an element, padded to even length as PS3.5 7.1.1 wants."""
@@ -175,7 +191,7 @@ class _Parser:
         assert end is not None
         if vr == "UN" and not top.implicit and not tag & 0x10000 and vr_of(tag) != "UN":
             return self.known_un(tag, position, end, top)
-        top.data_set[tag] = Element(tag, vr, view[position:end])
+        top.data_set.place(Element(tag, vr, view[position:end]))
         return end
 
     def explicit_header(self, tag: int, position: int) -> tuple[str, int, int]:
@@ -210,17 +226,17 @@ class _Parser:
     def open_sequence(self, tag: int, position: int, length: int, top: _Open, *, implicit: bool) -> None:
         element = Element(tag, "SQ", b"", [])
         end = self.end_of(position, length, tag)
-        top.data_set[tag] = element
+        top.data_set.place(element)
         self.stack.append(_Open(top.data_set, end, element, implicit))
 
     def open_undefined(self, tag: int, vr: str, position: int, top: _Open) -> int:
         if tag in PIXEL_TAGS and len(self.stack) == 1 and vr != "SQ":
             end = self.end_of_fragments(position)
-            top.data_set[tag] = Element(tag, "OB", self.view[position:end], encapsulated=True)
+            top.data_set.place(Element(tag, "OB", self.view[position:end], encapsulated=True))
             return end
         if vr in ("OB", "OW"):  # pixel data of an icon image, or a maker's own
             end = self.end_of_fragments(position)
-            top.data_set[tag] = Element(tag, "OB", self.view[position:end], encapsulated=True)
+            top.data_set.place(Element(tag, "OB", self.view[position:end], encapsulated=True))
             return end
         if vr not in ("SQ", "UN"):
             raise NotDicom(f"undefined length for VR {vr} at byte {position}", tag)
@@ -245,16 +261,17 @@ class _Parser:
         """A public element that travelled as UN: its bytes are Little Endian as the dictionary's VR says."""
         vr = vr_of(tag)
         value = self.view[position:end]
-        if vr == "SQ":
+        if vr == "SQ" or holds_items(value):
             try:
-                items = parse_items(value)
+                items = parse_items(value) if vr == "SQ" else None
             except (NotDicom, Truncated):
-                top.data_set[tag] = Element(tag, "UN", value)
+                top.data_set.place(Element(tag, "UN", value))
             else:
-                top.data_set[tag] = Element(tag, "SQ", b"", items)
+                # Items where PS3.6 has none: they stay unknown, so that nobody takes them for text.
+                top.data_set.place(Element(tag, "UN", value) if items is None else Element(tag, "SQ", b"", items))
         else:
             same_order = self.encoding.little_endian or WIDTH.get(vr, 1) == 1
-            top.data_set[tag] = Element(tag, vr if same_order else "UN", value)
+            top.data_set.place(Element(tag, vr if same_order else "UN", value))
         return end
 
     def settle_signed_pixels(self, data_set: DataSet) -> None:
@@ -278,6 +295,11 @@ def _end_without_zeros(view: memoryview, step: int = 4096) -> int:
             return max(0, end - step) + len(tail)
         end = max(0, end - step)
     return 0
+
+
+def holds_items(value: Buffer) -> bool:
+    """Whether bytes begin like the items of a Little Endian sequence. PS3.5 7.5."""
+    return len(value) >= 8 and value[:4] == _ITEM_START
 
 
 def parse_items(value: Buffer) -> list[DataSet]:

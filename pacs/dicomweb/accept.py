@@ -109,7 +109,11 @@ class Wanted:
 
 def wanted(query_value: str | None, header: str | None) -> list[Wanted]:
     """What the caller takes, best first; the ``accept`` query parameter wins over the header. PS3.18 8.7.8.1."""
-    return list(_by_quality(parse_accept(query_value or ""))) + list(_by_quality(parse_accept(header or "")))
+    ranges = [parse_accept(query_value or ""), parse_accept(header or "")]
+    found = [each for some in ranges for each in _by_quality(some)]
+    if not found and any(ranges):
+        raise NotAcceptable("the Accept header refuses everything")
+    return found
 
 
 def _by_quality(ranges: list[MediaRange]) -> Iterator[Wanted]:

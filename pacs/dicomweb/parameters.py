@@ -14,6 +14,7 @@ _PLAIN = ("limit", "offset", "fuzzymatching", "emptyvaluematching", "multipleval
 _OTHERS = ("collection", "accept", "charset")
 KNOWN = (*_PLAIN, *_OTHERS, *ATTRIBUTES)
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _WILD = (Kind.CODE, Kind.TEXT, Kind.NAME, Kind.LIST, Kind.OF_SERIES)
 _MAX_ROWS = 2**31 - 1
@@ -142,6 +143,8 @@ def _attribute(name: str) -> Attribute:
 
 def _condition(attribute: Attribute, value: str, flags: _Flags) -> Condition | None:
     text = value.strip()
+    if _CONTROL.search(text):
+        raise BadQuery("a value holds control characters")
     if not text.strip("*") or text == "\\":
         return None
     if text == '""' and flags.empty:

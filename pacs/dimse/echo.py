@@ -20,7 +20,10 @@ def send_echo(peer: PeerInfo, own_aet: str, timeout_s: float = 10.0) -> float:
     ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = timeout_s
     ae.add_requested_context(VERIFICATION)
     started = time.monotonic()
-    association = ae.associate(peer.host, peer.port, ae_title=peer.aet)
+    try:
+        association = ae.associate(peer.host, peer.port, ae_title=peer.aet)
+    except OSError:
+        raise PeerUnreachableError(f"the host of {peer.aet}, {peer.host}, cannot be found") from None
     if not association.is_established:
         how = "rejected" if association.is_rejected else "did not take"
         raise PeerUnreachableError(f"{peer.aet} at {peer.host}:{peer.port} {how} the association")

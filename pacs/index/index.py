@@ -10,6 +10,7 @@ from typing import Any
 from peewee import Database
 
 from pacs.db.connection import execute
+from pacs.errors import BadQuery
 from pacs.index.aggregates import bring_up_to_date
 from pacs.index.packing import unpacked_frames, unpacked_json
 from pacs.index.search import Found, stream
@@ -18,6 +19,7 @@ from pacs.index.statement import visible_series
 from pacs.index.write import Writer, Written, lock_collections
 from pacs.model import Duplicates, InstanceKey, PixelFrame, Publication, Query, Scope, StoredInstance
 
+_MOST_KEYS = 100  # more than there are attributes to match; databases bound the depth of a statement
 _CHUNK = 500  # ids in one statement
 
 
@@ -125,6 +127,8 @@ class Index:
         `order` are collections that share keys, so that the same study may stand in several: it is found in the first
         visible one of them only. Leave it out when no two share keys.
         """
+        if len(query.matches) > _MOST_KEYS:
+            raise BadQuery(f"a query has at most {_MOST_KEYS} keys")
         return Found(self._database, query, scope, order)
 
     def open(self, key: InstanceKey, scope: Scope, order: Sequence[int] = ()) -> list[StoredInstance]:

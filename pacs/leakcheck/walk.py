@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pacs.dicom.elements import DataSet, Element, parse_items
+from pacs.dicom.elements import DataSet, Element, holds_items, parse_items
 from pacs.dicom.values import DEFAULT, Charset, charset_of
 from pacs.errors import Refused
 
-_ITEM_START = b"\xfe\xff\x00\xe0"
 _MAX_UN_BYTES = 1 << 20  # a UN value longer than this is bulk data, not a sequence of ids
 
 
@@ -27,16 +26,19 @@ class Place(NamedTuple):
 def levels(data_set: DataSet, *, into_unknown: bool = False) -> Iterator[tuple[str, DataSet, Charset]]:
     """The data set and all items below it, as (path prefix, data set, character set).
 
-    `into_unknown` also enters UN values that hold items (private sequences of implicit objects, PS3.5 6.2.2).
+    `into_unknown` also enters values that begin like items (private sequences of implicit objects, PS3.5 6.2.2, and
+    items that travelled under another VR). Elements whose tag came again later are read as well.
     """
     waiting = [("", data_set, DEFAULT)]
     while waiting:
         prefix, level, inherited = waiting.pop()
         charset = charset_of(level, inherited)
         yield prefix, level, charset
-        for element in level.values():
+        for each in level.shadowed:  # one at a time: a tag may come more than twice
+            yield prefix, DataSet({each.tag: each}), charset
+        for element in (*level.values(), *level.shadowed):
             items = element.items
-            if items is None and into_unknown and element.vr in ("UN", "OB"):
+            if items is None and into_unknown and holds_items(element.value):
                 items = _hidden_items(element)
             if items:
                 waiting.extend(
@@ -46,7 +48,7 @@ def levels(data_set: DataSet, *, into_unknown: bool = False) -> Iterator[tuple[s
 
 def _hidden_items(element: Element) -> list[DataSet] | None:
     value = element.value
-    if len(value) < 16 or len(value) > _MAX_UN_BYTES or bytes(value[:4]) != _ITEM_START:
+    if len(value) < 16 or len(value) > _MAX_UN_BYTES:
         return None
     try:
         return parse_items(value)

@@ -9,13 +9,13 @@ from typing import Any
 
 from peewee import Database, IntegrityError
 
+from pacs.config import AE_TITLE
 from pacs.db.tables.registry import Collection, Peer, RegistryState, Site
 from pacs.errors import BadRequest, Conflict, NotFound
 from pacs.model import DIMSE_SERVICES, Access, CollectionInfo, Duplicates, PeerInfo, Release
 from pacs.registry.snapshot import INBOX, Snapshot
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_AET = re.compile(r"[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?")  # PS3.5 6.2 AE, trimmed
 _ORIGINALS = re.compile(r"discard|until-release|forever|days:[1-9][0-9]{0,4}")
 
 
@@ -118,10 +118,12 @@ class Registry:
     ) -> PeerInfo:
         """Add or replace an application entity. Raises `BadRequest` or `NotFound` (collection)."""
         aet = aet.strip()
-        if not _AET.fullmatch(aet):
+        if not AE_TITLE.fullmatch(aet):
             raise BadRequest("an AE title has 1 to 16 printable characters, without backslash")
         if not host.strip() or not 0 < port < 65536:
             raise BadRequest("a peer needs a host and a port from 1 to 65535")
+        if not allow:
+            raise BadRequest(f"a peer that may do nothing needs no entry; services are {', '.join(DIMSE_SERVICES)}")
         unknown = allow - set(DIMSE_SERVICES)
         if unknown:
             raise BadRequest(f"unknown service {min(unknown)!r}; known are {', '.join(DIMSE_SERVICES)}")
@@ -159,7 +161,7 @@ def _check_settings(values: Mapping[str, Any]) -> None:
     for name, kind in (("release", Release), ("access", Access), ("duplicates", Duplicates)):
         if name in values and values[name] not in {each.value for each in kind}:
             raise BadRequest(f"{name} is one of {', '.join(each.value for each in kind)}")
-    if values.get("called_aet") and not _AET.fullmatch(values["called_aet"].strip()):
+    if values.get("called_aet") and not AE_TITLE.fullmatch(values["called_aet"].strip()):
         raise BadRequest("an AE title has 1 to 16 printable characters, without backslash")
     if "originals" in values and not _ORIGINALS.fullmatch(values["originals"]):
         raise BadRequest("originals is discard, until-release, days:N or forever")

@@ -155,3 +155,18 @@ def test_profile_show_explains_each_tag(tmp_path):
     assert by_tag["00100010"]["action"] == "Z"
     assert "PS3.15" in by_tag["00100010"]["source"]
     assert len(rows) >= 657
+
+
+def test_empty_data_folder_is_refused(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "pacs", "status", "--data", ""],
+        capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_collection_may_not_claim_our_own_title(tmp_path):
+    done = pacs("collection", "create", "trial", "--called-aet", "TRIALPACS", data=tmp_path / "d")
+    assert done.returncode == 1
+    assert "dimse.aet" in done.stderr
