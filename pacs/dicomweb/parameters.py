@@ -143,7 +143,7 @@ def _attribute(name: str) -> Attribute:
 
 def _condition(attribute: Attribute, value: str, flags: _Flags) -> Condition | None:
     text = value.strip()
-    if _CONTROL.search(text):
+    if _CONTROL.search(value):
         raise BadQuery("a value holds control characters")
     if not text.strip("*") or text == "\\":
         return None

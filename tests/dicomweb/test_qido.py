@@ -145,3 +145,18 @@ def test_other_types_are_not_acceptable(web: Web, accept):
 def test_addresses_are_those_of_the_outside(web: Web, headers, root):
     row = web.json("/studies?limit=1", **headers, **web.admin)[0]
     assert row["00081190"]["Value"][0].startswith(f"{root}/dicom-web/studies/")
+
+
+@pytest.mark.parametrize("query", ["PatientName=%00", "PatientName=a%0Ab", "PatientID=%1F"])
+def test_control_characters_are_malformed(web: Web, query):
+    assert web.client.get(f"/dicom-web/studies?{query}").status_code == 400
+
+
+def test_hundreds_of_keys_are_too_many(web: Web):
+    for count in (101, 600):
+        assert web.client.get("/dicom-web/studies?" + "PatientName=a&" * count).status_code == 400
+
+
+def test_accept_that_refuses_everything(web: Web):
+    for path in ("studies", "instances"):
+        assert web.client.get(f"/dicom-web/{path}", headers={"Accept": "application/json;q=0"}).status_code == 406

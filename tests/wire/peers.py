@@ -4,6 +4,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,6 +102,8 @@ class Receiver:
         self.status = status
         self.objects: list[Dataset] = []
         self.originators: list[tuple[str, int]] = []
+        self.gate: threading.Event | None = None
+        self.waiting = False
         self.associations: list[Any] = []
         self.ae = AE(aet)
         self.server: Any = None
@@ -121,7 +124,10 @@ class Receiver:
         self.server.shutdown()
 
     def on_store(self, event: evt.Event) -> int:
-        """Keep one object."""
+        """Keep one object, once `gate` lets it in."""
+        if self.gate is not None:
+            self.waiting = True
+            self.gate.wait(20)
         ds = event.dataset
         ds.file_meta = event.file_meta
         self.objects.append(ds)

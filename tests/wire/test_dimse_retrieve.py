@@ -1,5 +1,6 @@
 """C-MOVE and C-GET over real sockets. PS3.4 C.4.2 and C.4.3."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,11 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
-from tests.wire.peers import PATIENT_ROOT, Receiver, dcmtk, find, get, move
-from tests.wire.server import Server, free_port
+from pacs.dicom.elements import DataSet, encode
+from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE, encoding_of
+from pacs.dimse.messages import parse_command
+from tests.wire.peers import PATIENT_ROOT, STUDY_ROOT, Bare, Receiver, dcmtk, find, get, move
+from tests.wire.server import Server, free_port, wait_for
 
 FAILED_PARTLY, UNABLE, UNKNOWN_DESTINATION, WRONG_IDENTIFIER = 0xB000, 0xA702, 0xA801, 0xA900
 
@@ -207,3 +210,42 @@ def test_dcmtk_getscu_gets(archive: Server, tmp_path: Path) -> None:
     files = list(tmp_path.iterdir())
     assert len(files) == 8
     assert {str(pydicom.dcmread(each).StudyInstanceUID) for each in files} == {study}
+
+
+def test_cancelled_move_stops_before_the_next_object(archive: Server, receiver: Receiver) -> None:
+    """PS3.4 C.4.2.3: FE00H, with what remains; the association serves on."""
+    study = studies(archive)[0]
+    gate = threading.Event()
+    receiver.gate = gate
+    bare = Bare(archive.port)
+    try:
+        assert bare.associate(f"{STUDY_ROOT}2", EXPLICIT_LE)[0] == 2
+        move_rq: dict[int, int | str] = {
+            0x0002: f"{STUDY_ROOT}2",
+            0x0100: 0x0021,
+            0x0110: 7,
+            0x0700: 0,
+            0x0800: 1,
+            0x0600: "DEST",
+        }
+        bare.command(move_rq)
+        query = DataSet()
+        query.put(0x00080052, "CS", b"STUDY")
+        query.put(0x0020000D, "UI", study.encode())
+        encoding = encoding_of(EXPLICIT_LE)
+        bare.data_set(b"".join(map(bytes, encode(query, encoding, encoding))))
+        wait_for(lambda: receiver.waiting)
+        bare.command({0x0100: 0x0FFF, 0x0120: 7, 0x0800: 0x0101})
+        gate.set()
+        statuses = [parse_command(bare.pdu()[1][6:])]
+        while statuses[-1].number(0x0900) == 0xFF00:
+            statuses.append(parse_command(bare.pdu()[1][6:]))
+        last = statuses[-1]
+        assert last.number(0x0900) == 0xFE00
+        assert last.number(0x1020) + last.number(0x1021) == 8
+        assert last.number(0x1020) > 0
+        assert len(receiver.objects) == last.number(0x1021) < 8
+    finally:
+        receiver.gate = None
+        gate.set()
+        bare.close()

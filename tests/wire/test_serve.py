@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,13 +34,18 @@ def test_death_of_any_child_is_mended(whole):
     assert len(first) == 5
     for victim in first:
         os.kill(victim, signal.SIGKILL)
-        wait_for(lambda gone=victim: gone not in (now := children(supervisor.pid)) and len(now) == 5)
+        wait_for(partial(_is_mended, supervisor.pid, victim))
     assert supervisor.poll() is None
     wait_for(lambda: _answers(whole))
     assert store(whole.port, [make_ct()]) == [0]
     assert whole.wait_until_worked_off()["published"] == 1
     assert whole.log.read_text().count("process ended") == 5
     whole.stop()
+
+
+def _is_mended(supervisor: int, victim: int) -> bool:
+    now = children(supervisor)
+    return victim not in now and len(now) == 5
 
 
 def _answers(server: WholeServer) -> bool:
