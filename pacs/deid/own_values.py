@@ -108,7 +108,7 @@ class OwnValues:
             elif part in _ordinary() or sum(map(str.isalpha, part)) < _MIN_NAME:
                 self.partners.setdefault(part, set()).update(set(parts) - {part})
             else:
-                self.words.add(part)
+                self.words |= {part, f"{part}s"}  # also as people write what is somebody's
                 self.partners.setdefault(part, set())
         if len(parts) >= 2:
             joined = {parts[0] + parts[1], parts[1] + parts[0]}
