@@ -61,11 +61,14 @@ class Receipts:
         """An explicit decision about a held or quarantined object."""
         Receipt.update(state=state.value, reason=reason).where(Receipt.intake_id == intake_id).execute()
 
-    def summary(self) -> list[tuple[str, int, str, int]]:
-        """Counts by sender, collection id and state."""
+    def summary(self) -> list[tuple[str, str, str, int]]:
+        """How many objects of each sender and study ended in each state: sender, new study UID, state, count.
+
+        The study is empty where the object got no new identity (quarantined, held or dropped).
+        """
         rows: Any = (
-            Receipt.select(Receipt.sender, Receipt.collection_id, Receipt.state, fn.COUNT(Receipt.id))
-            .group_by(Receipt.sender, Receipt.collection_id, Receipt.state)
-            .order_by(Receipt.sender, Receipt.collection_id, Receipt.state)
+            Receipt.select(Receipt.sender, Receipt.new_study_uid, Receipt.state, fn.COUNT(Receipt.id))
+            .group_by(Receipt.sender, Receipt.new_study_uid, Receipt.state)
+            .order_by(Receipt.sender, Receipt.new_study_uid, Receipt.state)
         )
         return list(rows.tuples())

@@ -5,13 +5,20 @@ from pathlib import Path
 import click
 
 from pacs.cli.options import data_option, json_option, open_data
-from pacs.cli.output import print_facts
-from pacs.curation.status import status_json
+from pacs.cli.output import print_facts, print_table
+from pacs.curation.status import sender_counts, status_json
 
 
 @click.command()
+@click.option("--by-sender", is_flag=True, help="A row for each sender, study (new UID) and state instead.")
 @data_option
 @json_option
-def command(data: Path, config_file: Path | None, as_json: bool) -> None:
+def command(by_sender: bool, data: Path, config_file: Path | None, as_json: bool) -> None:
     """Counts of accepted objects: waiting, held, published, duplicate, quarantined, dropped."""
-    print_facts(status_json(open_data(data, config_file).archive), as_json)
+    archive = open_data(data, config_file).archive
+    if not by_sender:
+        print_facts(status_json(archive), as_json)
+        return
+    columns = ("sender", "study_uid", "state", "objects")
+    rows = [dict(zip(columns, each, strict=True)) for each in sender_counts(archive)]
+    print_table(rows, columns, as_json)

@@ -1,5 +1,6 @@
 """What became of accepted objects: counts, and the story of one. From receipts and the spool, never the vault."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import islice
@@ -26,6 +27,20 @@ def status_counts(archive: Archive) -> StatusCounts:
 def status_json(archive: Archive) -> dict[str, int]:
     """The counts by name."""
     return asdict(status_counts(archive))
+
+
+def sender_counts(archive: Archive) -> list[tuple[str, str, str, int]]:
+    """Sender, study (new UID), state and count of all accepted objects; what waits has no study yet."""
+    waiting: Counter[str] = Counter()
+    entries = {entry.intake_id: entry for entry in archive.parts.spool.entries()}
+    every = iter(list(entries))
+    while chunk := list(islice(every, 400)):
+        for intake_id in set(chunk) - archive.parts.receipts.states(chunk).keys():
+            envelope = archive.envelope(entries[intake_id].envelope_id)
+            waiting[(envelope.peer or envelope.principal) if envelope else ""] += 1
+    return [(sender, "", "waiting", count) for sender, count in sorted(waiting.items())] + [
+        *archive.parts.receipts.summary()
+    ]
 
 
 def trace(archive: Archive, identifier: str) -> list[Receipt]:

@@ -330,3 +330,18 @@ def test_ending_of_unreadable_entry_names_no_value(app):
     entry.path.write_bytes(entry.path.read_bytes()[:300])
     assert work(app)["quarantined"] == 1
     assert "cannot be read" in quarantine.listed(app.archive)[0].reason
+
+
+def test_counts_by_sender_add_up(app):
+    from pacs.curation.status import sender_counts
+
+    send_ct(app)
+    send_ct(app)
+    send_ct(app, sop="i2", BurnedInAnnotation="YES")
+    work(app)
+    send_ct(app, sop="i3")
+    rows = sender_counts(app.archive)
+    assert {(sender, state, count) for sender, _study, state, count in rows} == {
+        ("SENDER", "waiting", 1), ("SENDER", "published", 1), ("SENDER", "duplicate", 1), ("SENDER", "quarantined", 1)
+    }  # fmt: skip
+    assert sum(row[3] for row in rows) == sum(status_json(app.archive).values())
