@@ -345,3 +345,25 @@ def test_counts_by_sender_add_up(app):
         ("SENDER", "waiting", 1), ("SENDER", "published", 1), ("SENDER", "duplicate", 1), ("SENDER", "quarantined", 1)
     }  # fmt: skip
     assert sum(row[3] for row in rows) == sum(status_json(app.archive).values())
+
+
+def test_removed_object_stays_away_and_its_id_too(app):
+    """A tombstone drops the re-send; a reader that still holds the old row never reads another object by it."""
+    from pacs.errors import NotAllowed, NotFound
+    from pacs.model import Grant, Role
+
+    send_ct(app)
+    work(app)
+    key = InstanceKey(str(studies(app)[0]["StudyInstanceUID"]))
+    (held,) = app.archive.open(key, CURATOR)
+    with pytest.raises(NotAllowed):
+        app.archive.remove(key, CURATOR, "test")
+    admin = Principal(PrincipalKind.USER, "ann", (Grant(Role.ADMIN),))
+    assert app.archive.remove(key, admin, "test") == 1
+    assert not held.path.exists()
+    with pytest.raises(NotFound):
+        app.archive.open(key, admin)
+    send_ct(app)
+    send_ct(app, sop="i2")
+    assert work(app) == zero() | {"published": 2, "dropped": 1}
+    assert list(app.archive.metadata([held])) == []
