@@ -27,7 +27,10 @@ _HTJ2K = [f"1.2.840.10008.1.2.4.{n}" for n in (201, 202, 203)]
 _VIDEO = [f"1.2.840.10008.1.2.4.{n}" for n in (100, 101, 102, 103, 104, 105, 106, 107, 108)]
 _FRAGMENTABLE = [f"1.2.840.10008.1.2.4.{n}.1" for n in (100, 101, 102, 103, 104, 105, 106)]
 DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
-ENCAPSULATED = (*_JPEG, *_HTJ2K, RLE, *_VIDEO, *_FRAGMENTABLE, DEFLATED_FRAMES)
+# Frames as they are, in fragments (PS3.5 A.4): taken and sent as stored. JPIP objects have no pixels, only an
+# address of the site's server, and are not taken.
+ENCAPSULATED_PLAIN = "1.2.840.10008.1.2.1.98"
+ENCAPSULATED = (ENCAPSULATED_PLAIN, *_JPEG, *_HTJ2K, RLE, *_VIDEO, *_FRAGMENTABLE, DEFLATED_FRAMES)
 TRANSFER_SYNTAXES: tuple[str, ...] = (*NATIVE, *ENCAPSULATED)
 VIDEO = frozenset((*_VIDEO, *_FRAGMENTABLE))
 # Decoding these gives other pixels than were encoded. PS3.5 10.

@@ -367,3 +367,17 @@ def test_removed_object_stays_away_and_its_id_too(app):
     send_ct(app, sop="i2")
     assert work(app) == zero() | {"published": 2, "dropped": 1}
     assert list(app.archive.metadata([held])) == []
+
+
+def test_encapsulated_uncompressed_frames_are_cut_as_stored(app):
+    from pydicom.encaps import encapsulate
+
+    from pacs.dicom.syntaxes import ENCAPSULATED_PLAIN
+
+    frames = [bytes([n]) * 128 for n in (1, 2)]
+    send_ct(app, syntax=ENCAPSULATED_PLAIN, NumberOfFrames=2, PixelData=encapsulate(frames))
+    assert work(app)["published"] == 1
+    (instance,) = app.archive.open(InstanceKey(str(studies(app)[0]["StudyInstanceUID"])), CURATOR)
+    content = instance.path.read_bytes()
+    found = [b"".join(content[a : a + n] for a, n in each.ranges) for each in app.archive.frames(instance)]
+    assert found == frames
