@@ -22,8 +22,7 @@ from pacs.errors import PacsError
 FIELDS = (
     "association peer called_aet address door service principal collection envelope intake state reason rule stage"
     " status objects refused failed warnings rows completed remaining destination bytes duration_ms method route code"
-    " child port count error attempt series frames transfer_syntax sop_class level findings backlog"
-    " called outcome seconds milliseconds rejection messages stored rows sent send_failures intake_ids size_bytes"
+    " child port count error series sop_class level findings backlog"
 ).split()
 _SILENT = ("pydicom", "pynetdicom", "peewee", "werkzeug", "gunicorn.access", "PIL", "urllib3")
 

@@ -49,11 +49,6 @@ def is_curator_of(principal: Principal, collection_id: int) -> bool:
     return _has_role(principal, collection_id, Role.CURATOR, Role.ADMIN)
 
 
-def is_admin(principal: Principal) -> bool:
-    """Whether a principal configures the installation."""
-    return any(grant.role is Role.ADMIN and grant.collection_id is None for grant in principal.grants)
-
-
 def may_store(principal: Principal, collection: CollectionInfo) -> bool:
     """Whether a principal may send objects into a collection."""
     if principal.kind is PrincipalKind.LOCAL:

@@ -47,11 +47,6 @@ def tag_of(keyword: str) -> int:
     return tag
 
 
-def keyword_of(tag: int) -> str:
-    """Keyword of a tag, or its eight hex digits."""
-    return KEYWORD_OF.get(tag) or f"{tag:08X}"
-
-
 def is_private(tag: int) -> bool:
     """Whether the group is odd. PS3.5 7.8."""
     return bool(tag & 0x10000)

@@ -37,10 +37,6 @@ class MediaRange:
         """All values of a parameter; a second transfer-syntax may follow the first."""
         return [value for key, value in self.parameters if key == name]
 
-    def takes(self, media_type: str) -> bool:
-        """Whether this range holds a media type."""
-        return _within(media_type, self.type)
-
 
 def _within(media_type: str, wanted: str) -> bool:
     kind = wanted.partition("/")[0]

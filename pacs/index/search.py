@@ -23,7 +23,7 @@ class Found:
     """The rows of a search. Iterating runs it; each iteration runs it again."""
 
     def __init__(self, database: Database, query: Query, scope: Scope, order: Sequence[int] = ()) -> None:
-        self._database, self._query, self._scope = database, query, scope
+        self._database, self._scope = database, scope
         self._extra = _beyond_columns(query)
         self._statement: Statement = statement_for(query, scope, Dialect(database), order)
 

@@ -57,7 +57,6 @@ class Worker:
                 if entry.path.exists():
                     self.claims.release(entry)
             self._pause_s = min(_LONGEST_PAUSE_S, max(0.2, self._pause_s * 2))
-            self.stop.wait(self._pause_s)
             return 0
         self._pause_s = 0.0
         return done
