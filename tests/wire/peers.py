@@ -28,6 +28,32 @@ PATIENT_ROOT = "1.2.840.10008.5.1.4.1.2.1."
 VERIFICATION = "1.2.840.10008.1.1"
 
 
+class _Checkpoint(threading.Event):
+    """The gate at which pynetdicom's requestor thread rests while a message is under way, without its race.
+
+    As it is, a message sent right after another can find the thread still marked as resting though it has just been let
+    go; the thread then takes a response from the queue and drops it ("unexpected C-FIND service message").
+    """
+
+    def __init__(self, assoc: Association) -> None:
+        super().__init__()
+        self._assoc = assoc
+        self._gate = threading.Lock()
+        self.set()
+
+    def clear(self) -> None:
+        with self._gate:
+            super().clear()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        while True:
+            super().wait(timeout)
+            with self._gate:
+                if self.is_set():
+                    self._assoc._is_paused = False
+                    return True
+
+
 @contextmanager
 def association(
     port: int, contexts: Iterable[PresentationContext], *, calling: str = "PEER", called: str = "TRIALPACS", **more: Any
@@ -37,6 +63,7 @@ def association(
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 30
     assoc = ae.associate("127.0.0.1", port, list(contexts), ae_title=called, **more)
     assert assoc.is_established, (assoc.is_rejected, assoc.is_aborted)
+    assoc._reactor_checkpoint = _Checkpoint(assoc)
     try:
         yield assoc
     finally:
