@@ -1,0 +1,215 @@
+"""The ways that an object goes; see the package."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pacs.deid.pixels.reading import read_again, read_frames
+from pacs.deid.pixels.redact import Evidence, Judged, judge, padded
+from pacs.deid.pixels.signatures import Signature, regions_of
+from pacs.deid.pixels.suspicion import BURNED_IN, NO_PICTURE, SOP_CLASS, Suspicion, suspicion_of
+from pacs.dicom.elements import PIXEL_DATA, DataSet
+from pacs.dicom.syntaxes import VIDEO, encoding_of
+from pacs.dicom.values import first_text
+from pacs.errors import NotAcceptable
+from pacs.pixels import ocr
+from pacs.pixels.blank import blanked
+from pacs.pixels.codestream import clean_pixel_value
+from pacs.pixels.icc import without_descriptions
+from pacs.pixels.image import Image, format_of, image_of
+from pacs.pixels.ocr import Box, Reader
+
+_ROUNDS = 3  # readings of an image in which new text comes to light once other text is gone
+
+
+@dataclass(frozen=True, slots=True)
+class PixelPolicy:
+    """How a collection treats text in pixels.
+
+    `mode`: ``clean`` blanks it, ``detect`` only finds it and holds the object, ``quarantine`` refuses every object that
+    is suspect or shows text. `paper`: ``quarantine`` or ``clean`` for scanned paper. `scratch` is a folder for the
+    temporary files of large objects.
+    """
+
+    mode: str = "clean"
+    paper: str = "quarantine"
+    signatures: tuple[Signature, ...] = ()
+    scratch: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle that is black now in every frame, in pixels, and why: text, unreadable, or a signature's name."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PixelOutcome:
+    """What became of an object's pixels.
+
+    `path` names the way that was taken. `cleaned`: regions were blanked, so code 113101 applies. `stripped`: metadata
+    within the pixel data was taken out. `quarantine` and `hold` are reasons for people, without any value.
+    `texts_after` was read in the result and stays there; it is for the second reader alone.
+    """
+
+    path: str
+    data_set: DataSet = field(repr=False)
+    transfer_syntax_uid: str
+    cleaned: bool = False
+    stripped: bool = False
+    regions: tuple[Region, ...] = ()
+    quarantine: str | None = None
+    hold: str | None = None
+    texts_after: tuple[str, ...] = field(default=(), repr=False)
+
+
+def clean_pixels(
+    original: DataSet,
+    result: DataSet,
+    transfer_syntax_uid: str,
+    evidence: Evidence,
+    policy: PixelPolicy | None = None,
+    reader: Callable[[], Reader] = ocr.reader,
+) -> PixelOutcome:
+    """Clean the pixels of one object.
+
+    Parameters
+    ----------
+    original, result : DataSet
+        Before and after its elements were cleaned; neither is changed.
+    transfer_syntax_uid : str
+        How both are written (after inflating).
+    evidence : Evidence
+        What identifies in the original.
+    policy : PixelPolicy
+        The collection's.
+    reader : callable
+        Gives the reader of text when it is needed first.
+
+    Returns
+    -------
+    PixelOutcome
+        Its data set is `result` itself when nothing had to change. Never raises for what the object holds.
+    """
+    work = _Work(original, result, transfer_syntax_uid, evidence, policy or PixelPolicy(), reader)
+    try:
+        return work.run()
+    except NotAcceptable as error:
+        refused = f"Its pixels may hold text, and cannot be checked: {error}."
+        return PixelOutcome("not decodable", result, transfer_syntax_uid, quarantine=refused)
+
+
+@dataclass(slots=True)
+class _Work:
+    original: DataSet
+    result: DataSet
+    syntax: str
+    evidence: Evidence
+    policy: PixelPolicy
+    reader: Callable[[], Reader]
+
+    def run(self) -> PixelOutcome:
+        result = without_descriptions(self.result)
+        outcome = PixelOutcome("no pixels", result, self.syntax, stripped=result is not self.result)
+        if PIXEL_DATA not in result:
+            return outcome
+        found = format_of(self.original, encoding_of(self.syntax))
+        suspicion = suspicion_of(self.original, found)
+        refused = self.refused(suspicion)
+        if refused:
+            return replace(outcome, path="policy", quarantine=refused)
+        image = image_of(result, self.syntax)
+        if image is None:
+            return outcome
+        clean = clean_pixel_value(image, self.policy.scratch)
+        if clean is not None:
+            outcome = replace(outcome, data_set=clean, stripped=True)
+            image = image_of(clean, self.syntax)
+            assert image is not None
+        if first_text(self.original, SOP_CLASS) in NO_PICTURE:
+            return replace(outcome, path="no picture")
+        if self.syntax in VIDEO:
+            raise NotAcceptable("video cannot be decoded here")
+        return self.text(image, outcome, suspicion)
+
+    def refused(self, suspicion: Suspicion) -> str | None:
+        """Objects that nobody may even try to clean."""
+        if suspicion.paper and self.policy.paper == "quarantine":
+            return "It is scanned paper or film (ConversionType), which is not cleaned automatically."
+        if suspicion.label and self.policy.mode != "detect":
+            return "It shows a slide's label, which identifies."
+        if suspicion.reason and self.policy.mode == "quarantine":
+            return f"It may have text in its pixels ({suspicion.reason}), and the collection takes no such objects."
+        return None
+
+    def text(self, image: Image, outcome: PixelOutcome, suspicion: Suspicion) -> PixelOutcome:
+        """Known regions, or what can be read."""
+        signature = regions_of(self.original, image.format, self.policy.signatures)
+        if signature is not None and self.policy.mode == "clean":
+            name, boxes = signature
+            return self.blank(image, outcome, [(box, f"signature {name}") for box in boxes], "signature")
+        suspect = bool(suspicion.reason)
+        reading = read_frames(image, self.reader, every=suspect)
+        if not reading.frames:
+            return replace(outcome, path="looked at")
+        outcome = replace(outcome, path=f"read: {suspicion.reason or 'glyphs in the image'}")
+        judged = judge(reading.lines, self.evidence, suspect=suspect)
+        if judged.boxes and self.policy.mode != "clean":
+            return self.found(outcome)
+        for _round in range(_ROUNDS):
+            if not judged.boxes:
+                return _read(outcome, judged)
+            outcome = self.blank(image, outcome, _with_padding(image, judged), outcome.path)
+            image = _image(outcome)
+            judged = judge(read_again(image, reading, self.reader()), self.evidence, suspect=suspect)
+        if any(reason == "text" for _box, reason in judged.boxes):
+            return replace(outcome, quarantine="Text in its pixels could not be blanked for good.")
+        return _read(outcome, judged)
+
+    def found(self, outcome: PixelOutcome) -> PixelOutcome:
+        """What a collection that does not clean does with text."""
+        if self.policy.mode == "quarantine":
+            return replace(outcome, quarantine="Text that may identify was read in its pixels.")
+        return replace(outcome, hold="Text that may identify was read in its pixels, and the collection only detects.")
+
+    def blank(self, image: Image, outcome: PixelOutcome, boxes: Sequence[tuple[Box, str]], path: str) -> PixelOutcome:
+        """Make boxes black in every frame."""
+        done = blanked(image, [box for box, _reason in boxes], self.policy.scratch)
+        done.data_set.put(BURNED_IN, "CS", b"NO")
+        regions = outcome.regions + tuple(_region(box, reason) for box, reason in boxes)
+        return replace(
+            outcome,
+            path=path,
+            data_set=done.data_set,
+            transfer_syntax_uid=done.transfer_syntax_uid,
+            cleaned=True,
+            regions=regions,
+        )
+
+
+def _image(outcome: PixelOutcome) -> Image:
+    image = image_of(outcome.data_set, outcome.transfer_syntax_uid)
+    assert image is not None
+    return image
+
+
+def _read(outcome: PixelOutcome, judged: Judged) -> PixelOutcome:
+    """An object in whose pixels nothing is left that identifies."""
+    data_set = DataSet(outcome.data_set)
+    data_set.put(BURNED_IN, "CS", b"NO")
+    return replace(outcome, data_set=data_set, texts_after=tuple(line.text for line in judged.kept))
+
+
+def _with_padding(image: Image, judged: Judged) -> list[tuple[Box, str]]:
+    spared = [line.box for line in judged.kept]
+    rows, columns = image.format.rows, image.format.columns
+    return [(padded(box, rows, columns, spared), reason) for box, reason in judged.boxes]
+
+
+def _region(box: Box, reason: str) -> Region:
+    return Region(box.left, box.top, box.width, box.height, reason)

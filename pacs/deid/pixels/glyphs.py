@@ -1,0 +1,103 @@
+"""A quick look for drawn text: thin strokes of one value, in a row, on ground of another value.
+
+A few milliseconds for a slice, so that every image can have it. It finds what software draws, not faint or blurred
+writing; where it says yes, the image is read.
+"""
+
+import numpy as np
+
+from pacs.pixels.image import Array
+
+_MIN_STROKE_PIXELS = 24
+_MAX_SHARE = 0.08  # text that covers more of an image than this is no small print, and is found by its class
+_MAX_RUN = 9.0  # mean pixels of a stroke's width, at 512 columns
+_EXTREME = 0.04  # share of the range of values that counts as full white or black
+_GREY = 0.35  # in the margins grey letters count too
+_MARGIN = 8  # the margins are an eighth of the image at each side
+_MIN_CHAIN = 3
+_MAX_GLYPHS = 400
+
+
+def has_glyphs(pixels: Array) -> bool:
+    """Whether an image of one sample, (rows, columns), shows rows of glyphs."""
+    return any(_shows_text(mask) for mask in _candidates(pixels))
+
+
+def _candidates(pixels: Array) -> "list[Array]":
+    """Masks of pixels that may be strokes: the brightest, the darkest, and values that stand out by their number."""
+    low, high = pixels.min(), pixels.max()
+    span = float(high) - float(low)
+    if span < 2:
+        return []
+    step = span * _EXTREME
+    masks = [pixels >= float(high) - step, pixels <= float(low) + step]
+    if pixels.dtype.itemsize == 2 and span > 255:
+        masks += [pixels == value for value in _spikes(pixels, int(low), int(high))]
+    masks.append(_in_margins(pixels >= float(low) + span * _GREY))
+    return [mask for mask in masks if _is_thin(mask)]
+
+
+def _in_margins(mask: Array) -> Array:
+    """A mask without the middle of the image, where anatomy is."""
+    high, wide = mask.shape[0] // _MARGIN, mask.shape[1] // _MARGIN
+    mask[high : mask.shape[0] - high, wide : mask.shape[1] - wide] = False
+    return mask
+
+
+def _spikes(pixels: Array, low: int, high: int) -> list[int]:
+    """Values between the extremes that are far more frequent than those around them. Every other row is looked at."""
+    some = np.ascontiguousarray(pixels[::2])
+    counts = np.bincount((some.astype(np.int32) - low).ravel(), minlength=high - low + 1)
+    often = np.flatnonzero(counts >= _MIN_STROKE_PIXELS)
+    if not len(often):
+        return []
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(counts, 24, mode="reflect"), 49)[often]
+    ordered = np.sort(around, axis=1)
+    standing_out = often[counts[often] > 6 * np.maximum(ordered[:, -2], 2)]
+    best = sorted((int(value) for value in standing_out), key=lambda value: -int(counts[value]))[:4]
+    return [value + low for value in best]
+
+
+def _is_thin(mask: Array) -> bool:
+    """Whether a mask can be strokes at all: few pixels, in short horizontal runs."""
+    count = int(np.count_nonzero(mask))
+    if not _MIN_STROKE_PIXELS <= count <= _MAX_SHARE * mask.size:
+        return False
+    runs = int(np.count_nonzero(mask[:, 1:] > mask[:, :-1])) + int(np.count_nonzero(mask[:, 0]))
+    return bool(count / max(runs, 1) <= _MAX_RUN * max(mask.shape[1] / 512, 1))
+
+
+def _shows_text(mask: Array) -> bool:
+    """Whether connected strokes of like height stand side by side on one line."""
+    import cv2  # noqa: PLC0415 - wanted by one image in many
+
+    _count, _labels, stats, _centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    stats = stats[1:]
+    height, width, area = stats[:, 3], stats[:, 2], stats[:, 4]
+    tallest = max(40, mask.shape[0] // 10)
+    fits = (
+        (height >= 5) & (height <= tallest) & (width <= 3 * height) & (area >= 5) & (area <= 0.98 * height * width + 12)
+    )
+    glyphs = stats[fits]
+    glyphs = glyphs[np.argsort(glyphs[:, 1], kind="stable")]
+    starts = range(0, max(len(glyphs), 1), _MAX_GLYPHS)
+    return any(_longest_chain(glyphs[start : start + _MAX_GLYPHS]) >= _MIN_CHAIN for start in starts)
+
+
+def _longest_chain(glyphs: Array) -> int:
+    """How many glyphs stand in one row at most: like heights, one base line, gaps below the height."""
+    if len(glyphs) < _MIN_CHAIN:
+        return 0
+    left, top, width, height = (glyphs[:, column].astype(np.int64) for column in range(4))
+    bottom = top + height
+    taller = np.maximum(height[:, None], height[None, :])
+    alike = np.minimum(height[:, None], height[None, :]) * 10 >= taller * 6
+    level = np.abs(bottom[:, None] - bottom[None, :]) * 5 <= taller
+    gap = left[None, :] - (left + width)[:, None]
+    beside = alike & level & (gap >= -1) & (gap * 10 <= taller * 8)
+    longest = np.ones(len(glyphs), np.int64)
+    for index in np.argsort(left):
+        before = np.flatnonzero(beside[:, index])
+        if len(before):
+            longest[index] = longest[before].max() + 1
+    return int(longest.max())

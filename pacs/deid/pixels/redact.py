@@ -1,0 +1,127 @@
+"""Which text in pixels has to go: boxes for what was read, marks of machines left alone.
+
+In doubt a text goes. It stays when it is a technical mark by its form, or when the evidence finds nothing in it that
+identifies. Of a line with both, the marks stay.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from pacs.deid.pixels.technical import Kind, bare_numbers, kind_of, parts_of, technical_parts
+from pacs.pixels.ocr import Box, Line, Word
+
+_SURE = 0.5  # below this a reading is a guess
+# Full dates and long numbers go, whatever the evidence says: nobody can check them against the object's own.
+_ALWAYS = re.compile(
+    r"(?<!\d)\d{5,}|(?<!\d)\d{1,4}\s?[-/.]\s?\d{1,2}\s?[-/.]\s?\d{4}(?!\d)|(?<!\d)\d{4}\s?[-/.]\s?\d{1,2}\s?[-/.]\s?\d{1,2}(?!\d)"
+    r"|(?<![\d/])\d{1,2}[-/]\d{1,2}[-/]\d{2}(?![\d/])|\b\d{1,2}[- ]?[A-Za-z]{3,9}[- ,]{0,2}(?:19|20)\d{2}\b"
+)
+_PADDING = 5  # boxes grow by a fifth of their height
+
+
+class Evidence(Protocol):
+    """What identifies in an object. `pacs.deid.text.Evidence` is one."""
+
+    def identifies(self, text: str) -> bool:
+        """Whether full cleaning would take anything out of the text."""
+
+
+class Judged(NamedTuple):
+    """Boxes to blank with the reason for each, and the texts that stay (identified data no more)."""
+
+    boxes: tuple[tuple[Box, str], ...]
+    kept: tuple[Line, ...]
+
+
+def judge(lines: Iterable[Line], evidence: Evidence, *, suspect: bool) -> Judged:
+    """Decide about every line. `suspect`: by its class the object is likely to carry text, so guesses go too."""
+    boxes: list[tuple[Box, str]] = []
+    kept: list[Line] = []
+    for line in lines:
+        away = _unreadable(line) if line.score < _SURE else _identifying(line, evidence)
+        if away is None:
+            continue
+        if line.score < _SURE and not suspect:
+            continue
+        if away:
+            boxes += [(box, "unreadable" if line.score < _SURE else "text") for box in away]
+        else:
+            kept.append(line)
+    return Judged(tuple(boxes), tuple(kept))
+
+
+def _unreadable(line: Line) -> list[Box] | None:
+    """A row of something: its box. A single sign is no name, and often no text at all."""
+    return [line.box] if line.box.width >= 2 * line.box.height and len(line.text.strip()) > 1 else None
+
+
+def _identifying(line: Line, evidence: Evidence) -> list[Box]:
+    text = line.text.strip()
+    parts = parts_of(text)
+    if not any(letter.isalnum() for letter in text):
+        return []
+    technical = technical_parts(parts)
+    numbers = [number for number in bare_numbers(parts) if not evidence.identifies(number)]
+    harmless = [flag or part in numbers for part, flag in zip(parts, technical, strict=True)]
+    always = _ALWAYS.search(text) is not None
+    if not always and (all(harmless) or not evidence.identifies(text)):
+        return []
+    if len(text) == 1:
+        return []
+    return _words_that_go(line, parts, _marks_among_words(parts, technical))
+
+
+def _marks_among_words(parts: Sequence[str], technical: Sequence[bool]) -> list[str]:
+    """Marks that stay in a line that identifies; a mark of letters beside a word may be a part of the name."""
+    kept = []
+    for index, (part, flag) in enumerate(zip(parts, technical, strict=True)):
+        near = {kind_of(other) for other in (*parts[max(index - 1, 0) : index], *parts[index + 1 : index + 2])}
+        if flag and (any(letter.isdigit() for letter in part) or Kind.WORD not in near):
+            kept.append(part)
+    return kept
+
+
+def _words_that_go(line: Line, parts: Sequence[str], kept: Sequence[str]) -> list[Box]:
+    """Boxes of the words that go, neighbours as one; the whole line when words and line do not agree."""
+    if not kept or "".join(word.text for word in line.words).replace(" ", "") != line.text.replace(" ", ""):
+        return [line.box]
+    boxes: list[Box] = []
+    last_went = False
+    for word in line.words:
+        goes = not _is_kept(word, kept)
+        if goes and last_went:
+            boxes[-1] = around(boxes[-1], word.box)
+        elif goes:
+            boxes.append(word.box)
+        last_went = goes
+    return [Box(box.left, line.box.top, box.right, line.box.bottom) for box in boxes]
+
+
+def _is_kept(word: Word, kept: Sequence[str]) -> bool:
+    return all(part in kept for part in parts_of(word.text))
+
+
+def around(first: Box, second: Box) -> Box:
+    """The smallest box that holds both."""
+    ends = max(first.right, second.right), max(first.bottom, second.bottom)
+    return Box(min(first.left, second.left), min(first.top, second.top), *ends)
+
+
+def padded(box: Box, rows: int, columns: int, spared: Sequence[Box] = ()) -> Box:
+    """A box grown by a fifth of its height, within the image, but not over boxes of text that stays."""
+    more = max(box.height // _PADDING, 1)
+    left, top = max(box.left - more, 0), max(box.top - more, 0)
+    right, bottom = min(box.right + more, columns), min(box.bottom + more, rows)
+    for other in spared:
+        if other.left < right and left < other.right:  # above or below each other
+            if other.bottom <= box.top + 1:
+                top = max(top, min(other.bottom, box.top))
+            elif other.top >= box.bottom - 1:
+                bottom = min(bottom, max(other.top, box.bottom))
+        if other.top < bottom and top < other.bottom:  # beside each other
+            if other.right <= box.left + 1:
+                left = max(left, min(other.right, box.left))
+            elif other.left >= box.right - 1:
+                right = min(right, max(other.left, box.right))
+    return Box(left, top, right, bottom)

@@ -1,0 +1,93 @@
+"""Marks that machines draw and that identify nobody: settings, measures, scales, orientation, laterality.
+
+The words stand in `pacs/deid/data/pixel_marks.txt`. A mark is recognised by its form; a bare number of up to four
+digits counts as a scale, a longer one never does.
+"""
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+_NUMBER = r"[+-]?\d{1,4}(?:[.,]\d{1,3})?"
+_BARE = re.compile(rf"{_NUMBER}%?|\d{{1,3}}(?:\.\d)?\s?[x*]\s?\d{{1,4}}(?:\.\d)?|\d/\d/\d|[+-]?\d{{1,2}}\.\d{{1,4}}")
+_SYMBOLS = re.compile(r"[^\w]+|_+")
+# Patient directions (PS3.3 C.7.6.1.1.1), alone or together, and sides.
+_DIRECTIONS = re.compile(r"[RLAPHFSI]{1,3}")
+_PARTS = re.compile(r"[\s:=<>,;()\[\]]+")
+
+
+class _Words(NamedTuple):
+    labels: frozenset[str]
+    units: frozenset[str]
+    alone: frozenset[str]
+
+
+@cache
+def _words() -> _Words:
+    content = (files("pacs") / "deid" / "data" / "pixel_marks.txt").read_text(encoding="utf-8")
+    found: dict[str, set[str]] = {"labels": set(), "units": set(), "alone": set()}
+    section = ""
+    for line in content.splitlines():
+        if line.startswith("["):
+            section = line.strip("[] ")
+        elif not line.startswith("#"):
+            found[section].update(word.lower() for word in line.split())
+    return _Words(*(frozenset(found[name]) for name in _Words._fields))
+
+
+@cache
+def _with_unit() -> re.Pattern[str]:
+    units = "|".join(re.escape(unit) for unit in sorted(_words().units, key=len, reverse=True))
+    return re.compile(rf"{_NUMBER}\s?(?:{units})", re.IGNORECASE)
+
+
+@cache
+def _labelled() -> re.Pattern[str]:
+    labels = "|".join(re.escape(label) for label in sorted(_words().labels, key=len, reverse=True))
+    return re.compile(rf"(?:{labels})[.#]?{_NUMBER}%?(?:[-/]\d{{1,2}})?", re.IGNORECASE)
+
+
+class Kind:
+    """What a part of a line is: a strong mark, a bare number, a label or unit that needs a number, or a word."""
+
+    MARK, NUMBER, LABEL, WORD = range(4)
+
+
+def kind_of(part: str) -> int:
+    """Classify one part, without blanks."""
+    words, folded = _words(), part.lower().strip(".")
+    if not part or _SYMBOLS.fullmatch(part) or folded in words.alone or _DIRECTIONS.fullmatch(part):
+        return Kind.MARK
+    if _with_unit().fullmatch(part) or _labelled().fullmatch(part):
+        return Kind.MARK
+    if _BARE.fullmatch(part):
+        return Kind.NUMBER
+    return Kind.LABEL if folded in words.labels or folded in words.units else Kind.WORD
+
+
+def parts_of(text: str) -> list[str]:
+    """A line's parts: words, numbers, values."""
+    return [part for part in _PARTS.split(text) if part]
+
+
+def technical_parts(parts: list[str]) -> list[bool]:
+    """For each part whether it is a technical mark where it stands: labels want a number beside them."""
+    kinds = [kind_of(part) for part in parts]
+    out = [kind == Kind.MARK and not _SYMBOLS.fullmatch(part) for part, kind in zip(parts, kinds, strict=True)]
+    for index, kind in enumerate(kinds):
+        if kind != Kind.LABEL:
+            continue
+        run = index
+        while run + 1 < len(kinds) and kinds[run + 1] == Kind.LABEL:
+            run += 1
+        if run + 1 < len(kinds) and kinds[run + 1] == Kind.NUMBER:  # label, value
+            out[index : run + 2] = [True] * (run + 2 - index)
+        if index and kinds[index - 1] == Kind.NUMBER and parts[index].lower().strip(".") in _words().units:
+            out[index - 1 : index + 1] = [True, True]
+    return out
+
+
+def bare_numbers(parts: list[str]) -> list[str]:
+    """Those parts that are bare numbers."""
+    return [part for part in parts if kind_of(part) == Kind.NUMBER]
