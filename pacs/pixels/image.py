@@ -4,7 +4,7 @@ Nothing is read before it is asked for, and one frame at a time; native frames a
 """
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -56,12 +56,8 @@ def format_of(data_set: DataSet, encoding: Encoding) -> Format:
             return default
         return int(struct.unpack_from("<H" if encoding.little_endian else ">H", element.value)[0])
 
-    try:
-        frames = max(int(text_of(data_set, 0x00280008).split("\\")[0] or 1), 1)
-    except ValueError:
-        frames = 1
     allocated = number(0x00280100, 8)
-    return Format(
+    found = Format(
         rows=number(0x00280010, 0),
         columns=number(0x00280011, 0),
         samples=number(0x00280002, 1),
@@ -70,8 +66,19 @@ def format_of(data_set: DataSet, encoding: Encoding) -> Format:
         bits_allocated=allocated,
         bits_stored=number(0x00280101, allocated),
         signed=number(0x00280103, 0) == 1,
-        frames=frames,
+        frames=1,
     )
+    return replace(found, frames=_frames_of(data_set, found))
+
+
+def _frames_of(data_set: DataSet, one: Format) -> int:
+    """NumberOfFrames; where it is no number, as many as the native pixel data holds."""
+    try:
+        return max(int(text_of(data_set, 0x00280008).split("\\")[0] or 1), 1)
+    except ValueError:
+        element = data_set.get(PIXEL_DATA)
+        held = len(element.value) * 8 // one.frame_bits if element is not None and one.frame_bits else 1
+        return max(held, 1)
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ import struct
 
 from pacs.dicom.elements import Buffer
 from pacs.errors import NotAcceptable
+from pacs.pixels.comments import names_a_program
 
 _SOI, _EOI, _SOS, _COM, _SOF55 = 0xD8, 0xD9, 0xDA, 0xFE, 0xF7
 _ALONE = frozenset((0x01, *range(0xD0, 0xD8), _SOI))  # markers without a segment
@@ -44,12 +45,12 @@ def clean_jpeg(stream: Buffer) -> Buffer:
         position += length
         is_ls = is_ls or marker == _SOF55
         if marker not in _NEEDED:
-            needed = _needed_part(marker, bytes(content[:16]))
+            needed = _needed_part(marker, content)
             if needed is None or needed != content:
                 pieces.append(view[kept_to:start])
                 kept_to = position
                 if needed is not None:
-                    pieces.append(struct.pack(">BBH", 0xFF, marker, len(needed) + 2) + needed)
+                    pieces.append(struct.pack(">BBH", 0xFF, marker, len(needed) + 2) + bytes(needed))
         if marker == _SOS:
             found = (_NEXT_IN_LS if is_ls else _NEXT_IN_JPEG).search(view, position)
             position = found.start() if found else len(view)
@@ -67,21 +68,22 @@ def _marker(view: memoryview, position: int) -> tuple[int | None, int]:
     return (view[position], position + 1) if position < len(view) else (None, position)
 
 
-def _needed_part(marker: int, start: bytes) -> bytes | None:
-    """What decoders need of an application segment, or None."""
-    if marker == 0xE0 and start.startswith(b"JFIF\0") and len(start) >= 14:
+def _needed_part(marker: int, content: memoryview) -> Buffer | None:
+    """What decoders need of an application segment, or None; a comment may name the program that wrote it."""
+    start = bytes(content[:14])
+    if marker == 0xE0 and start.startswith(b"JFIF\0") and len(start) == 14:
         return start[:12] + b"\0\0"
-    if marker == 0xEE and start.startswith(b"Adobe") and len(start) >= 12:
-        return start[:12]
-    if marker == 0xE8 and start.startswith(b"mrfx") and len(start) >= 5:
-        return start[:5]
-    return None
+    if marker == 0xEE and start.startswith(b"Adobe"):
+        return content[:12]
+    if marker == 0xE8 and start.startswith(b"mrfx"):
+        return content[:5]
+    return content if marker == _COM and names_a_program(content) else None
 
 
 def _joined(stream: Buffer, pieces: list[Buffer]) -> Buffer:
     """The stream itself when the pieces are all of it, but for one byte of padding. PS3.5 A.4."""
     size = sum(map(len, pieces))
     rest = memoryview(stream)[size:]
-    if len(pieces) == 2 and (len(rest) == 0 or (len(rest) == 1 and rest[0] == 0)):
+    if len(pieces) == 2 and (len(rest) == 0 or (len(rest) == 1 and rest[0] in (0, 0xFF))):
         return stream
     return b"".join(pieces)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from pacs.dicom.elements import Buffer
 from pacs.errors import NotAcceptable
+from pacs.pixels.comments import names_a_program
 from pacs.pixels.icc import neutral_profile
 
 _SOC, _SOT, _SOD, _EOC, _COM, _TLM = 0xFF4F, 0xFF90, 0xFF93, 0xFFD9, 0xFF64, 0xFF55
@@ -39,7 +40,7 @@ def clean_jpeg2000(stream: Buffer) -> Buffer:
         pieces.append(view[position : position + 2])
         position += 2
         rest = view[position:]
-        changed |= len(rest) > 1 or (len(rest) == 1 and rest[0] != 0)
+        changed |= len(rest) > 1 or (len(rest) == 1 and rest[0] not in (0, 0xFF))
     elif any(view[position:]):
         raise NotAcceptable("a JPEG 2000 frame holds something that is no tile part")
     return b"".join(pieces) if changed else stream
@@ -69,11 +70,16 @@ def _header(view: memoryview, position: int, pieces: list[Buffer], *, drop_lengt
     changed = False
     for marker, start, end in _segments(view, position):
         position = end
-        if marker == _COM or (drop_lengths and marker == _TLM):
+        if (marker == _COM and _may_go(view, start, end)) or (drop_lengths and marker == _TLM):
             changed = True
         else:
             pieces.append(view[start:end])
     return position, changed
+
+
+def _may_go(view: memoryview, start: int, end: int) -> bool:
+    """Whether a comment is more than the name of a program. Annex A.9.2."""
+    return not names_a_program(view[start + 6 : end])
 
 
 def _tile_part(view: memoryview, start: int, pieces: list[Buffer]) -> tuple[int, bool]:
@@ -103,7 +109,7 @@ def _has_tile_comment(view: memoryview) -> bool:
     """Whether comments stand in tile parts, so that lengths in the main header (TLM) will not hold any more."""
     position = next(end for marker, _start, end in _segments(view, 2) if marker == _SOT)
     while position + 12 <= len(view) and _u16(view, position) == _SOT:
-        if any(marker == _COM for marker, _start, _end in _segments(view, position + 12)):
+        if any(m == _COM and _may_go(view, start, end) for m, start, end in _segments(view, position + 12)):
             return True
         length = struct.unpack_from(">I", view, position + 6)[0]
         position = position + length if length >= 14 else len(view)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pacs.deid.pixels.reading import read_again, read_frames
 from pacs.deid.pixels.redact import Evidence, Judged, judge, padded
-from pacs.deid.pixels.signatures import Signature, regions_of
+from pacs.deid.pixels.signatures import Signature, signature_of
 from pacs.deid.pixels.suspicion import BURNED_IN, NO_PICTURE, SOP_CLASS, Suspicion, suspicion_of
 from pacs.dicom.elements import PIXEL_DATA, DataSet
 from pacs.dicom.syntaxes import VIDEO, encoding_of
@@ -26,9 +26,9 @@ _ROUNDS = 3  # readings of an image in which new text comes to light once other 
 class PixelPolicy:
     """How a collection treats text in pixels.
 
-    `mode`: ``clean`` blanks it, ``detect`` only finds it and holds the object, ``quarantine`` refuses every object that
-    is suspect or shows text. `paper`: ``quarantine`` or ``clean`` for scanned paper. `scratch` is a folder for the
-    temporary files of large objects.
+    `mode`: ``clean`` blanks it, ``detect`` only says so, ``quarantine`` refuses objects that say themselves that text
+    is burned in, and those in which text is read that may identify. `paper`: ``quarantine`` or ``clean`` for scanned
+    paper. `scratch` is a folder for the temporary files of large objects.
     """
 
     mode: str = "clean"
@@ -53,7 +53,8 @@ class PixelOutcome:
     """What became of an object's pixels.
 
     `path` names the way that was taken. `cleaned`: regions were blanked, so code 113101 applies. `stripped`: metadata
-    within the pixel data was taken out. `quarantine` and `hold` are reasons for people, without any value.
+    within the pixel data was taken out. `found`: text was read that may identify, and it is still there (``detect``).
+    `quarantine` is a reason for people, without any value.
     `texts_after` was read in the result and stays there; it is for the second reader alone.
     """
 
@@ -64,7 +65,7 @@ class PixelOutcome:
     stripped: bool = False
     regions: tuple[Region, ...] = ()
     quarantine: str | None = None
-    hold: str | None = None
+    found: bool = False
     texts_after: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -143,16 +144,19 @@ class _Work:
             return "It is scanned paper or film (ConversionType), which is not cleaned automatically."
         if suspicion.label and self.policy.mode != "detect":
             return "It shows a slide's label, which identifies."
-        if suspicion.reason and self.policy.mode == "quarantine":
-            return f"It may have text in its pixels ({suspicion.reason}), and the collection takes no such objects."
+        if first_text(self.original, BURNED_IN).strip().upper() == "YES" and self.policy.mode == "quarantine":
+            return "It says that text is burned into its pixels (0028,0301), and the collection takes no such objects."
         return None
 
     def text(self, image: Image, outcome: PixelOutcome, suspicion: Suspicion) -> PixelOutcome:
         """Known regions, or what can be read."""
-        signature = regions_of(self.original, image.format, self.policy.signatures)
+        signature = signature_of(self.original, self.policy.signatures)
         if signature is not None and self.policy.mode == "clean":
-            name, boxes = signature
-            return self.blank(image, outcome, [(box, f"signature {name}") for box in boxes], "signature")
+            boxes = signature.boxes(image.format)
+            outcome = self.blank(image, outcome, [(box, f"signature {signature.name}") for box in boxes], "signature")
+            if signature.complete:
+                return outcome
+            image = _image(outcome)
         suspect = bool(suspicion.reason)
         reading = read_frames(image, self.reader, every=suspect)
         if not reading.frames:
@@ -160,7 +164,8 @@ class _Work:
         outcome = replace(outcome, path=f"read: {suspicion.reason or 'glyphs in the image'}")
         judged = judge(reading.lines, self.evidence, suspect=suspect)
         if judged.boxes and self.policy.mode != "clean":
-            return self.found(outcome)
+            refused = "Text that may identify was read in its pixels." if self.policy.mode == "quarantine" else None
+            return replace(outcome, found=True, quarantine=refused)
         for _round in range(_ROUNDS):
             if not judged.boxes:
                 return _read(outcome, judged)
@@ -170,12 +175,6 @@ class _Work:
         if any(reason == "text" for _box, reason in judged.boxes):
             return replace(outcome, quarantine="Text in its pixels could not be blanked for good.")
         return _read(outcome, judged)
-
-    def found(self, outcome: PixelOutcome) -> PixelOutcome:
-        """What a collection that does not clean does with text."""
-        if self.policy.mode == "quarantine":
-            return replace(outcome, quarantine="Text that may identify was read in its pixels.")
-        return replace(outcome, hold="Text that may identify was read in its pixels, and the collection only detects.")
 
     def blank(self, image: Image, outcome: PixelOutcome, boxes: Sequence[tuple[Box, str]], path: str) -> PixelOutcome:
         """Make boxes black in every frame."""

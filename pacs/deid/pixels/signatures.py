@@ -4,10 +4,15 @@
 that sites bring. The first signature that fits an object counts.
 """
 
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from typing import NamedTuple
 
+from pacs.dicom.dictionary import tag_of
 from pacs.dicom.elements import DataSet
+from pacs.dicom.values import first_text, numbers_of
 from pacs.pixels.image import Format
 from pacs.pixels.ocr import Box
 
@@ -29,17 +34,58 @@ class Rectangle(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """A name, the question whether an object is such a device's, and the rectangles."""
+    """A name, the question whether an object is such a device's, and the rectangles.
+
+    `complete`: nothing else in such an image identifies, so it is not read.
+    """
 
     name: str
     fits: Callable[[DataSet], bool]
     rectangles: tuple[Rectangle, ...]
+    complete: bool = True
+
+    def boxes(self, found: Format) -> list[Box]:
+        """The rectangles within an image, without those that miss it."""
+        boxes = (rectangle.box(found.rows, found.columns) for rectangle in self.rectangles)
+        return [box for box in boxes if box.width > 0 and box.height > 0]
 
 
-def regions_of(data_set: DataSet, found: Format, signatures: Sequence[Signature]) -> tuple[str, list[Box]] | None:
-    """Name and boxes of the first signature that fits; None without one."""
-    for signature in signatures:
-        if signature.fits(data_set):
-            boxes = [rectangle.box(found.rows, found.columns) for rectangle in signature.rectangles]
-            return signature.name, [box for box in boxes if box.width > 0 and box.height > 0]
-    return None
+def signature_of(data_set: DataSet, signatures: Sequence[Signature]) -> Signature | None:
+    """The first signature that fits an object."""
+    return next((signature for signature in signatures if signature.fits(data_set)), None)
+
+
+@cache
+def built_in() -> tuple[Signature, ...]:
+    """The project's own signatures."""
+    content = (files("pacs") / "deid" / "data" / "pixel_signatures.toml").read_text(encoding="utf-8")
+    return tuple(
+        Signature(
+            entry["name"],
+            _all_equal(entry["if"]),
+            tuple(Rectangle(*each) for each in entry["rectangles"]),
+            entry.get("complete", False),
+        )
+        for entry in tomllib.loads(content)["signature"]
+    )
+
+
+def _all_equal(wanted: Mapping[str, Sequence[str | int]]) -> Callable[[DataSet], bool]:
+    """Whether an object has one of the values of each attribute."""
+    conditions = [
+        (tag_of(keyword), frozenset(str(value).lower() for value in values)) for keyword, values in wanted.items()
+    ]
+
+    def fits(data_set: DataSet) -> bool:
+        return all(_value(data_set, tag) in values for tag, values in conditions)
+
+    return fits
+
+
+def _value(data_set: DataSet, tag: int) -> str:
+    element = data_set.get(tag)
+    if element is None or element.items is not None:
+        return ""
+    if element.vr in ("US", "SS"):
+        return "\\".join(str(number) for number in numbers_of(element))
+    return first_text(data_set, tag).strip().lower()
