@@ -72,9 +72,9 @@ def _listed(name: str) -> frozenset[str]:
 
 @cache
 def vocabulary() -> frozenset[str]:
-    """Words of the package's list and of the attribute names of PS3.6."""
+    """Words of the package's lists and of the attribute names of PS3.6."""
     dictionary = {word for entry in DicomDictionary.values() for word in words(fold(entry[2]))}
-    return _listed("vocabulary.txt") | frozenset(word for word in dictionary if word.isalpha())
+    return _listed("vocabulary.txt") | _listed("terms.txt") | frozenset(word for word in dictionary if word.isalpha())
 
 
 @cache

@@ -1,0 +1,152 @@
+"""Evidence: what identifies in one object, and the cleaning of its texts by it. PS3.15 E.3.5."""
+
+import unicodedata
+from collections.abc import Callable, Collection
+from datetime import date
+from functools import cached_property
+from typing import NamedTuple
+
+from pacs.deid.text import cleaning
+from pacs.deid.text.encoding import encode_text
+from pacs.deid.text.folding import WORD, fold
+from pacs.deid.text.identity import MIN_UID, facts_of, identity_of, levels
+from pacs.deid.text.spans import Cleaned, Decision, Fate, Span, Strength
+from pacs.dicom.dictionary import KEYWORD_OF
+from pacs.dicom.elements import DataSet, Element
+from pacs.dicom.values import SINGLE_VRS, Charset, text_of, values_of
+
+# Versions of software and machines: a date in them is public, and shifted it would give the shift away.
+_VERSIONS = frozenset(
+    tag
+    for tag, keyword in KEYWORD_OF.items()
+    if keyword in ("SoftwareVersions", "ManufacturerModelName", "Manufacturer", "ManufacturerModelVersion")
+    or keyword.endswith(("SoftwareVersion", "FirmwareVersion", "AlgorithmVersion", "SchemeVersion"))
+)
+_WHOLE_VRS = SINGLE_VRS | {"UN"}
+
+
+class CleanedValue(NamedTuple):
+    """A cleaned value. `needs_utf8`: the object's character set cannot hold it, so `value` is UTF-8."""
+
+    value: bytes
+    needs_utf8: bool
+    decisions: tuple[Decision, ...]
+
+
+class Evidence:
+    """What identifies in one object, from its original at every depth; `clean` takes it out of a text.
+
+    Parameters
+    ----------
+    data_set : DataSet
+        The original, elements that will be deleted included. Not changed.
+    map_uid : Callable
+        The new UID for one that stands in a text.
+    shift : Callable or None
+        The new date for one that stands in a text, None for one that cannot be shifted and goes. Without it all go.
+    names : Collection of str
+        The collection's list: each a name or a phrase.
+    words : Collection of str
+        Words that the collection adds to the vocabulary.
+    """
+
+    def __init__(
+        self,
+        data_set: DataSet,
+        map_uid: Callable[[str], str],
+        shift: Callable[[date], date | None] | None = None,
+        names: Collection[str] = (),
+        words: Collection[str] = (),
+    ) -> None:
+        self.data_set = data_set
+        self.map_uid = map_uid
+        self.shift = shift
+        self.identity = identity_of(facts_of(data_set), tuple(names), tuple(words))
+
+    def clean(self, text: str, strength: Strength, vr: str = "LO") -> Cleaned:
+        """The text without what identifies, with a decision per token; the same text when nothing does.
+
+        The values of a multi-valued VR, and component groups and components of a PN, are cleaned each by itself.
+        """
+        return self._clean(text, strength, vr, any_date=True)
+
+    def clean_value(self, element: Element, charset: Charset, strength: Strength) -> CleanedValue | None:
+        """The element's cleaned value in the object's character set; None when nothing in it changes."""
+        text = text_of(element, charset)
+        any_date = strength is Strength.FULL or element.tag not in _VERSIONS
+        cleaned = self._clean(text, strength, element.vr, any_date=any_date)
+        if cleaned.text == text:
+            return None
+        raw = encode_text(cleaned.text, charset)
+        if raw is not None:
+            return CleanedValue(raw, False, cleaned.decisions)
+        return CleanedValue(cleaned.text.encode(), True, cleaned.decisions)
+
+    def identifies(self, text: str) -> bool:
+        """Whether something in a text that was read from an image says who it is; single odd letters do not."""
+        return any(
+            not decision.kept and (not decision.in_doubt or _is_telling(decision.token))
+            for decision in self.clean(text, Strength.FULL, "UT").decisions
+        )
+
+    def _clean(self, text: str, strength: Strength, vr: str, *, any_date: bool) -> Cleaned:
+        if not text or text.isspace():
+            return Cleaned(text, ())
+        if vr in _WHOLE_VRS or "\\" not in text:
+            return self._clean_one(text, strength, vr, any_date=any_date)
+        parts = [self._clean_one(part, strength, vr, any_date=any_date) for part in text.split("\\")]
+        return Cleaned("\\".join(part.text for part in parts), tuple(d for part in parts for d in part.decisions))
+
+    def _clean_one(self, text: str, strength: Strength, vr: str, *, any_date: bool) -> Cleaned:
+        composed = text if text.isascii() else unicodedata.normalize("NFC", text)
+        if vr == "PN":
+            return self._clean_name(composed, strength)
+        found, _kept = self.identity.analyse(composed, strength, vr, any_date=any_date)
+        spans = [span for span in found if span.fate is not Fate.UID or self.is_uid(composed, span)]
+        kept: list[cleaning.Token] = []
+        if strength is Strength.FULL:
+            more, kept = cleaning.doubts(composed, spans, self.identity.added)
+            spans = cleaning.settle([*spans, *more])
+        if not spans:
+            return Cleaned(text, cleaning.decisions(composed, spans, kept))
+        out = cleaning.compose(composed, spans, self.shift, self.map_uid)
+        return Cleaned(out, cleaning.decisions(composed, spans, kept))
+
+    def _clean_name(self, text: str, strength: Strength) -> Cleaned:
+        """A PN value: components that name somebody go, the carets between others stay."""
+        decided: list[Decision] = []
+        groups = []
+        for group in text.split("="):
+            components = []
+            for component in group.split("^"):
+                spans = cleaning.settle(list(self.identity.own_spans(component, strength, "PN")))
+                decided += cleaning.decisions(component, spans, [])
+                components.append(
+                    cleaning.compose(component, spans, None, self.map_uid).strip() if spans else component
+                )
+            if not any(WORD.findall(fold(component)) for component in components[:3]):
+                components = []  # a prefix without a name says nothing
+            groups.append("^".join(components).rstrip("^"))
+        out = "=".join(groups).rstrip("=")
+        return Cleaned(out if decided else text, tuple(decided))
+
+    def is_uid(self, text: str, span: Span) -> bool:
+        """Whether a dotted number is a UID: by its length, or because the object has it."""
+        uid = text[span.start : span.end]
+        return (len(uid) >= MIN_UID and uid[0] in "012" and uid.count(".") > 2) or uid in self.uids
+
+    @cached_property
+    def uids(self) -> set[str]:
+        """All UIDs of the object; asked for only when a short one stands in a text."""
+        return {
+            uid
+            for level, _charset in levels(self.data_set)
+            for element in level.values()
+            if element.vr == "UI"
+            for uid in values_of(element)
+        }
+
+
+def _is_telling(token: str) -> bool:
+    letters = sum(letter.isalpha() for letter in token)
+    return letters >= 3 or sum(letter.isdigit() for letter in token) >= 6 or (letters >= 1 and not token.isascii())

@@ -1,0 +1,201 @@
+"""Names of people as evidence: every part, order and spelling that one PN value may take in a text. PS3.5 6.2.1.
+
+A part of at least four letters that is no term of radiology goes wherever it stands. A part that is a term
+(``Head``), or is short (``Li``), goes beside another part of the same name and after a title.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import permutations
+
+from pacs.deid.text.folding import CJK, UNSPACED, WORD, atoms, fold, has_unspaced
+from pacs.deid.text.vocabulary import is_term, is_word
+
+MIN_LETTERS, MIN_CJK = 4, 2
+_MAX_PARTS = 6
+# Titles and suffixes, never a name. PS3.5 6.2.1.2.
+TITLES = frozenset(
+    "dr dres md mds phd jr sr ii iii iv esq mr mrs ms miss prof professor doctor rt rtr tech technician technologist "
+    "rn np pa do dds dvm frcr msc bsc ba bs dipl ing med herr frau mme mlle sir madame monsieur senor senora nurse "
+    "physician radiologist".split()
+)
+_NOBODY = frozenset(
+    "unknown unbekannt none test tester testing phantom nobody noname null nil patient dummy undefined unspecified "
+    "sample example demo volunteer subject doe operator user admin na no name not available given specified".split()
+)
+_NOBODY_STARTS = ("anonym", "anonim", "deident", "removed", "redacted")
+_UMLAUTS = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("å", "aa"), ("ø", "oe"), ("æ", "ae"), ("ß", "ss"))
+_INFLECTED = re.compile(r"[\u0370-\u04ff\u0530-\u05ff\u0600-\u06ff]")
+_ENDING = 3  # letters that a case may add or change at the end of a Greek or Cyrillic name
+_NO_INITIALS = frozenset("lraphfsi")  # sides and directions, as they stand beside anatomy
+
+
+def is_nobody(plain: str) -> bool:
+    """Whether a folded value stands for nobody: every word of it does, or it begins like ANONYMOUS."""
+    cores = [core for word in WORD.findall(plain) if (core := word.strip("0123456789"))]
+    if not cores:
+        return not plain.strip("0 .-_*?^=")
+    return all(core in _NOBODY or core.startswith(_NOBODY_STARTS) or not core.strip("x") for core in cores)
+
+
+@dataclass(slots=True)
+class People:
+    """The names of an object's people, folded."""
+
+    words: set[str] = field(default_factory=set)  # go wherever they stand
+    partners: dict[str, set[str]] = field(default_factory=dict)  # part -> the other parts of its names
+    guarded: set[str] = field(default_factory=set)  # parts that are terms or short: go beside a partner only
+    unspaced: set[str] = field(default_factory=set)  # go anywhere within text that has no blanks
+    stems: set[str] = field(default_factory=set)  # of scripts whose languages inflect names
+    every: set[str] = field(default_factory=set)  # all parts, as they go within a PN
+
+    def learn(self, value: str) -> None:
+        """Add one PN value, or a name as people type it (``Smith, John``)."""
+        plain = fold(value)
+        if is_nobody(plain):
+            return
+        parts: list[str] = []
+        for raw in dict.fromkeys((value, *_respelled(value))):
+            for group in fold(raw).split("="):
+                parts += self.learn_group(group.split("^")[:3])
+        self.pair(list(dict.fromkeys(parts)))
+
+    def learn_group(self, components: list[str]) -> list[str]:
+        """One component group; its parts that are no titles."""
+        parts: list[str] = []
+        whole = "".join("".join(WORD.findall(component)) for component in components)
+        if UNSPACED.search(whole) and len(whole) >= MIN_CJK:
+            self.unspaced.add(whole)
+        for component in components:
+            found = [w for w in WORD.findall(component) if w not in TITLES and not is_nobody(w)]
+            joined = "".join(found)
+            if len(found) > 1 and len(joined) > MIN_LETTERS and not is_word(joined) and not has_unspaced(joined):
+                found = [*found, joined]  # O'Brien, Garcia-Lopez, van der Berg
+            parts += found
+        return parts
+
+    def pair(self, parts: list[str]) -> None:
+        """Sort the parts of one name, and join them as user names and hurried typists do."""
+        parts = parts[: _MAX_PARTS * 2]
+        for part in parts:
+            if has_unspaced(part):
+                if len(part) >= MIN_CJK:
+                    self.unspaced.add(part)
+                continue
+            self.every.add(part)
+            self.partners.setdefault(part, set()).update(other for other in parts if other != part)
+            if sum(map(str.isalpha, part)) < MIN_LETTERS or is_term(part.strip("0123456789")):
+                self.guarded.add(part)
+                continue
+            self.words |= {part} if is_word(f"{part}s") else {part, f"{part}s"}
+            if _INFLECTED.search(part) and len(part) > MIN_LETTERS:
+                self.stems.add(part[: max(MIN_LETTERS, len(part) - 1)])
+        spaced = [part for part in parts if not has_unspaced(part)][:_MAX_PARTS]
+        for one, other in permutations(spaced, 2):
+            self.words |= {joined for joined in _joined(one, other) if not is_word(joined)}
+
+    def spans(self, text: str, plain: str, *, within_pn: bool) -> Iterator[tuple[int, int]]:
+        """Places of names in a folded text. `text` is the same text with its case, when letters stand alike."""
+        found = list(WORD.finditer(plain))
+        texts = [match.group() for match in found]
+        seen = set(texts)
+        if self.partners.keys() & seen or self.words & seen:
+            for index, match in enumerate(found):
+                if self.is_name(texts, index, plain, found, within_pn=within_pn):
+                    yield match.span()
+                    yield from self.initials(texts, index, plain, found)
+        if len(text) == len(plain):
+            yield from self.glued(text, found, seen)
+        if not plain.isascii():
+            yield from self.foreign(plain, found)
+
+    def is_name(self, texts: list[str], index: int, plain: str, found: list[re.Match[str]], *, within_pn: bool) -> bool:
+        word = texts[index]
+        if word in self.words or (within_pn and word in self.every):
+            return True
+        others = self.partners.get(word)
+        if others is None:
+            return False
+        near = set(_neighbours(texts, index))
+        if near & others:
+            return True
+        # An initial beside it, written as one: `Hand, L.` but not `HAND L`.
+        for place in (index - 1, index + 1):
+            if 0 <= place < len(texts) and len(letter := texts[place]) == 1 and letter.isalpha():
+                dotted = plain[found[place].end() : found[place].end() + 1] == "."
+                if (dotted or letter not in _NO_INITIALS) and any(other.startswith(letter) for other in others):
+                    return True
+        return False
+
+    def initials(
+        self, texts: list[str], index: int, plain: str, found: list[re.Match[str]]
+    ) -> Iterator[tuple[int, int]]:
+        """Single letters beside a name that begin another part of it; a side such as L only when it has a dot."""
+        others = self.partners.get(texts[index], ())
+        for place in (index - 1, index + 1):
+            if 0 <= place < len(texts) and len(letter := texts[place]) == 1 and any(o[0] == letter for o in others):
+                dotted = plain[found[place].end() : found[place].end() + 1] in (".", "^")
+                if dotted or letter not in _NO_INITIALS:
+                    yield found[place].start(), found[place].end() + (plain[found[place].end() :][:1] == ".")
+
+    def glued(self, text: str, found: list[re.Match[str]], seen: set[str]) -> Iterator[tuple[int, int]]:
+        """A name glued to other words by case or digits: ``SmithChest``, ``smith2``."""
+        for match in found:
+            word = text[match.start() : match.end()]
+            if len(word) <= MIN_LETTERS or word.islower() and word.isascii() and word.isalpha():
+                continue
+            pieces = atoms(word)
+            if len(pieces) > 1:
+                position = match.start()
+                for piece in pieces:
+                    if fold(piece) in self.words and len(piece) >= MIN_LETTERS:
+                        yield position, position + len(piece)
+                    position += len(piece)
+
+    def foreign(self, plain: str, found: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
+        for name in self.unspaced:
+            start = plain.find(name)
+            while start >= 0:
+                yield start, start + len(name)
+                start = plain.find(name, start + len(name))
+        for match in found if self.stems else ():
+            word = match.group()
+            if any(word.startswith(stem) and len(word) - len(stem) <= _ENDING for stem in self.stems):
+                yield match.span()
+
+
+def _respelled(value: str) -> Iterator[str]:
+    """A name as it is typed without umlauts, and the other way round (folding makes ä and a alike)."""
+    lower = value.lower()
+    if not value.isascii():
+        out = lower
+        for letter, typed in _UMLAUTS:
+            out = out.replace(letter, typed)
+        if out != lower:
+            yield out
+    elif re.search("[aou]e", lower):
+        yield re.sub("([aou])e", r"\1", lower)
+
+
+def _joined(one: str, other: str) -> Iterator[str]:
+    """Two parts written as one word: whole, or one as its initial."""
+    if min(len(one), len(other)) >= 2 and len(one) + len(other) > MIN_LETTERS:
+        yield one + other
+    if len(one) >= MIN_LETTERS and other[:1].isalpha():
+        yield one + other[0]
+        yield other[0] + one
+
+
+def _neighbours(texts: list[str], index: int) -> Iterator[str]:
+    """The words beside one, titles and single letters passed over."""
+    for step in (-1, 1):
+        place = index + step
+        while 0 <= place < len(texts):
+            yield texts[place]
+            if texts[place] not in TITLES and len(texts[place]) > 1:
+                break
+            place += step
+
+
+__all__ = ["CJK", "MIN_CJK", "TITLES", "People", "is_nobody"]

@@ -1,0 +1,95 @@
+"""Words that stay under full cleaning. The lists are data (`pacs/deid/data/vocabulary`), made by scripts/make-vocabulary.
+
+terms      radiology, anatomy, machines, DICOM's own words: no name even where a patient is called so
+ordinary   medical and everyday words (American and British) that are no names
+ambiguous  words of both lists that are family or given names too: where a person stands, they are one
+eponyms    names that stay within their phrase (``Crohn disease``)
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from pacs.deid.text.folding import fold
+
+_SUFFIXES = (
+    "ectomy|ectomies|ostomy|otomy|oscopy|oscopic|oplasty|opathy|opathic|ography|ographic|ogram|ograms|ometry|osis|iasis"
+    "|itis|emia|aemia|uria|megaly|algia|sclerosis|stenosis|ological|angiography|genic|trophy|plasia|plastic|esthesia"
+    "|graphy|metric|cardial|arterial|venous|hepatic|vertebral|phageal"
+)
+_MEDICAL = re.compile(rf"[a-z]{{3,}}(?:{_SUFFIXES})s?")
+_PREFIX = re.compile(
+    r"(?:non|pre|post|intra|inter|extra|peri|para|retro|sub|supra|infra|trans|multi|pseudo|neuro|cardio|broncho|hepato"
+    r"|costo|sterno|thoraco|lumbo|sacro|cervico|cranio|maxillo|temporo|fronto|parieto|occipito|femoro|tibio|antero"
+    r"|postero|infero|supero|ventro|dorso|latero|medio|micro|macro|hyper|hypo|hemi|semi|bi|tri|uni|poly|mono|endo|epi"
+    r"|anti|auto|radio|angio|arterio|veno|osteo|chondro|myo|hemo|hydro|pneumo|gastro|entero|recto|vesico|uro|cysto"
+    r"|nephro|pyelo|re|un|over|under)-?([a-z]{4,})"
+)
+_MIN_MEDICAL = 8
+
+
+def _listed(name: str) -> list[str]:
+    content = (files("pacs.deid") / "data" / "vocabulary" / name).read_text(encoding="utf-8")
+    return [line for line in content.splitlines() if line and not line.startswith("#")]
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(word for line in _listed(name) for word in line.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The vocabulary, folded. `eponyms`: the words one of which must follow within two, or stand before."""
+
+    terms: frozenset[str]
+    ordinary: frozenset[str]
+    ambiguous: frozenset[str]
+    eponyms: Mapping[str, frozenset[str]]
+    generic: frozenset[str]
+
+
+@cache
+def lists() -> Lists:
+    """The lists, read once."""
+    eponyms: dict[str, frozenset[str]] = {}
+    for line in _listed("eponyms.txt"):
+        names, _, heads = line.partition(":")
+        eponyms |= dict.fromkeys(names.split(), frozenset(heads.split()))
+    terms = _words("radiology.txt") | _words("terms.txt")
+    return Lists(terms, _words("ordinary.txt"), _words("ambiguous.txt"), eponyms, _words("institutions.txt"))
+
+
+@lru_cache(maxsize=65536)
+def is_term(folded: str) -> bool:
+    """Whether a folded word is of radiology, anatomy or DICOM itself: it stays even where a patient has it as a name."""
+    return folded in lists().terms
+
+
+@lru_cache(maxsize=65536)
+def is_word(folded: str) -> bool:
+    """Whether a folded word stays under full cleaning."""
+    known = lists()
+    if folded in known.terms or folded in known.ordinary:
+        return True
+    if len(folded) > 4 and folded.endswith("s") and (folded[:-1] in known.terms or folded[:-1] in known.ordinary):
+        return True
+    if len(folded) >= _MIN_MEDICAL and _MEDICAL.fullmatch(folded):
+        return True
+    compound = _PREFIX.fullmatch(folded)
+    return compound is not None and (compound[1] in known.terms or compound[1] in known.ordinary)
+
+
+def may_be_person(folded: str) -> bool:
+    """Whether a word that stays is a family or given name too."""
+    return folded in lists().ambiguous
+
+
+def keeps_eponym(word: str, before: str, after: tuple[str, ...]) -> bool:
+    """Whether a name stands within the phrase that it is known for: ``Crohn`` before ``disease``."""
+    heads = lists().eponyms.get(word) or lists().eponyms.get(word.removesuffix("s"))
+    return heads is not None and (before in heads or not heads.isdisjoint(after))
+
+
+__all__ = ["fold", "is_term", "is_word", "keeps_eponym", "lists", "may_be_person"]
