@@ -11,16 +11,17 @@ from pacs.blobs import LocalBlobs
 from pacs.config import Folders, Settings
 from pacs.db import connect
 from pacs.deid import load_profile
+from pacs.deid.profiles import rules_json
 from pacs.errors import BadRequest, ConfigError
 from pacs.index import Index
 from pacs.model import CollectionInfo, Release
-from pacs.registry import Registry
+from pacs.registry import MappingTables, Registry
 from pacs.registry.registry import NewCollection
 from pacs.registry.snapshot import INBOX
 from pacs.spool import Limits, Spool
-from pacs.vault import Crosswalk, KeyFile, Originals
+from pacs.vault import Crosswalk, KeyFile, NameLists, Originals
 
-DEFAULT_PROFILE = "basic"
+DEFAULT_PROFILE = "tcia"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,25 @@ class App:
     def create_collection(self, new: NewCollection) -> CollectionInfo:
         """Make a collection whose profile is checked and versioned. Raises `ProfileError`, `BadRequest`, `Conflict`."""
         self.check_called_aet(new.called_aet)
-        profile = load_profile(new.profile)
+        profile = load_profile(new.profile, self.folders.profiles)
         pinned = replace(new, profile_version=profile.version, key_id=self.archive.parts.keys.newest)
         made = self.registry.create_collection(pinned)
         self.archive.parts.trail.add("operator", "create collection", made.name, f"profile {profile.name}")
+        self.follow_profiles()
         return made
+
+    def follow_profiles(self) -> None:
+        """Load the profile of every collection, and record versions that are new. Raises `ProfileError`.
+
+        A collection follows its profile; what changed since it was last looked at is written into the audit trail.
+        """
+        for collection in self.registry.snapshot().collections.values():
+            profile = load_profile(collection.profile, self.folders.profiles)
+            self.registry.record_profile(profile.name, profile.title, profile.version, rules_json(profile))
+            if collection.profile_version != profile.version:
+                self.registry.set_collection(collection.name, {"profile_version": profile.version})
+                change = f"{collection.profile_version} to {profile.version}"
+                self.archive.parts.trail.add("system", "profile version", collection.name, change)
 
 
 def open_app(settings: Settings) -> App:
@@ -73,10 +88,14 @@ def open_app(settings: Settings) -> App:
         keys=KeyFile.open_or_create(folders.key),
         crosswalk=Crosswalk(folders.vault / "crosswalk.sqlite"),
         originals=Originals(folders.vault / "originals"),
+        mapping=MappingTables(database),
+        names=NameLists(folders.vault / "names"),
+        profiles=folders.profiles,
         node=settings.storage.node,
     )
     app = App(settings, folders, Archive(parts), Users(database))
     _fill_new(app)
+    app.follow_profiles()
     return app
 
 
@@ -99,7 +118,7 @@ def _fill_new(app: App) -> None:
     registry, keys = app.registry, app.archive.parts.keys
     if not registry.snapshot().collections:
         release = Release.AUTOMATIC if app.settings.bound_to_loopback else Release.REVIEW
-        version = load_profile(DEFAULT_PROFILE).version
+        version = load_profile(DEFAULT_PROFILE, app.folders.profiles).version
         registry.ensure_inbox(NewCollection(INBOX, DEFAULT_PROFILE, version, keys.newest, "Inbox", release))
     if not app.folders.admin_token.exists():
         app.users.ensure_admin(app.folders.admin_token)

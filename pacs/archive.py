@@ -1,4 +1,4 @@
-"""Where the parts meet. Five verbs: receive, commit, find, open, remove.
+"""Where the parts meet. Six verbs: receive, commit, retry, find, open, remove.
 
 It holds no SQL and no DICOM parsing. `metadata` and `frames` read on from what `open` returned; they are no verbs of
 their own, since they show nothing that `open` did not allow.
@@ -36,9 +36,9 @@ from pacs.model import (
     State,
     StoredInstance,
 )
-from pacs.registry import Registry
+from pacs.registry import MappingTables, Registry
 from pacs.spool import Expected, Spool
-from pacs.vault import Crosswalk, KeyFile, Originals
+from pacs.vault import Crosswalk, KeyFile, NameLists, Originals
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,9 @@ class Parts:
     keys: KeyFile
     crosswalk: Crosswalk
     originals: Originals
+    mapping: MappingTables
+    names: NameLists
+    profiles: Path  # the site's own profiles
     node: str
 
 
@@ -109,7 +112,7 @@ class Archive:
         """Crosswalk, and originals where the policy keeps them. Before the index, so that nothing is untraceable."""
         for collection_id in {each.collection_id for each in publications}:
             collection = self.registry.snapshot().collections[collection_id]
-            key = self.parts.keys.sealing_key(collection.key_id, collection.key_label)
+            key = self.sealing_key_of(collection)
             mine = [each for each in publications if each.collection_id == collection_id]
             self.parts.crosswalk.add(collection_id, key, (row for each in mine for row in each.crosswalk))
             for each in mine:
@@ -156,6 +159,7 @@ class Archive:
             "new_sop_uid": ending.new_sop_uid,
             "state": ending.state.value,
             "reason": ending.reason,
+            "waiting_for": ending.waiting_for,
             "findings": orjson.dumps(ending.findings).decode() if ending.findings else "",
             "received_at": envelope.opened_at if envelope else datetime.now(UTC),
             "ended_at": datetime.now(UTC),
@@ -171,6 +175,34 @@ class Archive:
             while len(self._envelopes) > 256:
                 self._envelopes.pop(next(iter(self._envelopes)))
             return known
+
+    # -- retry ---------------------------------------------------------------------------------------------------------
+
+    def retry(self, intake_id: str, actor: str) -> None:
+        """Put a held or quarantined object back in line, as after its profile or mapping has changed.
+
+        The sixth verb: curators do it, and the pipeline does when what an object waits for has come. Raises `NotFound`
+        when its original is not in the quarantine (any more).
+        """
+        try:
+            entry = self.parts.spool.quarantined(intake_id)
+        except KeyError:
+            raise NotFound("the original is not in the quarantine any more") from None
+        # The receipt goes first: an original in the quarantine without a receipt goes back in line at the next start.
+        with self.parts.database.atomic():
+            self.parts.receipts.forget(intake_id)
+            self.parts.trail.add(actor, "retry", intake_id)
+        self.parts.spool.put_back(entry)
+
+    def resume_mapped(self, collection_id: int) -> int:
+        """Put back what waited for a row of the collection's mapping table that is there now; returns how many."""
+        count = 0
+        for receipt in self.parts.receipts.waiting_for_mapping(collection_id):
+            if self.parts.mapping.has_row(collection_id, receipt.waiting_for):
+                with suppress(NotFound):  # another process was quicker, or it is on its way into the quarantine
+                    self.retry(receipt.intake_id, "mapping table")
+                    count += 1
+        return count
 
     # -- find ----------------------------------------------------------------------------------------------------------
 
@@ -218,6 +250,14 @@ class Archive:
     def keys_of(self, collection: CollectionInfo) -> CollectionKeys:
         """The keyed mappings of a collection: for de-identifying, and for mapping an original identifier forward."""
         return CollectionKeys.derive(self.parts.keys.master(collection.key_id), collection.key_label)
+
+    def sealing_key_of(self, collection: CollectionInfo) -> bytes:
+        """The key that seals what the vault keeps of a collection."""
+        return self.parts.keys.sealing_key(collection.key_id, collection.key_label)
+
+    def names_of(self, collection: CollectionInfo) -> tuple[str, ...]:
+        """The names that a collection uploaded for cleaning text. Identified: for the pipeline alone."""
+        return self.parts.names.load(collection.id, collection.names_version, self.sealing_key_of(collection))
 
     def metadata(self, instances: Sequence[StoredInstance]) -> Iterator[bytes]:
         """The DICOM JSON of each instance, in their order."""

@@ -274,6 +274,11 @@ class Folders:
         return self.data / "vault"
 
     @property
+    def profiles(self) -> Path:
+        """The site's own profiles, and its imported knowledge base of private tags."""
+        return self.data / "profiles"
+
+    @property
     def blobs(self) -> Path:
         """De-identified objects."""
         return self.data / "blobs"

@@ -82,6 +82,14 @@ class RuleError(PacsError):
     """A rule cannot be applied to a value; the caller removes the value."""
 
 
+class Unmapped(RuleError):
+    """A patient without a row in the collection's mapping table; the argument is the keyed digest of the id."""
+
+    def __init__(self, patient_hmac: str) -> None:
+        super().__init__("the collection's mapping table has no row for this patient")
+        self.patient_hmac = patient_hmac
+
+
 class ProfileError(PacsError):
     """A profile that does not load."""
 

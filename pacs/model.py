@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 
 class Level(StrEnum):
@@ -131,6 +132,30 @@ class CollectionInfo:
     site: str
     originals: str
     order: int
+    pixels: str = ""  # "" in these three: as the profile says
+    faces: str = ""
+    documents: str = ""
+    trial: str = ""
+    site_id: str = ""
+    mapped: bool = False  # patients get their new ids from a mapping table
+    names_version: str = ""
+    words: tuple[str, ...] = ()
+
+
+class PatientRow(NamedTuple):
+    """What a collection's mapping table says of one patient. Nothing here identifies: dates are in shifted time.
+
+    `shift_days` None: the collection's key decides. `event_date` (YYYYMMDD) and `event`: the patient's reference event,
+    PS3.3 C.7.2.3.
+    """
+
+    patient_id: str
+    patient_name: str = ""
+    shift_days: int | None = None
+    event_date: str = ""
+    event: str = ""
+    site: str = ""
+    batch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +221,7 @@ class Hold:
 
     reason: str
     findings: tuple[Finding, ...] = ()
+    waiting_for: str = ""  # keyed digest of the patient id that the mapping table lacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +404,7 @@ class Ending:
     new_sop_uid: str = ""
     new_study_uid: str = ""
     new_series_uid: str = ""
+    waiting_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)

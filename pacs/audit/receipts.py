@@ -53,6 +53,11 @@ class Receipts:
         rows: Any = Receipt.select(Receipt.intake_id).where(where).tuples()
         return [intake_id for (intake_id,) in rows]
 
+    def waiting_for_mapping(self, collection_id: int) -> list[Receipt]:
+        """Held receipts of a collection that wait for a row of its mapping table, oldest first."""
+        where = (Receipt.collection_id == collection_id) & (Receipt.waiting_for != "")
+        return list(Receipt.select().where(where & (Receipt.state == State.HELD.value)).order_by(Receipt.id))
+
     def forget(self, intake_id: str) -> None:
         """Remove the receipt of an object that goes back in line; it gets a new one."""
         Receipt.delete().where(Receipt.intake_id == intake_id).execute()

@@ -8,7 +8,10 @@ import click
 from pacs.app import DEFAULT_PROFILE
 from pacs.cli.options import data_option, json_option, open_data, operator
 from pacs.cli.output import print_facts, print_table
+from pacs.curation.mapping import add_mapping, clear_mapping, export_crosswalk, set_names
 from pacs.curation.release import release as release_series
+from pacs.deid import load_profile
+from pacs.errors import BadRequest
 from pacs.model import Access, CollectionInfo, Duplicates, Release
 from pacs.registry.registry import NewCollection
 
@@ -19,7 +22,7 @@ _DUPLICATES = click.Choice([each.value for each in Duplicates])
 
 @click.group()
 def command() -> None:
-    """Collections: create, list, show, set, release."""
+    """Collections: create, list, show, set, release, mapping, names, crosswalk."""
 
 
 @command.command()
@@ -99,18 +102,89 @@ def show(name: str, data: Path, config_file: Path | None, as_json: bool) -> None
 @click.option("--called-aet")
 @click.option("--site")
 @click.option("--title")
+@click.option("--profile", help="A profile's name; objects that come from now on are treated by it.")
+@click.option("--pixels", help="quarantine, clean, detect; empty: as the profile says.")
+@click.option("--faces", help="flag, hold, ignore; empty: as the profile says.")
+@click.option("--documents", help="Encapsulated documents: quarantine, blank; empty: as the profile says.")
+@click.option("--trial", help="Trial's name, for the private block that TCIA's tools read.")
+@click.option("--site-id", help="Site's number, for the same block.")
+@click.option("--words", help="Words that stay in cleaned text, blank separated.")
 @data_option
 @json_option
 def set_collection(name: str, data: Path, config_file: Path | None, as_json: bool, **changes: str | None) -> None:
-    """Change settings of a collection. The profile's version and the key stay pinned."""
+    """Change settings of a collection. The key stays pinned."""
     given = {key: value for key, value in changes.items() if value is not None}
     if not given:
         raise click.UsageError("name at least one setting to change")
     app = open_data(data, config_file)
     app.check_called_aet(given.get("called_aet", ""))
+    if "profile" in given:
+        load_profile(given["profile"], app.folders.profiles)
     changed = app.registry.set_collection(name, given)
     app.archive.parts.trail.add(operator(), "set collection", name, ", ".join(sorted(given)))
+    app.follow_profiles()
     print_facts(facts_of(changed), as_json)
+
+
+@command.command("mapping")
+@click.argument("name")
+@click.option("--add", "table", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV to add.")
+@click.option("--clear", is_flag=True, help="Remove the table; patients get keyed ids again.")
+@data_option
+@json_option
+def mapping_table(
+    name: str, table: Path | None, clear: bool, data: Path, config_file: Path | None, as_json: bool
+) -> None:
+    """The mapping table of a collection: which new id, name and date shift a patient gets.
+
+    Columns: from_patient_id, to_patient_id, and if wanted to_patient_name, collection_name, site_name, batch_number,
+    date_shift (days), diagnosis_date, baseline_date. Once there is a table, objects of patients without a row are held,
+    and go on by themselves when the row is added. Shown are new ids only.
+    """
+    app = open_data(data, config_file)
+    collection = app.registry.snapshot().collection_named(name)
+    if clear:
+        print_facts({"removed": clear_mapping(app.archive, collection, operator())}, as_json)
+    elif table is not None:
+        count, resumed = add_mapping(app.archive, collection, _read_text(table), operator())
+        print_facts({"added": count, "objects that go on": resumed}, as_json)
+    else:
+        rows = [row._asdict() for row in app.archive.parts.mapping.rows(collection.id)]
+        print_table(rows, ("patient_id", "patient_name", "shift_days", "site", "batch"), as_json)
+
+
+@command.command()
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@data_option
+@json_option
+def names(name: str, file: Path, data: Path, config_file: Path | None, as_json: bool) -> None:
+    """Replace the names that text cleaning removes: one name a line. The list is kept sealed; an empty file ends it."""
+    app = open_data(data, config_file)
+    collection = app.registry.snapshot().collection_named(name)
+    version = set_names(app.archive, collection, _read_text(file).splitlines(), operator())
+    print_facts({"collection": name, "names_version": version or "none"}, as_json)
+
+
+@command.command()
+@click.argument("name")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@data_option
+@json_option
+def crosswalk(name: str, folder: Path, data: Path, config_file: Path | None, as_json: bool) -> None:
+    """Write uids.csv and patients.csv, old and new identifiers, into FOLDER. It identifies patients, and is audited."""
+    app = open_data(data, config_file)
+    collection = app.registry.snapshot().collection_named(name)
+    if folder.resolve().is_relative_to(app.folders.blobs.resolve()):
+        raise BadRequest("the crosswalk must not lie among the de-identified images")
+    print_facts(export_crosswalk(app.archive, collection, folder, operator()), as_json)
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadRequest("the file is not UTF-8") from None
 
 
 @command.command()

@@ -16,6 +16,7 @@ COMMANDS = {
     "worker": "worker",
     "web": "web",
     "import": "import_files",
+    "deid": "deid",
     "collection": "collection",
     "peer": "peer",
     "user": "user",

@@ -1,40 +1,131 @@
 """``pacs profile``: the rules of de-identification."""
 
+import json
+import os
+import shutil
 from pathlib import Path
 
 import click
 
-from pacs.cli.options import data_option, json_option
-from pacs.cli.output import print_table
+from pacs.cli.options import data_option, json_option, open_data, operator, settings_of
+from pacs.cli.output import print_facts, print_table
+from pacs.config import Folders
 from pacs.deid import load_profile
-from pacs.deid.profiles import PROFILES
+from pacs.deid.profiles import profile_names
+from pacs.deid.profiles.library import PRIVATE_TAGS_FILE, shipped_folder
+from pacs.deid.profiles.private_tags import read_knowledge_base
+from pacs.errors import BadRequest
+from pacs.web.knowledge_base import profile_page, shown_rules
 
 
 @click.group()
 def command() -> None:
-    """Profiles: list, show."""
+    """Profiles: list, show, check, add, versions, import-private-tags."""
+
+
+def _folder(data: Path, config_file: Path | None) -> Path:
+    return Folders(settings_of(data, config_file).data).profiles
 
 
 @command.command("list")
 @data_option
 @json_option
 def list_profiles(data: Path, config_file: Path | None, as_json: bool) -> None:
-    """All profiles with their versions."""
-    del data, config_file  # profiles are part of the program until sites add their own
-    profiles = [load_profile(name) for name in PROFILES]
-    rows = [{"name": each.name, "version": each.version, "title": each.title} for each in profiles]
+    """All profiles with their versions, the site's own among them."""
+    folder = _folder(data, config_file)
+    profiles = [load_profile(name, folder) for name in profile_names(folder)]
+    rows = [
+        {"name": each.name, "version": each.version, "title": each.title, "options": ", ".join(each.options)}
+        for each in profiles
+    ]
     print_table(rows, ("name", "version", "title"), as_json)
 
 
 @command.command()
 @click.argument("name")
+@click.option("--html", is_flag=True, help="The page that /knowledge-base/NAME shows.")
 @data_option
 @json_option
-def show(name: str, data: Path, config_file: Path | None, as_json: bool) -> None:
-    """For each tag: the action code, why, and who says so."""
-    del data, config_file
+def show(name: str, html: bool, data: Path, config_file: Path | None, as_json: bool) -> None:
+    """For each tag of NAME (a profile or a file): the action, why, and who says so."""
+    folder = _folder(data, config_file)
+    profile = load_profile(name, folder)
+    if html:
+        click.echo(profile_page(profile, profile_names(folder)))
+        return
     rows = [
-        {"tag": rule.match, "action": rule.code, "reason": rule.reason, "source": rule.source}
-        for rule in load_profile(name).rules()
+        {"tag": rule.shown, "name": rule.name, "action": rule.action, "reason": rule.reason, "source": rule.source}
+        for rule in shown_rules(profile)
     ]
-    print_table(rows, ("tag", "action", "reason", "source"), as_json)
+    print_table(rows, ("tag", "name", "action", "reason", "source"), as_json)
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@data_option
+@json_option
+def check(file: Path, data: Path, config_file: Path | None, as_json: bool) -> None:
+    """Whether FILE is a valid profile; a fault is named with line, key and the nearest valid word."""
+    profile = load_profile(str(file) if file.suffix == ".toml" else f"{file}.toml", _folder(data, config_file))
+    facts = {"name": profile.name, "version": profile.version, "rules": len(profile.rules())}
+    print_facts(facts | {"options": ", ".join(profile.options) or "none"}, as_json)
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@data_option
+@json_option
+def add(file: Path, data: Path, config_file: Path | None, as_json: bool) -> None:
+    """Add FILE to the site's own profiles, or replace the one of its name; a faulty one is not taken.
+
+    Collections with this profile follow at once: objects that come from now on are treated by the new version.
+    """
+    app = open_data(data, config_file)
+    folder = app.folders.profiles
+    if (shipped_folder() / file.name).exists() or file.suffix != ".toml":
+        raise BadRequest("a profile file ends in .toml and must not be named like a profile of the program")
+    load_profile(str(file), folder)
+    folder.mkdir(exist_ok=True)
+    temporary = folder / f".{file.name}.{os.getpid()}"
+    shutil.copyfile(file, temporary)
+    temporary.replace(folder / file.name)
+    profile = load_profile(file.stem, folder)
+    app.archive.parts.trail.add(operator(), "add profile", profile.name, profile.version)
+    app.follow_profiles()
+    print_facts({"name": profile.name, "version": profile.version}, as_json)
+
+
+@command.command()
+@data_option
+@json_option
+def versions(data: Path, config_file: Path | None, as_json: bool) -> None:
+    """Every version of a profile that a collection has used, oldest first."""
+    found = open_data(data, config_file).registry.profile_versions()
+    rows = [{"name": name, "version": version, "since": since} for name, version, since in found]
+    print_table(rows, ("name", "version", "since"), as_json)
+
+
+@command.command("import-private-tags")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@data_option
+@json_option
+def import_private_tags(file: Path, data: Path, config_file: Path | None, as_json: bool) -> None:
+    """Import a knowledge base of private elements (CSV) for all profiles that keep safe ones; it replaces the last one.
+
+    Columns: element_sig_pattern, tag_name, vr, private_disposition (d delete, k keep, h hash UID, o offset date, oi
+    offset seconds since 1970, na, or blank). Where it names an element of the standard's own safe list, it decides.
+    """
+    text = file.read_text(encoding="utf-8", errors="replace")
+    read = read_knowledge_base(text, f"imported: {file.name}")
+    app = open_data(data, config_file)
+    folder = app.folders.profiles
+    folder.mkdir(exist_ok=True)
+    temporary = folder / f".{PRIVATE_TAGS_FILE}.{os.getpid()}"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(folder / PRIVATE_TAGS_FILE)
+    app.archive.parts.trail.add(operator(), "import private tags", file.name, json.dumps(read.counts))
+    app.follow_profiles()
+    facts = {"rows": read.rows, "elements": len(read.tags.rules), **read.counts, "not understood": len(read.faults)}
+    print_facts(facts, as_json)
+    for fault in read.faults[:20]:
+        click.echo(f"  {fault}", err=True)

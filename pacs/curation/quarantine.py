@@ -28,15 +28,7 @@ def one(archive: Archive, intake_id: str) -> Receipt:
 def retry(archive: Archive, intake_id: str, actor: str) -> None:
     """Put an object back in line, as after its profile or mapping has changed. Raises `NotFound`."""
     one(archive, intake_id)
-    try:
-        entry = archive.parts.spool.quarantined(intake_id)
-    except KeyError:
-        raise NotFound("the original is not in the quarantine any more") from None
-    # The receipt goes first: an original in the quarantine without a receipt goes back in line at the next start.
-    with archive.parts.database.atomic():
-        archive.parts.receipts.forget(intake_id)
-        archive.parts.trail.add(actor, "retry", intake_id)
-    archive.parts.spool.put_back(entry)
+    archive.retry(intake_id, actor)
 
 
 def export(archive: Archive, intake_id: str, folder: Path, actor: str) -> Path:

@@ -8,8 +8,9 @@ Why (2026-11): the rules are Table E.1-1 as data plus a short list beyond it (`d
 look-up per tag, instead of code per attribute; a compound code is settled by the attribute's type in the object's IOD.
 """
 
-from pacs.deid.engine import Context, Result, deidentify
+from pacs.deid.engine import deidentify
 from pacs.deid.keys import CollectionKeys
 from pacs.deid.profiles import load_profile
+from pacs.deid.result import Context, Result
 
 __all__ = ["CollectionKeys", "Context", "Result", "deidentify", "load_profile"]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache, lru_cache
 
-from pacs.deid.profiles import Profile, Rule, data_file
+from pacs.deid.profiles import Profile, Rule
+from pacs.deid.profiles.table import data_file
 from pacs.dicom.dictionary import VR_OF
 
 PATIENT_NAME, PATIENT_ID = 0x00100010, 0x00100020
-_COMPOUND = frozenset(("X/Z", "X/D", "Z/D", "X/Z/D"))
 
 
 class Action(Enum):
@@ -24,6 +24,13 @@ class Action(Enum):
     PSEUDONYM = "P"
     REFERENCES = "U*"
     BY_TYPE = "?"
+    SHIFT = "shift"
+    EPOCH = "epoch"
+    TEXT = "text"
+    KNOWN = "known"
+    CONTENT = "content"
+    AGE = "age"
+    SET = "set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Decision:
     action: Action
     rule: Rule | None
     any_vr: bool = True  # False: an unlisted element that is kept only while its VR in the object is harmless
+    option: str = ""  # the option of PS3.15 E.3 that the rule belongs to: it is applied when this decision is
 
 
 GROUP_LENGTH = Rule("XXXX0000", "X", "a group's length is no longer true", "PS3.5 7.2")
@@ -88,22 +96,21 @@ def resolve(code: str, kind: str | None) -> Action:
     return Action.REMOVE if "X" in code else Action.EMPTY
 
 
-_SIMPLE = {"X": Action.REMOVE, "Z": Action.EMPTY, "D": Action.DUMMY, "U": Action.MAP_UIDS, "K": Action.KEEP}
+_SIMPLE = {action.value: action for action in Action} | {"P": Action.PSEUDONYM}
 
 
 def decision_of(rule: Rule | None, tag: int) -> Decision:
     """The decision for an attribute; compound codes stay open (`BY_TYPE`) until its place is known."""
     if rule is None:
         return KEPT
+    action = _SIMPLE.get(rule.code, Action.BY_TYPE)
     if tag in (PATIENT_ID, PATIENT_NAME) and rule.code in ("Z", "D", "Z/D"):
-        return Decision(Action.PSEUDONYM, rule)
-    if rule.code == "X/Z/U*":  # the references stay, mapped: U* allows it and nothing else keeps them useful
-        return Decision(Action.REFERENCES, rule)
-    if rule.code in _COMPOUND:
-        return Decision(Action.BY_TYPE, rule)
-    if rule.code == "D" and VR_OF.get(tag) == "UI":  # a keyed UID is the only dummy that keeps references whole
-        return Decision(Action.MAP_UIDS, rule)
-    return Decision(_SIMPLE[rule.code], rule)
+        action = Action.PSEUDONYM
+    elif rule.code == "X/Z/U*":  # the references stay, mapped: U* allows it and nothing else keeps them useful
+        action = Action.REFERENCES
+    elif rule.code == "D" and VR_OF.get(tag) == "UI":  # a keyed UID is the only dummy that keeps references whole
+        action = Action.MAP_UIDS
+    return Decision(action, rule, option=rule.option)
 
 
 _bases: dict[str, dict[int, Decision]] = {}
@@ -117,6 +124,33 @@ def _base(profile: Profile) -> dict[int, Decision]:
     return _bases[profile.version]
 
 
+@dataclass(frozen=True, slots=True)
+class PathRules:
+    """Rules that hold within one place: by step (a tag, or a private key), and for all others there."""
+
+    steps: Mapping[str, Rule]
+    everything: Rule | None
+
+    def decision(self, step: str, tag: int) -> Decision | None:
+        """The decision for an element there, None when no path names it."""
+        rule = self.steps.get(step) or self.everything
+        return None if rule is None else decision_of(rule, tag)
+
+
+def _path_rules(profile: Profile, signature: str) -> PathRules | None:
+    here = signature.split("/")
+    steps: dict[str, Rule] = {}
+    everything: Rule | None = None
+    for path, rule in profile.paths:
+        around, last = list(path[:-1]), path[-1]
+        ends = [n for n in range(len(here) - len(around) + 1) if here[n : n + len(around)] == around]
+        if last == "*":
+            everything = everything or (rule if ends else None)
+        elif here[-len(around) :] == around:
+            steps.setdefault(last, rule)
+    return PathRules(steps, everything) if steps or everything else None
+
+
 class Table:
     """All public tags of PS3.6 with their decision for one SOP class: one look-up per element."""
 
@@ -126,13 +160,11 @@ class Table:
         self.nested = _base(profile)
         opened = [tag for tag, decision in self.nested.items() if decision.action is Action.BY_TYPE]
         self.top = self.nested | {tag: self.by_type(self.nested[tag], f"{tag:08X}") for tag in opened}
-        self.private = Decision(_SIMPLE[profile.private.code], profile.private)
         self.group_length = Decision(Action.REMOVE, GROUP_LENGTH)
+        self._paths: dict[str, PathRules | None] = {}
 
     def other(self, tag: int) -> Decision:
-        """The decision for a tag that is not in the look-up: private, repeating group or unknown."""
-        if tag & 0x10000:
-            return self.private
+        """The decision for a public tag that is not in the look-up: repeating group or unknown."""
         if tag & 0xFFFF == 0:
             return self.group_length
         return decision_of(self.profile.rule_of(tag), tag)
@@ -140,12 +172,38 @@ class Table:
     def by_type(self, decision: Decision, path: str) -> Decision:
         """Settle an open compound code at a path of tags within nested items."""
         assert decision.rule is not None
-        return Decision(resolve(decision.rule.code, type_of(self.sop_class_uid, path)), decision.rule)
+        action = resolve(decision.rule.code, type_of(self.sop_class_uid, path))
+        return Decision(action, decision.rule, option=decision.option)
+
+    def removal(self, decision: Decision, path: str) -> Decision:
+        """What becomes of a value that cannot be cleaned: it goes, as far as the attribute's type allows."""
+        kind = type_of(self.sop_class_uid, path) or "3"
+        return Decision(resolve("X/Z/D", kind), decision.rule, option=decision.option)
+
+    def path_rules(self, signature: str) -> "PathRules | None":
+        """Rules for elements within the sequences of a signature (steps joined by ``/``); None when there are none."""
+        if not self.profile.paths or not signature:
+            return None
+        if signature not in self._paths:
+            self._paths[signature] = _path_rules(self.profile, signature)
+        return self._paths[signature]
 
     def by_found_vr(self, vr: str) -> Decision:
         """The decision for an unlisted element that carries another VR in the object than PS3.6 gives it."""
         rule = self.profile.by_vr.get(vr)
-        return KEPT if rule is None else Decision(_SIMPLE[rule.code], rule)
+        return KEPT if rule is None else decision_of(rule, 0)
+
+
+@cache
+def _kept(version: str, name: str) -> dict[int, str]:
+    rules = ((tag, decision) for tag, decision in _bases[version].items() if decision.action is Action.KEEP)
+    return {tag: f"{name}: {decision.rule.reason}" for tag, decision in rules if decision.rule is not None}
+
+
+def kept_by(profile: Profile) -> Mapping[int, str]:
+    """Public tags that a named rule of the profile keeps, with that rule: for the second reader to excuse."""
+    _base(profile)
+    return _kept(profile.version, profile.name)
 
 
 _tables: dict[tuple[str, str], Table] = {}

@@ -72,6 +72,10 @@ class CollectionKeys:
         span = MAX_SHIFT_DAYS - MIN_SHIFT_DAYS + 1
         return -(MIN_SHIFT_DAYS + int.from_bytes(digest[:8], "big") % span)
 
+    def patient_hmac(self, patient_id: str) -> str:
+        """Hex digest under which a mapping table knows an original patient id."""
+        return _digest(self.patient, "mapping", _normal(patient_id)).hex()
+
     def identifier(self, kind: str, value: str) -> str:
         """A new id for something else that is told apart by ids, such as a specimen; 65 bits."""
         return self._shown(_digest(self.patient, "other", kind, _normal(value)))

@@ -31,6 +31,9 @@ class Housekeeping:
         self._often_at = now + OFTEN_S
         try:
             recover(self.archive.parts.spool)
+            for collection in self.archive.registry.snapshot().collections.values():
+                if collection.mapped:
+                    self.archive.resume_mapped(collection.id)
             run_series_stages(self.archive, self.settle_s)
             if now >= self._seldom_at:
                 self._seldom_at = now + SELDOM_S

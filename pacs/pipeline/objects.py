@@ -6,6 +6,7 @@ import logging
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 
 from pacs.archive import Archive
@@ -16,7 +17,6 @@ from pacs.dicom.frames import frame_ranges
 from pacs.dicom.json import dicom_json, index_attributes
 from pacs.errors import PacsError
 from pacs.model import (
-    CrosswalkRow,
     Drop,
     Ending,
     Finding,
@@ -28,7 +28,9 @@ from pacs.model import (
     Release,
     State,
 )
-from pacs.pipeline.stages import OBJECT_STAGES, Stage
+from pacs.pipeline.contexts import context_of
+from pacs.pipeline.crosswalk import crosswalk_rows
+from pacs.pipeline.stages import OBJECT_STAGES, Stage, fold
 from pacs.pipeline.work import Work
 from pacs.spool import Entry
 
@@ -59,47 +61,42 @@ class Processor:
         if collection is None:
             return self._ending(entry, State.QUARANTINED, "Its collection does not exist any more.")
         with _mapped(entry) as file:
+            keys, envelope = self._keys(collection), self.archive.envelope(entry.envelope_id)
             work = Work(
-                entry,
-                collection,
-                self.archive.envelope(entry.envelope_id),
-                load_profile(collection.profile),
-                self._keys(collection),
-                file,
+                file=file,
+                collection=collection,
+                profile=load_profile(collection.profile, self.archive.parts.profiles),
+                keys=keys,
+                context=context_of(self.archive, collection, envelope, keys),
+                scratch=entry.path.parent,
+                envelope=envelope,
             )
-            return self._judge(work)
+            return self._judge(entry, work)
 
-    def _judge(self, work: Work) -> Publication | Ending:
+    def _judge(self, entry: Entry, work: Work) -> Publication | Ending:
         try:
-            outcome = self._fold(work)
+            outcome = fold(work, self.stages)
             if isinstance(outcome, Keep):
-                return self._publication(work)
+                return self._publication(entry, work)
         except OSError as error:
             if error.errno in _PASSING:
                 raise
-            outcome = self._failed(work, error)
+            outcome = self._failed(entry, error)
         except PacsError as error:
             outcome = Quarantine(f"The object could not be de-identified: {error}.")
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - one of the four borders: a stage's fault must not stop the line
-            outcome = self._failed(work, error)
-        return self._refused(work, outcome)
+            outcome = self._failed(entry, error)
+        return self._refused(entry, work, outcome)
 
-    def _fold(self, work: Work) -> Outcome:
-        for stage in self.stages:
-            outcome = stage(work)
-            if not isinstance(outcome, Keep):
-                return outcome
-        return Keep()
-
-    def _failed(self, work: Work, error: Exception) -> Quarantine:
-        log.error("stage failed", exc_info=error, extra={"intake": work.entry.intake_id})
+    def _failed(self, entry: Entry, error: Exception) -> Quarantine:
+        log.error("stage failed", exc_info=error, extra={"intake": entry.intake_id})
         return Quarantine(f"The object could not be processed ({type(error).__name__}); an operator should look at it.")
 
     # -- what comes out ------------------------------------------------------------------------------------------------
 
-    def _publication(self, work: Work) -> Publication:
+    def _publication(self, entry: Entry, work: Work) -> Publication:
         result = work.result
         assert result is not None
         assert work.encoding is not None
@@ -110,8 +107,8 @@ class Processor:
             frames = frame_ranges(blob, work.transfer_syntax_uid)
         originals = _original_uids(work.original)
         return Publication(
-            intake_id=work.entry.intake_id,
-            envelope_id=work.entry.envelope_id,
+            intake_id=entry.intake_id,
+            envelope_id=entry.envelope_id,
             collection_id=work.collection.id,
             study_uid=result.study_uid,
             series_uid=result.series_uid,
@@ -128,21 +125,22 @@ class Processor:
             received_bytes=len(work.file),
             original_hmac=work.keys.receipt_hmac(originals["sop"]),
             study_hmac=work.keys.receipt_hmac(originals["study"]),
-            profile_version=f"{work.profile.name} {work.profile.version}",
+            profile_version=" ".join((work.profile.name, work.profile.version, work.context.lists_version)).rstrip(),
             key_id=work.collection.key_id,
             released=work.collection.release is Release.AUTOMATIC,
             flags=work.flags,
-            crosswalk=_crosswalk(work),
-            original=work.entry.path,
+            crosswalk=crosswalk_rows(work.original, result),
+            original=entry.path,
         )
 
-    def _refused(self, work: Work, outcome: Outcome) -> Ending:
+    def _refused(self, entry: Entry, work: Work, outcome: Outcome) -> Ending:
         if isinstance(outcome, Drop):
-            return self._ending(work.entry, State.DROPPED, outcome.rule, work)
+            return self._ending(entry, State.DROPPED, outcome.rule, work)
         if isinstance(outcome, Hold):
-            return self._ending(work.entry, State.HELD, outcome.reason, work, outcome.findings)
+            ending = self._ending(entry, State.HELD, outcome.reason, work, outcome.findings)
+            return replace(ending, waiting_for=outcome.waiting_for)
         assert isinstance(outcome, Quarantine)
-        return self._ending(work.entry, State.QUARANTINED, outcome.reason, work, outcome.findings)
+        return self._ending(entry, State.QUARANTINED, outcome.reason, work, outcome.findings)
 
     def _ending(
         self, entry: Entry, state: State, reason: str, work: Work | None = None, findings: tuple[Finding, ...] = ()
@@ -186,27 +184,3 @@ def _original_uids(data_set: DataSet) -> dict[str, str]:
         "sop": text_of(data_set, 0x00080018),
         "study": text_of(data_set, 0x0020000D),
     }
-
-
-def _crosswalk(work: Work) -> tuple[CrosswalkRow, ...]:
-    """Old and new identifiers of this object, for the vault alone."""
-    result, original = work.result, work.original
-    assert result is not None
-    kinds = {
-        "sop": (text_of(original, 0x00080018), result.sop_uid),
-        "study": (text_of(original, 0x0020000D), result.study_uid),
-        "series": (text_of(original, 0x0020000E), result.series_uid),
-    }
-    rows = [CrosswalkRow(kind, old, new) for kind, (old, new) in kinds.items()]
-    extra = {
-        "issuer": _raw_text(original, 0x00100021),
-        "name": _raw_text(original, 0x00100010),
-        "date_shift_days": str(result.date_shift_days),
-    }
-    return (*rows, CrosswalkRow("patient", _raw_text(original, 0x00100020), result.patient_id, extra))
-
-
-def _raw_text(data_set: DataSet, tag: int) -> str:
-    """An original value as its bytes say, for the vault: decoding must not lose what a curator may need."""
-    element = data_set.get(tag)
-    return "" if element is None else bytes(element.value).decode("utf-8", "backslashreplace").strip(" \0")

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
-from pacs.deid import Context, deidentify
+from pacs.deid import deidentify
+from pacs.deid.actions import kept_by
+from pacs.deid.dummies import ENCAPSULATED_DOCUMENT
 from pacs.dicom.elements import PIXEL_TAGS, encode, parse
 from pacs.dicom.fileformat import file_start, read_start, stored_syntax, text_of
 from pacs.dicom.syntaxes import DEFLATED_LE, encoding_of
-from pacs.errors import Refused
+from pacs.errors import Refused, Unmapped
 from pacs.leakcheck import Context as LeakContext
 from pacs.leakcheck import check
 from pacs.model import Hold, Keep, Outcome, Quarantine
@@ -24,7 +26,7 @@ def parse_object(work: Work) -> Outcome:
         work.start = start = read_start(view)
         body: memoryview | bytes = view[start.data_set_offset :]
         if start.transfer_syntax_uid == DEFLATED_LE:
-            body = inflated(memoryview(body), work.entry.path.parent, MAX_INFLATED_BYTES)
+            body = inflated(memoryview(body), work.scratch, MAX_INFLATED_BYTES)
         work.encoding = encoding_of(start.transfer_syntax_uid)
         work.original = parse(body, work.encoding)
     except Refused as error:
@@ -45,12 +47,20 @@ def refuse_unclean_pixels(work: Work) -> Outcome:
     return Keep()
 
 
+def refuse_documents(work: Work) -> Outcome:
+    """An encapsulated document cannot be cleaned safely: quarantined, unless policy replaces it by a blank one."""
+    if ENCAPSULATED_DOCUMENT in work.original and work.policy("documents") == "quarantine":
+        return Quarantine("It holds an encapsulated document (PDF, CDA or model), which cannot be cleaned safely.")
+    return Keep()
+
+
 def deidentify_elements(work: Work) -> Outcome:
     """The engine, with the collection's profile and keys."""
     assert work.encoding is not None
-    site = (work.envelope.site if work.envelope else "") or work.collection.site
-    context = Context(site=site, collection=work.collection.name)
-    work.result = result = deidentify(work.original, work.encoding, work.profile, work.keys, context)
+    try:
+        work.result = result = deidentify(work.original, work.encoding, work.profile, work.keys, work.context)
+    except Unmapped as error:
+        return Hold("Waiting for mapping: the collection's table has no row for this patient.", (), error.patient_hmac)
     start = file_start(result.sop_class_uid, result.sop_uid, work.transfer_syntax_uid)
     target = encoding_of(work.transfer_syntax_uid)
     work.pieces = (start, *encode(result.data_set, work.encoding, target))
@@ -63,7 +73,8 @@ def check_for_leaks(work: Work) -> Outcome:
     assert work.encoding is not None
     pixels = {id(element.value) for tag, element in work.result.data_set.items() if tag in PIXEL_TAGS}
     header = b"".join(piece for piece in work.pieces if id(piece) not in pixels)
-    context = LeakContext(aes=_ae_titles(work), issued=(work.result.patient_id,))
+    issued = (work.result.patient_id, work.result.patient_name)
+    context = LeakContext(aes=_ae_titles(work), kept=kept_by(work.profile), issued=issued)
     findings = check(work.original, work.result.data_set, work.encoding, header, context)
     if findings:
         rules = ", ".join(sorted({finding.rule for finding in findings}))
@@ -80,4 +91,19 @@ def _ae_titles(work: Work) -> tuple[str, ...]:
     return tuple(title for title in titles if title)
 
 
-OBJECT_STAGES: tuple[Stage, ...] = (parse_object, refuse_unclean_pixels, deidentify_elements, check_for_leaks)
+def fold(work: Work, stages: tuple[Stage, ...]) -> Outcome:
+    """Run the stages in order until one does not keep the object."""
+    for stage in stages:
+        outcome = stage(work)
+        if not isinstance(outcome, Keep):
+            return outcome
+    return Keep()
+
+
+OBJECT_STAGES: tuple[Stage, ...] = (
+    parse_object,
+    refuse_unclean_pixels,
+    refuse_documents,
+    deidentify_elements,
+    check_for_leaks,
+)

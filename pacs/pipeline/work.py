@@ -3,26 +3,30 @@
 import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from pacs.deid import CollectionKeys, Result
+from pacs.deid import CollectionKeys, Context, Result
 from pacs.deid.profiles import Profile
 from pacs.dicom.elements import Buffer, DataSet
 from pacs.dicom.fileformat import FileStart
 from pacs.dicom.syntaxes import Encoding
 from pacs.model import CollectionInfo, Envelope
-from pacs.spool import Entry
 
 
 @dataclass(slots=True)
 class Work:
-    """What the stages know and make. Identified: never logged, never stored outside the wall."""
+    """What the stages know and make. Identified: never logged, never stored outside the wall.
 
-    entry: Entry
+    `scratch` is a folder inside the wall for temporary files; who made the work empties it.
+    """
+
+    file: mmap.mmap | bytes
     collection: CollectionInfo
-    envelope: Envelope | None
     profile: Profile
     keys: CollectionKeys
-    file: mmap.mmap | bytes
+    context: Context
+    scratch: Path
+    envelope: Envelope | None = None
     start: FileStart | None = None
     encoding: Encoding | None = None
     original: DataSet = field(default_factory=DataSet)
@@ -31,3 +35,8 @@ class Work:
     pieces: tuple[Buffer, ...] = ()
     flags: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+
+    def policy(self, name: str) -> str:
+        """The collection's choice of `pixels`, `faces` or `documents`, else the profile's."""
+        chosen: str = getattr(self.collection, name) or getattr(self.profile.settings, name)
+        return chosen

@@ -81,8 +81,11 @@ class Worker:
                 if isinstance(ending, Publication):
                     ending.blob_path.unlink(missing_ok=True)
             raise
-        for entry, _ending in judged:
+        for entry, ending in judged:
             self._settle(entry, states[entry.intake_id])
+            # The row that it waits for may have come while it was judged.
+            if isinstance(ending, Ending) and ending.waiting_for:
+                self.archive.resume_mapped(ending.collection_id)
         return len(judged)
 
     def _commit(self, endings: Sequence[Publication | Ending]) -> dict[str, State]:

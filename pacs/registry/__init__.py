@@ -3,8 +3,9 @@
 Routing is decided from door facts only, never from content: see `routing`.
 """
 
+from pacs.registry.mapping import MappingTables
 from pacs.registry.registry import Registry
 from pacs.registry.routing import route
 from pacs.registry.snapshot import Snapshot
 
-__all__ = ["Registry", "Snapshot", "route"]
+__all__ = ["MappingTables", "Registry", "Snapshot", "route"]

@@ -10,12 +10,18 @@ from typing import Any
 from peewee import Database, IntegrityError
 
 from pacs.config import AE_TITLE
-from pacs.db.tables.registry import Collection, Peer, RegistryState, Site
+from pacs.db.tables.registry import Collection, Peer, Profile, ProfileVersion, RegistryState, Site
 from pacs.errors import BadRequest, Conflict, NotFound
 from pacs.model import DIMSE_SERVICES, Access, CollectionInfo, Duplicates, PeerInfo, Release
 from pacs.registry.snapshot import INBOX, Snapshot
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# "" leaves the choice to the profile.
+_POLICIES = {
+    "pixels": ("", "quarantine", "clean", "detect"),
+    "faces": ("", "flag", "hold", "ignore"),
+    "documents": ("", "quarantine", "blank"),
+}
 _ORIGINALS = re.compile(r"discard|until-release|forever|days:[1-9][0-9]{0,4}")
 
 
@@ -98,7 +104,8 @@ class Registry:
         return self.snapshot().collections[row.id]
 
     def set_collection(self, name: str, changes: Mapping[str, str]) -> CollectionInfo:
-        """Change settings of a collection: title, release, access, duplicates, originals, called_aet, site, profile.
+        """Change settings of a collection: title, release, access, duplicates, originals, called_aet, site, profile,
+        pixels, faces, documents, trial, site_id, words.
 
         Raises `NotFound`, or `BadRequest` for a value that means nothing.
         """
@@ -110,6 +117,28 @@ class Registry:
             Collection.update(**dict(changes)).where(Collection.id == row.id).execute()
             self._changed()
         return self.snapshot().collections[row.id]
+
+    def record_profile(self, name: str, title: str, version: str, rules: str) -> bool:
+        """Keep a version of a profile, once; returns whether it is new. Nothing that is recorded is ever changed."""
+        with self._database.atomic():
+            profile: Any = Profile.get_or_none(name=name) or Profile.create(name=name, title=title)
+            if ProfileVersion.get_or_none(profile=profile, version=version) is not None:
+                return False
+            try:
+                with self._database.atomic():
+                    ProfileVersion.create(profile=profile, version=version, rules=rules, created_at=datetime.now(UTC))
+            except IntegrityError:  # another process was quicker
+                return False
+        return True
+
+    def profile_versions(self) -> list[tuple[str, str, datetime]]:
+        """Name, version and first use of every profile version, oldest first."""
+        rows: Any = (
+            ProfileVersion.select(Profile.name, ProfileVersion.version, ProfileVersion.created_at)
+            .join(Profile)
+            .order_by(ProfileVersion.id)
+        )
+        return list(rows.tuples())
 
     # -- peers ---------------------------------------------------------------------------------------------------------
 
@@ -161,6 +190,9 @@ def _check_settings(values: Mapping[str, Any]) -> None:
     for name, kind in (("release", Release), ("access", Access), ("duplicates", Duplicates)):
         if name in values and values[name] not in {each.value for each in kind}:
             raise BadRequest(f"{name} is one of {', '.join(each.value for each in kind)}")
+    for name, choices in _POLICIES.items():
+        if values.get(name, "") not in choices:
+            raise BadRequest(f"{name} is one of {', '.join(choices[1:])}, or empty: as the profile says")
     if values.get("called_aet") and not AE_TITLE.fullmatch(values["called_aet"].strip()):
         raise BadRequest("an AE title has 1 to 16 printable characters, without backslash")
     if "originals" in values and not _ORIGINALS.fullmatch(values["originals"]):
@@ -183,6 +215,14 @@ def _collection_info(row: Collection) -> CollectionInfo:
         site=row.site,
         originals=row.originals,
         order=row.order,
+        pixels=row.pixels,
+        faces=row.faces,
+        documents=row.documents,
+        trial=row.trial,
+        site_id=row.site_id,
+        mapped=row.mapped,
+        names_version=row.names_version,
+        words=tuple(row.words.split()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Pages and what operators watch: the portal, health, readiness, metrics.
+"""Pages and what operators watch: the portal, the knowledge base, health, readiness, metrics.
 
 It shares the Flask app with DICOMweb and holds no rule: what it shows comes from the archive's verbs and from receipts.
 """
@@ -6,6 +6,7 @@ It shares the Flask app with DICOMweb and holds no rule: what it shows comes fro
 from flask import Flask
 
 from pacs.web.health import blueprint as health
+from pacs.web.knowledge_base import blueprint as knowledge_base
 from pacs.web.portal import blueprint as portal
 
 
@@ -13,6 +14,7 @@ def register(app: Flask) -> None:
     """Add the pages to an app."""
     app.register_blueprint(health)
     app.register_blueprint(portal)
+    app.register_blueprint(knowledge_base)
 
 
 __all__ = ["register"]

@@ -22,9 +22,10 @@ _PAGE = """<!doctype html>
 <h2>Collections</h2>
 {% if collections %}
 <table>
-<tr><th>Name<th>Title<th>Access<th>Studies</tr>
+<tr><th>Name<th>Title<th>Access<th>Rules<th>Studies</tr>
 {% for each in collections %}
 <tr><td>{{ each.name }}<td>{{ each.title }}<td>{{ each.access.value }}
+<td><a href="/knowledge-base/{{ each.profile|urlencode }}">{{ each.profile }}</a>
 <td><a href="{{ path }}/studies?collection={{ each.name|urlencode }}&amp;limit=100">studies</a></tr>
 {% endfor %}
 </table>

@@ -24,6 +24,7 @@ class Receipt(Base):
     new_sop_uid = CharField(default="", index=True)
     state = CharField(index=True)
     reason = TextField(default="")
+    waiting_for = CharField(default="", index=True)  # keyed digest of a patient id that the mapping table lacks
     findings = TextField(default="")  # JSON: tag paths and rules, no values
     received_at = UtcField()
     ended_at = UtcField()

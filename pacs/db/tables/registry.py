@@ -24,6 +24,14 @@ class Collection(Base):
     called_aet = CharField(default="")
     site = CharField(default="")
     order = IntegerField(default=0)
+    pixels = CharField(default="")  # "" in these three: as the profile says
+    faces = CharField(default="")
+    documents = CharField(default="")
+    trial = CharField(default="")
+    site_id = CharField(default="")
+    mapped = BooleanField(default=False)
+    names_version = CharField(default="")
+    words = TextField(default="")  # that stay in cleaned text, blank separated
     created_at = UtcField()
 
 
@@ -65,7 +73,10 @@ class ProfileVersion(Base):
 
 
 class Mapping(Base):
-    """A row of a collection's uploaded patient mapping. The sender's id is kept as a keyed digest, never as text."""
+    """A row of a collection's uploaded patient mapping. The sender's id is kept as a keyed digest, never as text.
+
+    `event_date` is in shifted time. `site` tells equal ids of two sites apart; "" is any site.
+    """
 
     collection = ForeignKeyField(Collection, on_delete="CASCADE")
     from_hmac = CharField()
@@ -74,9 +85,11 @@ class Mapping(Base):
     site = CharField(default="")
     batch = CharField(default="")
     date_shift_days = IntegerField(null=True)
+    event_date = CharField(default="")
+    event = CharField(default="")
 
     class Meta:
-        indexes = ((("collection", "from_hmac"), True),)
+        indexes = ((("collection", "from_hmac", "site"), True),)
 
 
 class NameList(Base):

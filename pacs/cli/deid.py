@@ -1,0 +1,220 @@
+"""``pacs deid``: de-identify files into a folder, without a server."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from pacs.app import DEFAULT_PROFILE
+from pacs.cli.compare import compare_profiles
+from pacs.config import Folders
+from pacs.deid import load_profile
+from pacs.deid.mapping import MappingRow, read_mapping
+from pacs.errors import BadRequest
+from pacs.model import CrosswalkRow
+from pacs.pipeline.batch import Batch, Done, deidentify_file
+from pacs.registry.snapshot import INBOX
+from pacs.vault import KeyFile
+from pacs.vault.export import write_crosswalk
+
+SOME_QUARANTINED = 3
+_AHEAD = 64  # files given to each process in advance
+
+
+@dataclass(slots=True)
+class Run:
+    """What became of all files."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
+    objects: list[object] = field(default_factory=list)
+    crosswalk: dict[tuple[str, str], CrosswalkRow] = field(default_factory=dict)
+
+    def add(self, done: Done) -> None:
+        """Count one file."""
+        self.states[done.state] += 1
+        if done.reason:
+            self.reasons[done.reason] += 1
+        self.rules.update(done.rules)
+        if done.report:
+            self.objects.append(dict(done.report))
+        self.crosswalk |= {(row.kind, row.old): row for row in done.crosswalk}
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path, exists=True))
+@click.argument("out", metavar="OUT", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--profile", default=DEFAULT_PROFILE, show_default=True, help="A profile's name, or a file (.toml).")
+@click.option("--key-file", type=click.Path(path_type=Path, dir_okay=False), help="Key file; made when it is new.")
+@click.option("--site", default="", help="Site that issued the patient ids.")
+@click.option(
+    "--mapping", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Patients' new ids (CSV)."
+)
+@click.option("--crosswalk", type=click.Path(path_type=Path, file_okay=False), help="Write uids.csv and patients.csv.")
+@click.option("--quarantine", type=click.Path(path_type=Path, file_okay=False), help="Default: OUT.quarantine.")
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write what was done, as JSON.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=os.cpu_count() or 1, help="Processes.")
+@click.option("--compare", nargs=2, metavar="OLD NEW", help="Show what two profiles do differently to IN.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), envvar="PACS_DATA", help="Data directory.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    source: Path,
+    out: Path | None,
+    profile: str,
+    key_file: Path | None,
+    site: str,
+    mapping: Path | None,
+    crosswalk: Path | None,
+    quarantine: Path | None,
+    report: Path | None,
+    jobs: int,
+    compare: tuple[str, str] | None,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """De-identify IN (a file or a folder) into OUT.
+
+    OUT gets <patient>/<study>/<series>/<sop>.dcm in new identifiers and nothing else. What cannot be published goes to
+    the quarantine, each with its reason. File names may identify patients: they are not printed, files are named by
+    their number in path order. Exit status 3 when some files were quarantined.
+    """
+    profiles = Folders(data).profiles if data is not None else None
+    files = list(_files(source))
+    if compare is not None:
+        compare_profiles(files, compare, profiles, as_json=as_json)
+        return
+    if out is None:
+        raise click.UsageError("OUT is missing")
+    quarantine = quarantine or out.with_name(out.name + ".quarantine")
+    _check_places(source, out, quarantine, crosswalk)
+    load_profile(profile, profiles)  # a fault in it shows before anything is written
+    batch = Batch(
+        out=out,
+        quarantine=quarantine,
+        profile=profile,
+        profiles=profiles,
+        master=_master(key_file, data, out),
+        label=INBOX,
+        site=site,
+        mapping=_mapping(mapping),
+        with_report=report is not None,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    quarantine.mkdir(parents=True, exist_ok=True, mode=0o700)
+    run = Run()
+    try:
+        for done in _all_done(files, batch, jobs, show=not as_json):
+            run.add(done)
+    finally:
+        _finish(run, batch, crosswalk, report)
+    _print(run, as_json)
+    ctx.exit(SOME_QUARANTINED if run.states["quarantined"] else 0)
+
+
+def _check_places(source: Path, out: Path, quarantine: Path, crosswalk: Path | None) -> None:
+    """Nothing identified may lie under OUT, and OUT not within IN. Raises `BadRequest`."""
+    root = out.resolve()
+    for name, folder in (("--quarantine", quarantine), ("--crosswalk", crosswalk)):
+        if folder is not None and folder.resolve().is_relative_to(root):
+            raise BadRequest(f"{name} holds identified data and must not lie under OUT")
+    if source.is_dir() and root.is_relative_to(source.resolve()):
+        raise BadRequest("OUT must not lie within IN")
+    if source.resolve().is_relative_to(root):
+        raise BadRequest("IN must not lie within OUT")
+
+
+def _master(key_file: Path | None, data: Path | None, out: Path) -> bytes:
+    """The key: the one named, else the data directory's, else a new one beside OUT."""
+    if key_file is None and data is not None and Folders(data).key.exists():
+        key_file = Folders(data).key
+    keys = KeyFile.open_or_create(key_file or out.with_name(out.name + ".key"))
+    return keys.master(keys.newest)
+
+
+def _mapping(file: Path | None) -> tuple[MappingRow, ...]:
+    if file is None:
+        return ()
+    try:
+        rows = tuple(read_mapping(file.read_text(encoding="utf-8")))
+    except UnicodeDecodeError:
+        raise BadRequest("the mapping table is not UTF-8") from None
+    if not rows:
+        raise BadRequest("the mapping table has no rows")
+    return rows
+
+
+def _files(source: Path) -> Iterator[Path]:
+    """Files in path order; symbolic links that lead out are not followed."""
+    if source.is_file():
+        yield source
+        return
+    for folder, folders, names in os.walk(source):
+        folders.sort()
+        yield from (path for name in sorted(names) if (path := Path(folder, name)).is_file())
+
+
+def _all_done(files: list[Path], batch: Batch, jobs: int, *, show: bool) -> Iterator[Done]:
+    """What became of each file, in path order."""
+    columns = ("deid", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not show) as progress:
+        task = progress.add_task("deid", total=len(files))
+        for done in _in_order(files, batch, min(jobs, len(files) or 1)):
+            progress.advance(task)
+            yield done
+
+
+def _in_order(files: list[Path], batch: Batch, jobs: int) -> Iterator[Done]:
+    one = partial(deidentify_file, batch=batch)
+    if jobs == 1:
+        yield from (one(file, number) for number, file in enumerate(files, 1))
+        return
+    pool = ProcessPoolExecutor(jobs)
+    try:
+        waiting: list[Future[Done]] = []
+        for number, file in enumerate(files, 1):
+            waiting.append(pool.submit(one, file, number))
+            if len(waiting) >= jobs * _AHEAD:
+                yield waiting.pop(0).result()
+        for each in waiting:
+            yield each.result()
+    except BrokenProcessPool:
+        raise BadRequest(
+            "a process ended in the middle of its work; run again with --jobs 1 to see which file"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _finish(run: Run, batch: Batch, crosswalk: Path | None, report: Path | None) -> None:
+    with suppress(OSError):  # empty: nothing was quarantined
+        batch.quarantine.rmdir()
+    if crosswalk is not None:
+        write_crosswalk(crosswalk, run.crosswalk.values())
+    if report is not None:
+        profile = load_profile(batch.profile, batch.profiles)
+        content = {"profile": profile.name, "version": profile.version, "counts": run.states, "rules": run.rules}
+        report.write_text(json.dumps(content | {"reasons": run.reasons, "objects": run.objects}, indent=1) + "\n")
+
+
+def _print(run: Run, as_json: bool) -> None:
+    names = ("done", "quarantined", "duplicate", "skipped")
+    if as_json:
+        counts: dict[str, object] = {name: run.states[name] for name in names}
+        click.echo(json.dumps(counts | {"reasons": run.reasons}, indent=2))
+        return
+    click.echo(", ".join(f"{run.states[name]} {name}" for name in names))
+    for reason, count in run.reasons.most_common():
+        click.echo(f"  {count}: {reason}", err=True)

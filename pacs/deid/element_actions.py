@@ -1,0 +1,264 @@
+"""What is done to one element: a method for each action. The engine decides which, and walks. PS3.15 Table E.1-1a."""
+
+import struct
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import NamedTuple
+
+from pacs.deid import dates
+from pacs.deid.actions import KEPT, PATIENT_ID, PATIENT_NAME, Action, Decision, decisions
+from pacs.deid.cleaning import ElementCleaner
+from pacs.deid.contents import ContentCleaner
+from pacs.deid.dummies import (
+    DOCUMENT_LENGTH,
+    DOCUMENT_TYPE,
+    ENCAPSULATED_DOCUMENT,
+    dummy_document,
+    dummy_value,
+    written_vr,
+)
+from pacs.deid.identity import PatientIdentity
+from pacs.deid.keys import CollectionKeys
+from pacs.deid.profiles import Profile, Rule
+from pacs.deid.result import Change, Context
+from pacs.deid.text import Evidence
+from pacs.dicom.dictionary import vr_of
+from pacs.dicom.elements import DataSet, Element, holds_items
+from pacs.dicom.syntaxes import Encoding
+from pacs.dicom.values import CHARSET_VRS, DEFAULT, Charset, first_text, text_of
+
+SOP_CLASS = 0x00080016
+# VRs that alone make an unlisted element suspect when the object has them against PS3.6.
+TELLING_VRS = frozenset(("UI", "DA", "DT", "AE", "UR", "UN", "AS")) | CHARSET_VRS
+_UNREADABLE = Rule("SQ", "X", "a sequence whose items cannot be read, so nothing in it can be checked", "PS3.15 E.1.1")
+
+
+class Level(NamedTuple):
+    """One data set or item that waits to be walked.
+
+    `signature`: the sequences around it, private ones by creator. `dummy`: the content of a sequence whose code is D.
+    `local`: decisions that hold for this item alone.
+    """
+
+    source: DataSet
+    target: DataSet
+    path: str = ""
+    tags: str = ""
+    signature: str = ""
+    charset: Charset = DEFAULT
+    dummy: bool = False
+    local: Mapping[int, Decision] | None = None
+
+
+class Actions(ABC):
+    """The state of one de-identification and its actions."""
+
+    def __init__(
+        self, data_set: DataSet, encoding: Encoding, profile: Profile, keys: CollectionKeys, context: Context
+    ) -> None:
+        self.source = data_set
+        self.encoding = encoding
+        self.profile = profile
+        self.keys = keys
+        self.context = context
+        self.sop_class_uid = first_text(data_set, SOP_CLASS)
+        self.table = decisions(profile, self.sop_class_uid)
+        self.uids: dict[str, str] = {}
+        self.report: list[Change] = []
+        self.waiting: list[Level] = []
+        self.settled: dict[int, bytes] = {}  # values that follow from a dummy, set at the end
+        self.applied: set[str] = set()
+        self.unknown_private: Counter[str] = Counter()
+        self.contents = ContentCleaner(keys)
+        self.identity = PatientIdentity(data_set, keys, context)
+        self.retains_uids = "retain_uids" in profile.options
+        evidence = Evidence(data_set, self.map_uid, self.shift_in_text(), context.names, context.words)
+        self.cleaner = ElementCleaner(evidence, self.table)
+        self.handlers: Mapping[Action, Callable[[Element, Decision, Level], None]] = {
+            Action.KEEP: self.keep,
+            Action.REMOVE: self.remove,
+            Action.EMPTY: self.empty,
+            Action.DUMMY: self.dummy,
+            Action.MAP_UIDS: self.map_uids,
+            Action.PSEUDONYM: self.pseudonym,
+            Action.REFERENCES: self.references,
+            Action.SHIFT: self.shift,
+            Action.EPOCH: self.shift,
+            Action.TEXT: self.text,
+            Action.KNOWN: self.text,
+            Action.CONTENT: self.content,
+            Action.AGE: self.age,
+            Action.SET: self.set_value,
+        }
+
+    @abstractmethod
+    def enter(
+        self, element: Element, level: Level, *, dummy: bool = False, content: bool = False, step: str = ""
+    ) -> None:
+        """Keep a sequence; its items are walked with the same rules. `content`: items of a content tree."""
+
+    def shift_in_text(self) -> Callable[[date], date | None] | None:
+        """What becomes of dates within text: moved, left alone, or (None) removed, as the profile treats dates."""
+        if "retain_longitudinal_modified_dates" in self.profile.options:
+            return lambda day: dates.shift_day(day, self.identity.shift_days)
+        if "retain_longitudinal_full_dates" in self.profile.options:
+            return lambda day: day
+        return None
+
+    def note(self, level: Level, tag: int, decision: Decision) -> None:
+        rule = decision.rule
+        assert rule is not None
+        self.report.append(Change(f"{level.path}{tag:08X}", decision.action._value_, rule))  # _value_: no descriptor
+
+    def remove(self, element: Element, decision: Decision, level: Level) -> None:
+        if decision.option and (element.value or element.items):
+            self.applied.add(decision.option)
+        self.note(level, element.tag, decision)
+
+    def keep(self, element: Element, decision: Decision, level: Level) -> None:
+        """Keep an element that needs a closer look: a sequence, a telling VR, or the content of a dummy sequence."""
+        tag = element.tag
+        if element.items is not None:
+            self.enter(element, level, dummy=level.dummy)
+            return
+        if (element.vr == "UN" and vr_of(tag) == "SQ") or holds_items(element.value):
+            self.note(level, tag, Decision(Action.REMOVE, _UNREADABLE))
+            return
+        if not decision.any_vr and element.vr in TELLING_VRS:
+            decision = self.table.by_found_vr(element.vr)
+            if decision is not KEPT:
+                if decision.option:
+                    self.applied.add(decision.option)
+                self.handlers[decision.action](element, decision, level)
+                return
+        if level.dummy:
+            kept, rule = self.contents.clean(element, level.source), self.contents.rule
+        else:
+            kept, rule = self.cleaner.kept_text(element, level.source, level.charset, level.path, level.tags)
+        level.target[tag] = kept
+        if kept is not element:
+            self.report.append(Change(f"{level.path}{tag:08X}", rule.code, rule))
+
+    def empty(self, element: Element, decision: Decision, level: Level) -> None:
+        vr = written_vr(element)
+        level.target[element.tag] = Element(element.tag, vr, b"", [] if vr == "SQ" else None)
+        self.note(level, element.tag, decision)
+
+    def dummy(self, element: Element, decision: Decision, level: Level) -> None:
+        """A dummy value. A sequence keeps its items, cleaned of all text: their structure is what the IOD wants."""
+        tag, vr = element.tag, written_vr(element)
+        self.note(level, tag, decision)
+        if element.items is not None:
+            self.enter(element, level, dummy=True)
+        elif tag == ENCAPSULATED_DOCUMENT:
+            self.replace_document(level)
+        elif vr == "SQ":  # bytes that are no items, so nothing in them can be checked
+            level.target[tag] = Element(tag, "SQ", b"", [DataSet()])
+        else:
+            level.target.put(tag, vr, dummy_value(element, self.keys))
+
+    def replace_document(self, level: Level) -> None:
+        """An empty document of the same type, and its length. PS3.3 C.24.2."""
+        document = dummy_document(first_text(level.source, DOCUMENT_TYPE).lower())
+        level.target.put(ENCAPSULATED_DOCUMENT, "OB", document)
+        if DOCUMENT_LENGTH in level.source:
+            order = "<" if self.encoding.little_endian else ">"
+            self.settled[DOCUMENT_LENGTH] = struct.pack(order + "I", len(document))
+
+    def map_uids(self, element: Element, decision: Decision, level: Level) -> None:
+        tag = element.tag
+        if element.items is not None:
+            self.enter(element, level, dummy=level.dummy)
+            return
+        old = text_of(element).strip(" \0")
+        new = "\\".join(self.map_uid(uid.strip(" \0")) for uid in old.split("\\"))
+        if new == old:
+            level.target[tag] = element
+            return
+        level.target.put(tag, "UI", new.encode())
+        self.note(level, tag, decision)
+
+    def references(self, element: Element, decision: Decision, level: Level) -> None:
+        """A sequence of references: UIDs are mapped, codes and numbers stay, what was typed goes."""
+        if element.items is None:
+            level.target[element.tag] = Element(element.tag, "SQ", b"", [])
+        else:
+            self.enter(element, level, dummy=True)
+        self.note(level, element.tag, decision)
+
+    def map_uid(self, uid: str) -> str:
+        if self.retains_uids:
+            return uid
+        new = self.uids.get(uid)
+        if new is None:
+            new = self.keys.map_uid(uid)
+            if new != uid:
+                self.uids[uid] = new
+        return new
+
+    def pseudonym(self, element: Element, decision: Decision, level: Level) -> None:
+        """The new patient id, for id and name alike; an item that names another patient gets that one's."""
+        patient = self.identity
+        if PATIENT_ID in level.source and level.path:
+            value = patient.pseudonym_of(level.source, level.charset)
+        else:
+            value = patient.patient_name if element.tag == PATIENT_NAME else patient.patient_id
+        level.target.put(element.tag, written_vr(element), value.encode())
+        self.note(level, element.tag, decision)
+
+    def shift(self, element: Element, decision: Decision, level: Level) -> None:
+        """A date moved by the patient's days; one that cannot be moved goes."""
+        if element.items is not None:
+            self.enter(element, level, dummy=level.dummy)
+            return
+        if decision.action is Action.EPOCH:
+            moved = dates.shift_epoch(element, self.identity.shift_days, little_endian=self.encoding.little_endian)
+        else:
+            moved = dates.shift_value(element, self.identity.shift_days)
+        if moved is None:
+            self.give_up(element, decision, level)
+            return
+        level.target.put(element.tag, element.vr, moved)
+        self.note(level, element.tag, decision)
+
+    def give_up(self, element: Element, decision: Decision, level: Level) -> None:
+        """What becomes of a value that could not be treated as its rule says."""
+        other = self.table.removal(decision, f"{level.tags}{element.tag:08X}")
+        self.handlers[other.action](element, other, level)
+
+    def text(self, element: Element, decision: Decision, level: Level) -> None:
+        """Text cleaned, fully or of known values only."""
+        if element.items is not None:
+            self.enter(element, level, dummy=level.dummy)
+            return
+        full = decision.action is Action.TEXT
+        cleaned = self.cleaner.text(element, level.charset, f"{level.path}{element.tag:08X}", level.tags, full=full)
+        if cleaned is None:
+            self.give_up(element, decision, level)
+            return
+        level.target[element.tag] = cleaned
+        if cleaned is not element:
+            self.note(level, element.tag, decision)
+
+    def content(self, element: Element, decision: Decision, level: Level) -> None:
+        """The items of a content tree: structure, codes, numbers and references stay, what was written is cleaned."""
+        if element.items is None:
+            self.empty(element, decision, level)
+        else:
+            self.enter(element, level, content=True)
+
+    def age(self, element: Element, decision: Decision, level: Level) -> None:
+        aged = self.cleaner.age(element)
+        if aged is None:
+            self.give_up(element, decision, level)
+            return
+        level.target[element.tag] = aged
+        if aged is not element:
+            self.note(level, element.tag, decision)
+
+    def set_value(self, element: Element, decision: Decision, level: Level) -> None:
+        assert decision.rule is not None
+        level.target.put(element.tag, written_vr(element), decision.rule.value.encode())
+        self.note(level, element.tag, decision)

@@ -1,0 +1,41 @@
+"""Who the patient becomes: id, name and date shift, by the collection's mapping table or by key."""
+
+from pacs.deid.keys import CollectionKeys
+from pacs.deid.mapping import mapped_shift_days
+from pacs.deid.result import Context
+from pacs.dicom.elements import DataSet
+from pacs.dicom.values import Charset, charset_of, first_text
+from pacs.errors import Unmapped
+
+PATIENT_ID, ISSUER, STUDY = 0x00100020, 0x00100021, 0x0020000D
+
+
+class PatientIdentity:
+    """The new identity of one object's patient. Raises `Unmapped` when there is a table and no row for the patient."""
+
+    def __init__(self, data_set: DataSet, keys: CollectionKeys, context: Context) -> None:
+        self._keys = keys
+        self._context = context
+        self._study_uid = first_text(data_set, STUDY)
+        issuer, patient_id = self._named(data_set, charset_of(data_set))
+        self.row = None if context.patients is None else context.patients(issuer, patient_id)
+        if context.patients is not None and self.row is None:
+            raise Unmapped(keys.patient_hmac(patient_id))
+        if self.row is None:
+            self.patient_id = self.patient_name = keys.pseudonym(issuer, patient_id, self._study_uid)
+            self.shift_days = keys.date_shift_days(issuer, patient_id, self._study_uid)
+        else:
+            self.patient_id = self.row.patient_id
+            self.patient_name = self.row.patient_name or self.row.patient_id
+            self.shift_days = mapped_shift_days(keys, self.row.patient_id, self.row.shift_days)
+
+    def pseudonym_of(self, item: DataSet, charset: Charset) -> str:
+        """The new id of another patient whom an item names."""
+        issuer, patient_id = self._named(item, charset)
+        row = self._context.patients(issuer, patient_id) if self._context.patients else None
+        return row.patient_id if row else self._keys.pseudonym(issuer, patient_id, self._study_uid)
+
+    def _named(self, data_set: DataSet, charset: Charset) -> tuple[str, str]:
+        """Issuer (else the sender's site) and patient id."""
+        issuer = first_text(data_set, ISSUER, charset) or self._context.site
+        return issuer, first_text(data_set, PATIENT_ID, charset)

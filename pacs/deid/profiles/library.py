@@ -1,0 +1,130 @@
+"""Profiles by name: those of the program (`config/profiles`), a site's own folder, or a file.
+
+A name may carry options of PS3.15 E.3: ``basic+retain_uids+clean_descriptors``.
+"""
+
+import sys
+from dataclasses import replace
+from functools import cache, lru_cache
+from pathlib import Path
+
+from pacs.deid.profiles.private_tags import PrivateTags, read_knowledge_base, standard_safe_list
+from pacs.deid.profiles.profile import Heading, Profile, flatten
+from pacs.deid.profiles.reading import ProfileFile, read_profile
+from pacs.deid.profiles.rules import RuleSet
+from pacs.deid.profiles.settings import ProfileSettings
+from pacs.deid.profiles.table import OPTIONS, basic_rules, data_file, option_rules
+from pacs.errors import ProfileError
+
+PRIVATE_TAGS_FILE = "private-tags.csv"
+MAX_BASES = 8
+
+
+@cache
+def shipped_folder() -> Path:
+    """Where the program's own profiles are: in a checkout, or where an installation puts them."""
+    checkout = Path(__file__).resolve().parents[3] / "config" / "profiles"
+    return checkout if checkout.is_dir() else Path(sys.prefix) / "share" / "trialpacs" / "profiles"
+
+
+def profile_names(folder: Path | None = None) -> list[str]:
+    """The names of all profiles, the program's first."""
+    shipped = sorted(file.stem for file in shipped_folder().glob("*.toml"))
+    own = sorted(file.stem for file in folder.glob("*.toml")) if folder and folder.is_dir() else []
+    return [*shipped, *(name for name in own if name not in shipped)]
+
+
+def load_profile(name: str, folder: Path | None = None) -> Profile:
+    """A profile by name or file, ready to use. `folder` is the site's own.
+
+    Cheap when no file changed since the last call. Raises `ProfileError` for a profile that does not exist or has a
+    fault, naming file, line and key.
+    """
+    base, *options = name.split("+")
+    for option in options:
+        if option not in OPTIONS:
+            raise ProfileError(f"{option!r} is no option; known: {', '.join(OPTIONS)}")
+    chain = _chain(base, folder)
+    stamps = tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in chain)
+    knowledge = None if folder is None else folder / PRIVATE_TAGS_FILE
+    if knowledge is not None and knowledge.exists():
+        stamps += ((str(knowledge), knowledge.stat().st_mtime_ns, knowledge.stat().st_size),)
+    return _load(name, tuple(options), len(chain), stamps)
+
+
+@lru_cache(maxsize=64)
+def _load(name: str, options: tuple[str, ...], files: int, stamps: tuple[tuple[str, int, int], ...]) -> Profile:
+    chain = [_read(Path(path), stamp) for path, stamp, _size in stamps[:files]]
+    safe = standard_safe_list()
+    for path, stamp, _size in stamps[files:]:
+        safe |= _knowledge(Path(path), stamp)
+    return assemble(name, chain, options, safe)
+
+
+def assemble(name: str, chain: list[ProfileFile], options: tuple[str, ...], safe: PrivateTags) -> Profile:
+    """One profile of files in order, the first the deepest base, and options. Raises `ProfileError`."""
+    chosen = {*options, *(option for file in chain for option in file.options)}
+    if {"retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"} <= chosen:
+        raise ProfileError(f"{name}: full dates and modified dates cannot both be retained")
+    ordered = tuple(option for option in OPTIONS if option in chosen)
+    sets = [basic_rules(), beyond_rules(), *(option_rules(option) for option in ordered)]
+    sets += [file.rules for file in chain]
+    settings: dict[str, str] = {}
+    for file in chain:
+        settings |= _settings_of(file.options) | dict(file.settings)
+    settings |= _settings_of(options)
+    last = chain[-1]
+    heading = Heading(last.name if not options else name, last.title, last.prose, ordered)
+    return flatten(heading, sets, replace(ProfileSettings(), **settings), safe)
+
+
+def _settings_of(options: tuple[str, ...]) -> dict[str, str]:
+    """What the two pixel options mean; a file's own settings may say otherwise."""
+    pixels = {"pixels": "clean"} if "clean_pixel_data" in options else {}
+    return pixels | ({"faces": "hold"} if "clean_recognizable_visual_features" in options else {})
+
+
+def _chain(name: str, folder: Path | None) -> list[Path]:
+    """The files of a profile, its deepest base first."""
+    chain: list[Path] = []
+    while name:
+        file = find(name, folder)
+        if file in chain or len(chain) >= MAX_BASES:
+            raise ProfileError(f"profile {name!r} builds on itself")
+        chain.append(file)
+        name = _read(file, file.stat().st_mtime_ns).base
+    return chain[::-1]
+
+
+def find(name: str, folder: Path | None = None) -> Path:
+    """The file of a profile: one of the program's, of the site's folder, or a path that ends in .toml."""
+    if name.endswith(".toml"):
+        file = Path(name)
+        if file.is_file():
+            return file
+        raise ProfileError(f"there is no profile file {name}")
+    for place in (shipped_folder(), folder):
+        if place is not None and "/" not in name and (place / f"{name}.toml").is_file():
+            return place / f"{name}.toml"
+    raise ProfileError(f"there is no profile {name!r}; known: {', '.join(profile_names(folder))}")
+
+
+@lru_cache(maxsize=64)
+def _read(file: Path, stamp: int) -> ProfileFile:
+    del stamp  # part of the cache's key: a changed file is read again
+    try:
+        return read_profile(file.read_text(encoding="utf-8"), file.stem)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(f"profile file {file} cannot be read: {type(error).__name__}") from error
+
+
+@lru_cache(maxsize=4)
+def _knowledge(file: Path, stamp: int) -> PrivateTags:
+    del stamp
+    return read_knowledge_base(file.read_text(encoding="utf-8", errors="replace"), "imported knowledge base").tags
+
+
+@cache
+def beyond_rules() -> RuleSet:
+    """What the Basic Profile needs beyond Table E.1-1."""
+    return read_profile(data_file("beyond_e1.toml"), "beyond_e1").rules

@@ -1,0 +1,132 @@
+"""Table E.1-1 of PS3.15 as rule sets: the Basic column, and one set for every option of E.3.
+
+A row's C ("clean") becomes the action that cleans such an attribute: dates are shifted, text is cleaned, sequences are
+entered, graphics are removed. `data/options.toml` has what an option means for elements that no row lists.
+"""
+
+import json
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from pacs.deid.profiles.rules import Rule, RuleSet, canonical_match, code_of
+from pacs.dicom.dictionary import vr_of
+from pacs.dicom.values import TEXT_VRS
+
+# Options in the order in which they apply: what keeps first, what cleans last, so that a row that one option keeps and
+# another cleans is cleaned.
+OPTIONS = (
+    "retain_longitudinal_full_dates",
+    "retain_device_identity",
+    "retain_institution_identity",
+    "retain_patient_characteristics",
+    "retain_uids",
+    "retain_longitudinal_modified_dates",
+    "clean_descriptors",
+    "clean_structured_content",
+    "clean_graphics",
+    "retain_safe_private",
+    "clean_pixel_data",
+    "clean_recognizable_visual_features",
+)
+# Codes of PS3.16 CID 7050.
+BASIC_CODE = ("113100", "Basic Application Confidentiality Profile")
+OPTION_CODES = {
+    "clean_pixel_data": ("113101", "Clean Pixel Data Option"),
+    "clean_recognizable_visual_features": ("113102", "Clean Recognizable Visual Features Option"),
+    "clean_graphics": ("113103", "Clean Graphics Option"),
+    "clean_structured_content": ("113104", "Clean Structured Content Option"),
+    "clean_descriptors": ("113105", "Clean Descriptors Option"),
+    "retain_longitudinal_full_dates": ("113106", "Retain Longitudinal Temporal Information Full Dates Option"),
+    "retain_longitudinal_modified_dates": ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
+    "retain_patient_characteristics": ("113108", "Retain Patient Characteristics Option"),
+    "retain_device_identity": ("113109", "Retain Device Identity Option"),
+    "retain_uids": ("113110", "Retain UIDs Option"),
+    "retain_safe_private": ("113111", "Retain Safe Private Option"),
+    "retain_institution_identity": ("113112", "Retain Institution Identity Option"),
+}
+
+
+def data_file(name: str) -> str:
+    """The text of one of the package's data files."""
+    return (files("pacs.deid") / "data" / name).read_text(encoding="utf-8")
+
+
+@cache
+def table_e1() -> dict[str, Any]:
+    """Table E.1-1 as `scripts/make-profiles` wrote it; rows are lists in the order of its `columns`."""
+    content: dict[str, Any] = json.loads(data_file("ps315_e1.json"))
+    return content
+
+
+def _source() -> str:
+    table = table_e1()
+    return f"{table['standard']} {table['edition']} {table['section']}"
+
+
+@cache
+def basic_rules() -> RuleSet:
+    """The Basic column."""
+    source = _source()
+    rules = tuple(Rule(_match(row[0]), row[4], row[1], source) for row in table_e1()["rows"])
+    return RuleSet(source, rules)
+
+
+@cache
+def option_rules(option: str) -> RuleSet:
+    """The rules of one option: its column of the table, then what `options.toml` adds."""
+    source = f"{_source()}, {option}"
+    rules = []
+    for tag, name, _retired, _in_iod, _basic, options in table_e1()["rows"]:
+        if option in options:
+            match = _match(tag)
+            rules.append(Rule(match, _cleaned(match, options[option], option), name, source, option))
+    return RuleSet(option, (*rules, *_beyond(option)))
+
+
+def _match(tag: str) -> str:
+    return canonical_match("private" if tag == "PRIVATE" else tag)
+
+
+# What "clean" means for an option; the two with None depend on the attribute.
+_CLEANING = {
+    "retain_safe_private": "safe",
+    "clean_structured_content": "content",
+    "clean_graphics": "content",
+    "retain_device_identity": "known",  # AE titles stay, unless something else in the object makes them telling
+    "retain_longitudinal_modified_dates": None,
+    "clean_descriptors": None,
+    "retain_patient_characteristics": None,
+}
+
+
+def _cleaned(match: str, code: str, option: str) -> str:
+    """The action for a code of an option column."""
+    if code != "C":
+        return code
+    if "X" in match:  # curves and overlays: nothing in them can be told apart, so cleaning them is removing them
+        return "X"
+    known = _CLEANING[option]
+    if known is not None:
+        return known
+    vr = vr_of(int(match, 16))
+    if option == "retain_longitudinal_modified_dates":
+        return "K" if vr in ("TM", "SH") else "shift"
+    if vr == "CS":
+        return "K"
+    return "text" if vr in TEXT_VRS or vr in ("UN", "OB") else "content"
+
+
+@cache
+def _options_beyond() -> dict[str, Any]:
+    return tomllib.loads(data_file("options.toml"))
+
+
+def _beyond(option: str) -> tuple[Rule, ...]:
+    content = _options_beyond()
+    return tuple(
+        Rule(canonical_match(match), code_of(entry["action"]), entry["reason"], content["source"], option)
+        for entry in content.get(option, ())
+        for match in ([entry["match"]] if isinstance(entry["match"], str) else entry["match"])
+    )

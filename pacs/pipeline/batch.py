@@ -1,0 +1,234 @@
+"""De-identifying files into a folder, without a server: the same object stages, one file at a time."""
+
+import json
+import mmap
+import os
+import shutil
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from secrets import token_hex
+
+from pacs.deid import CollectionKeys, Context, load_profile
+from pacs.deid.mapping import MappingRow, mapped_row
+from pacs.deid.profiles.rules import ACTION_WORDS
+from pacs.dicom.elements import Buffer
+from pacs.errors import NotDicom, PacsError
+from pacs.model import (
+    Access,
+    CollectionInfo,
+    CrosswalkRow,
+    Drop,
+    Duplicates,
+    Hold,
+    Keep,
+    Outcome,
+    PatientRow,
+    Quarantine,
+    Release,
+)
+from pacs.pipeline.crosswalk import crosswalk_rows
+from pacs.pipeline.stages import OBJECT_STAGES, fold
+from pacs.pipeline.work import Work
+
+DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one run does with every file. Goes to worker processes as it is."""
+
+    out: Path
+    quarantine: Path
+    profile: str
+    profiles: Path | None
+    master: bytes = field(repr=False)
+    label: str = "inbox"
+    site: str = ""
+    mapping: Collection[MappingRow] = field(default=(), repr=False)
+    with_report: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one file. `crosswalk` identifies; all else does not."""
+
+    state: str  # done, quarantined, skipped, duplicate
+    reason: str = ""
+    new_path: str = ""
+    report: Mapping[str, object] = field(default_factory=dict)
+    crosswalk: tuple[CrosswalkRow, ...] = field(default=(), repr=False)
+    rules: Mapping[str, int] = field(default_factory=dict)
+
+
+def deidentify_file(file: Path, number: int, batch: Batch) -> Done:
+    """De-identify one file into ``<patient>/<study>/<series>/<sop>.dcm`` under `batch.out`.
+
+    What cannot be published goes to `batch.quarantine` with a reason. Raises OSError for what is the disk's fault.
+    """
+    work = _work(file, batch)
+    try:
+        outcome = _judge(work)
+        if isinstance(outcome, Keep):
+            return _written(work, number, batch)
+    finally:
+        for each in work.scratch.iterdir():
+            each.unlink(missing_ok=True)
+        work.scratch.rmdir()
+    if isinstance(outcome, Drop):
+        return Done("skipped", outcome.rule)
+    assert isinstance(outcome, Hold | Quarantine)
+    if _is_no_object(file, outcome):
+        return Done("skipped", "no DICOM object")
+    return _set_aside(file, number, outcome, batch)
+
+
+def _judge(work: Work) -> Outcome:
+    try:
+        return fold(work, OBJECT_STAGES)
+    except OSError:
+        raise
+    except PacsError as error:
+        return Quarantine(f"The object could not be de-identified: {error}.")
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a border: one file must not stop the run; its text may hold values
+        return Quarantine(f"The object could not be processed ({type(error).__name__}).")
+
+
+def _work(file: Path, batch: Batch) -> Work:
+    with file.open("rb") as opened:
+        size = os.fstat(opened.fileno()).st_size
+        content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+    scratch = batch.quarantine / f".scratch-{token_hex(8)}"
+    scratch.mkdir(parents=True, mode=0o700)
+    keys = _keys(batch.master, batch.label)
+    patients = _Patients(batch, keys) if batch.mapping else None
+    context = Context(site=batch.site, collection=batch.label, patients=patients)
+    return Work(content, _collection(batch), load_profile(batch.profile, batch.profiles), keys, context, scratch)
+
+
+@cache
+def _keys(master: bytes, label: str) -> CollectionKeys:
+    return CollectionKeys.derive(master, label)
+
+
+class _Patients:
+    """Looks patients up in the rows of a mapping table."""
+
+    def __init__(self, batch: Batch, keys: CollectionKeys) -> None:
+        self.rows: dict[str, list[tuple[str, PatientRow]]] = {}
+        for row in batch.mapping:
+            self.rows.setdefault(row.from_patient_id, []).append((row.site_name, mapped_row(row, keys)))
+
+    def __call__(self, issuer: str, patient_id: str) -> PatientRow | None:
+        rows = self.rows.get(patient_id, [])
+        return next((row for site, row in rows if site == issuer), rows[0][1] if len(rows) == 1 else None)
+
+
+def _collection(batch: Batch) -> CollectionInfo:
+    return CollectionInfo(
+        id=0,
+        name=batch.label,
+        title="",
+        profile=batch.profile,
+        profile_version="",
+        key_id=0,
+        key_label=batch.label,
+        release=Release.AUTOMATIC,
+        access=Access.RESTRICTED,
+        duplicates=Duplicates.KEEP_FIRST,
+        called_aet="",
+        site=batch.site,
+        originals="discard",
+        order=0,
+    )
+
+
+def _written(work: Work, number: int, batch: Batch) -> Done:
+    result = work.result
+    assert result is not None
+    patient = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in result.patient_id)
+    relative = Path(patient.strip(".") or "_", result.study_uid, result.series_uid, f"{result.sop_uid}.dcm")
+    target = batch.out / relative
+    rules: dict[str, int] = {}
+    for change in result.report:
+        key = f"{change.rule.match} {ACTION_WORDS.get(change.action, change.action)}"
+        rules[key] = rules.get(key, 0) + 1
+    report = _report(work, number, str(relative)) if batch.with_report else {}
+    done = Done("done", "", str(relative), report, crosswalk_rows(work.original, result), rules)
+    return done if _put(target, work.pieces) else Done("duplicate", "its SOP instance was there already")
+
+
+def _put(target: Path, pieces: tuple[Buffer, ...]) -> bool:
+    """Write a file whole or not at all; False when it is there already."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{os.getpid()}-{token_hex(4)}.part")
+    try:
+        with temporary.open("xb") as sink:
+            sink.writelines(pieces)
+        os.link(temporary, target)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def _report(work: Work, number: int, relative: str) -> dict[str, object]:
+    """What was done to one object: paths, actions and rules, never a value."""
+    result = work.result
+    assert result is not None
+    return {
+        "file": number,
+        "state": "done",
+        "output": relative,
+        "profile": f"{work.profile.name} {work.profile.version}",
+        "options": sorted(result.options),
+        "pixels": dict(work.facts),
+        "unknown_private": dict(result.unknown_private),
+        "removed_in_doubt": [{"path": path, "words": count} for path, count in _doubts(work).items()],
+        "changes": [
+            {
+                "path": change.path,
+                "action": ACTION_WORDS.get(change.action, change.action),
+                "rule": change.rule.match,
+                "reason": change.rule.reason,
+                "source": change.rule.source,
+            }
+            for change in result.report
+        ],
+    }
+
+
+def _doubts(work: Work) -> dict[str, int]:
+    assert work.result is not None
+    counts: dict[str, int] = {}
+    for doubt in work.result.doubts:
+        counts[doubt.path] = counts.get(doubt.path, 0) + 1
+    return counts
+
+
+def _is_no_object(file: Path, outcome: Hold | Quarantine) -> bool:
+    """Plain other files among the images, and DICOMDIRs, whose records name files that are not there any more."""
+    with file.open("rb") as opened:
+        start = opened.read(132)
+    if start[128:] == b"DICM" or file.suffix.lower() in (".dcm", ".dicom", ".ima"):
+        return False
+    return "cannot be read" in outcome.reason
+
+
+def _set_aside(file: Path, number: int, outcome: Hold | Quarantine, batch: Batch) -> Done:
+    """Copy a refused original into the quarantine, named by its number, with the reason in JSON beside it."""
+    batch.quarantine.mkdir(parents=True, exist_ok=True, mode=0o700)
+    name = f"{number:06d}"
+    shutil.copyfile(file, batch.quarantine / f"{name}.dcm")
+    state = "held" if isinstance(outcome, Hold) else "quarantined"
+    findings = [{"path": each.path, "rule": each.rule} for each in outcome.findings]
+    content = {"file": number, "state": state, "reason": outcome.reason, "findings": findings}
+    (batch.quarantine / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+    return Done("quarantined", outcome.reason, report=content)
+
+
+__all__ = ["Batch", "Done", "NotDicom", "deidentify_file"]

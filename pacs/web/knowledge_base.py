@@ -1,0 +1,122 @@
+"""``/knowledge-base/<profile>``: what a profile does to each element, why, and who says so (promise 6)."""
+
+from collections.abc import Iterator
+from functools import cache
+from secrets import token_urlsafe
+from typing import NamedTuple
+
+from flask import Blueprint, Response, abort, current_app
+from jinja2 import Environment, PackageLoader, Template
+
+from pacs.deid.profiles import Profile, Rule, load_profile, profile_names
+from pacs.deid.profiles.private_tags import rows_of
+from pacs.deid.profiles.rules import ACTION_WORDS, steps_of
+from pacs.deid.profiles.table import OPTION_CODES
+from pacs.dicom.dictionary import KEYWORD_OF
+from pacs.errors import ProfileError
+
+blueprint = Blueprint("knowledge_base", __name__)
+_SETTINGS = {
+    ("pixels", "clean"): "Pixels that may carry text are read; text that identifies is blanked in every frame.",
+    ("pixels", "quarantine"): "Objects whose pixels may carry text are not published.",
+    ("pixels", "detect"): "Pixels that may carry text are read; objects with text that identifies are not published.",
+    ("documents", "quarantine"): "Encapsulated documents (PDF, CDA, models) are not published.",
+    ("documents", "blank"): "Encapsulated documents are replaced by a blank one.",
+    ("scanned_paper", "quarantine"): "Scanned paper is not published.",
+    ("scanned_paper", "clean"): "Scanned paper is treated like other images.",
+    ("faces", "flag"): "Head series in which a face could be seen are marked for the curator.",
+    ("faces", "hold"): "Head series in which a face could be seen are held back for the curator.",
+    ("faces", "ignore"): "Nothing is done about faces.",
+    ("ctp_block", "yes"): "The private block (0013,xx10) names collection and site, as TCIA's tools expect.",
+    ("ctp_block", "no"): "No private block is written.",
+}
+
+
+class ShownRule(NamedTuple):
+    """A rule in words."""
+
+    shown: str
+    name: str
+    action: str
+    reason: str
+    source: str
+
+
+@blueprint.get("/knowledge-base")
+@blueprint.get("/knowledge-base/<name>")
+def knowledge_base(name: str = "tcia") -> Response:
+    """The page of a profile; it identifies nobody, so everybody may read it."""
+    folder = current_app.extensions["pacs"].archive.parts.profiles
+    names = profile_names(folder)
+    base = name.partition("+")[0]
+    if base not in names or len(name) > 400:
+        abort(404)
+    try:
+        profile = load_profile(name, folder)
+    except ProfileError:
+        abort(404)
+    nonce = token_urlsafe(16)
+    response = Response(profile_page(profile, names, nonce), mimetype="text/html")
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'"
+    )
+    return response
+
+
+def profile_page(profile: Profile, others: list[str], nonce: str = "") -> str:
+    """The page as HTML."""
+    private: dict[str, list[dict[str, str]]] = {}
+    if profile.private.code == "safe":
+        for signature, vr, rule in rows_of(profile.safe_private):
+            creator = signature.rpartition("/")[2].split('"')[1]
+            row = {"signature": signature, "vr": vr or "any", "action": ACTION_WORDS[rule.code]}
+            private.setdefault(creator, []).append(row | {"reason": rule.reason, "source": rule.source})
+    settings = profile.settings.as_dict()
+    return _template().render(
+        profile=profile,
+        others=others,
+        nonce=nonce,
+        paragraphs=[" ".join(each.split()) for each in profile.prose.split("\n\n") if each.strip()],
+        options=[OPTION_CODES[option] for option in OPTION_CODES if option in profile.options],
+        settings=[(name.replace("_", " "), _SETTINGS[name, value]) for name, value in settings.items()],
+        rules=list(shown_rules(profile)),
+        private=sorted(private.items()),
+        private_count=sum(map(len, private.values())),
+    )
+
+
+@cache
+def _template() -> Template:
+    return Environment(loader=PackageLoader("pacs.web"), autoescape=True, trim_blocks=True).get_template(
+        "knowledge_base.html"
+    )
+
+
+def shown_rules(profile: Profile) -> Iterator[ShownRule]:
+    """Every rule of a profile in words."""
+    for rule in profile.rules():
+        action = ACTION_WORDS[rule.code] + (f" {rule.value!r}" if rule.code == "set" else "")
+        yield ShownRule(_tag(rule.match), _name(rule), action, rule.reason, rule.source)
+
+
+def _tag(match: str) -> str:
+    return f"({match[:4]},{match[4:]})" if len(match) == 8 and "." not in match else match
+
+
+def _name(rule: Rule) -> str:
+    """What the attribute is called; for a path, its steps."""
+    if rule.match.startswith("vr:"):
+        return f"any other element of VR {rule.match[3:]}"
+    if rule.match in ("private", "unknown"):
+        return {"private": "private elements", "unknown": "elements that PS3.6 does not have"}[rule.match]
+    names = [_keyword(step) for step in steps_of(rule.match)]
+    return " › ".join(name for name in names if name)
+
+
+def _keyword(step: str) -> str:
+    if step == "*":
+        return "everything in it"
+    try:
+        return KEYWORD_OF.get(int(step, 16), "")
+    except ValueError:  # a pattern, or a private element
+        return ""
