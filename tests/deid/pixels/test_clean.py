@@ -1,0 +1,303 @@
+"""Text that identifies goes out of pixels, everything else stays bit for bit; in every pixel format."""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from pacs.deid.pixels import PixelOutcome, PixelPolicy, clean_pixels
+from pacs.dicom.elements import DataSet
+from pacs.dicom.syntaxes import DEFLATED_FRAMES
+from pacs.dicom.values import first_text
+from pacs.pixels import ocr
+from pacs.pixels.encapsulated import deflated_frame, fragments_of, inflated_frame
+from pacs.pixels.ocr import Box, Line, Word
+from tests.data_folder import shared_data
+from tests.pixels.pictures import NAME, as_object, ground, jpeg, labelled, parsed, seen, with_frames, written
+
+SC = "1.2.840.10008.5.1.4.1.1.7"
+US = "1.2.840.10008.5.1.4.1.1.6.1"
+
+
+class Known:
+    """Evidence that knows harmless words."""
+
+    def identifies(self, text: str) -> bool:
+        return any(word.lower() not in ("liver", "chest", "left") for word in re.findall(r"[^\W\d_]{2,}", text))
+
+
+class Pointing:
+    """A reader that is told where text stands, and sees whether it is still there."""
+
+    def __init__(self, *lines: tuple[str, Box], score: float = 0.99) -> None:
+        self.lines = [Line(text, box, score, (Word(text, box),)) for text, box in lines]
+        self.readings = 0
+
+    def read(self, picture: np.ndarray) -> list[Line]:
+        self.readings += 1
+        return [line for line in self.lines if np.ptp(self._inside(picture, line.box).astype(int)) > 60]
+
+    @staticmethod
+    def _inside(picture: np.ndarray, box: Box) -> np.ndarray:
+        return picture[box.top : box.bottom, box.left : box.right]
+
+
+AT = Box(10, 8, 180, 28)
+
+
+def cleaned(ds, reader: Callable | None = None, **policy) -> tuple[PixelOutcome, DataSet, str]:
+    data_set, syntax = parsed(ds)
+    reader = reader or Pointing(("SMITH^JOHN", AT))
+    return clean_pixels(data_set, data_set, syntax, Known(), PixelPolicy(**policy), lambda: reader), data_set, syntax
+
+
+def assert_only_boxes_changed(outcome: PixelOutcome, before: DataSet, syntax: str) -> None:
+    old, new = seen(before, syntax), seen(outcome.data_set, outcome.transfer_syntax_uid)
+    assert outcome.cleaned
+    assert outcome.regions
+    outside = np.ones(old.shape, bool)
+    frames = old.ndim - (3 if old.shape[-1] == 3 else 2)
+    for region in outcome.regions:
+        place = (slice(region.top, region.top + region.height), slice(region.left, region.left + region.width))
+        inside = (slice(None),) * frames + place
+        outside[inside] = False
+        assert not np.array_equal(old[inside], new[inside])
+        for frame in new if frames else new[None]:
+            assert len(np.unique(frame[place].reshape(-1, 3 if old.shape[-1] == 3 else 1), axis=0)) == 1
+    assert np.array_equal(old[outside], new[outside])
+
+
+def grey(kind: str) -> np.ndarray:
+    return labelled().astype(kind)
+
+
+FORMATS = {
+    "8 bit": lambda: as_object(labelled(), SOPClassUID=SC),
+    "16 bit": lambda: as_object(grey("<u2") * 16, SOPClassUID=SC),
+    "signed": lambda: as_object(grey("<i2") * 16 - 1024, SOPClassUID=SC),
+    "12 of 16 bits": lambda: as_object(grey("<u2") * 16, SOPClassUID=SC, BitsStored=12, HighBit=11),
+    "MONOCHROME1": lambda: as_object(labelled(), SOPClassUID=SC, PhotometricInterpretation="MONOCHROME1"),
+    "RGB": lambda: as_object(np.stack([labelled()] * 3, -1), SOPClassUID=SC),
+    "YBR_FULL": lambda: as_object(np.stack([labelled()] * 3, -1), SOPClassUID=SC, PhotometricInterpretation="YBR_FULL"),
+    "frames": lambda: as_object(np.stack([labelled()] * 3), frames=3, SOPClassUID=SC),
+    "colour frames": lambda: as_object(np.stack([np.stack([labelled()] * 3, -1)] * 2), frames=2, SOPClassUID=SC),
+    "RLE": lambda: as_object(labelled(), RLELossless, SOPClassUID=SC),
+    "RLE colour": lambda: as_object(np.stack([labelled()] * 3, -1), RLELossless, SOPClassUID=SC),
+    "RLE signed": lambda: as_object(grey("<i2") * 16 - 1024, RLELossless, SOPClassUID=SC),
+    "JPEG-LS": lambda: as_object(labelled(), JPEGLSLossless, SOPClassUID=SC),
+    "JPEG-LS 16 bit frames": lambda: as_object(
+        np.stack([grey("<u2") * 16] * 2), JPEGLSLossless, frames=2, SOPClassUID=SC
+    ),
+    "JPEG 2000": lambda: as_object(grey("<u2"), JPEG2000Lossless, SOPClassUID=SC),
+    "JPEG 2000 colour": lambda: as_object(np.stack([labelled()] * 3, -1), JPEG2000Lossless, SOPClassUID=SC),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_only_boxes_change_in_format(name):
+    ds = FORMATS[name]()
+    outcome, before, syntax = cleaned(ds)
+    assert outcome.quarantine is None
+    assert outcome.transfer_syntax_uid == syntax
+    assert_only_boxes_changed(outcome, before, syntax)
+    assert first_text(outcome.data_set, 0x00280301) == "NO"
+    assert 0x00280301 not in before
+
+
+def test_planar_pixels_stay_planar():
+    planes = np.stack([labelled(), labelled() // 2, labelled() // 3])
+    ds = as_object(planes[0], SOPClassUID=SC, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=1)
+    ds.PixelData = planes.tobytes()
+    outcome, before, syntax = cleaned(ds)
+    assert_only_boxes_changed(outcome, before, syntax)
+    assert outcome.data_set[0x00280006].value == b"\1\0"
+
+
+def test_shared_chrominance_becomes_black():
+    pixels = labelled()
+    stored = np.empty((*pixels.shape[:1], pixels.shape[1] // 2, 4), np.uint8)
+    stored[..., 0], stored[..., 1], stored[..., 2:] = pixels[:, ::2], pixels[:, 1::2], 100
+    ds = as_object(pixels, SOPClassUID=SC, SamplesPerPixel=3, PhotometricInterpretation="YBR_FULL_422")
+    ds.PlanarConfiguration, ds.PixelData = 0, stored.tobytes()
+    outcome, before, syntax = cleaned(ds)
+    assert_only_boxes_changed(outcome, before, syntax)
+    assert len(outcome.data_set[0x7FE00010].value) == stored.nbytes
+
+
+def test_palette_black_is_darkest_colour():
+    pixels = labelled()
+    ds = as_object(pixels, SOPClassUID=SC, PhotometricInterpretation="PALETTE COLOR")
+    inverted = np.arange(255, -1, -1, dtype="<u2") * 257
+    for name in ("Red", "Green", "Blue"):
+        setattr(ds, f"{name}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        setattr(ds, f"{name}PaletteColorLookupTableData", inverted.tobytes())
+    outcome, before, syntax = cleaned(ds)
+    assert_only_boxes_changed(outcome, before, syntax)
+    assert seen(outcome.data_set, syntax)[12, 20] == 255
+
+
+def test_big_endian_keeps_byte_order():
+    pixels = labelled().astype(">u2") * 16
+    ds = as_object(pixels, SOPClassUID=SC)
+    ds.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    outcome, before, syntax = cleaned(ds)
+    assert_only_boxes_changed(outcome, before, syntax)
+
+
+def test_one_bit_frames_are_repacked():
+    bits = (labelled(rows=45, columns=201) > 128).astype(np.uint8)
+    both = np.concatenate([bits.ravel(), bits.ravel()])
+    ds = as_object(bits, SOPClassUID=SC, NumberOfFrames=2, BitsAllocated=1, BitsStored=1, HighBit=0)
+    ds.PixelData = np.packbits(both, bitorder="little").tobytes() + b"\0"
+    outcome, before, syntax = cleaned(ds, Pointing(("SMITH", Box(10, 8, 120, 24))))
+    assert_only_boxes_changed(outcome, before, syntax)
+
+
+def test_deflated_frames_stay_deflated():
+    frame = deflated_frame(labelled().tobytes())
+    data_set, _syntax = parsed(with_frames(as_object(labelled(), SOPClassUID=SC), [frame], JPEGLSLossless))
+    reader = Pointing(("SMITH^JOHN", AT))
+    outcome = clean_pixels(data_set, data_set, DEFLATED_FRAMES, Known(), None, lambda: reader)
+    assert outcome.transfer_syntax_uid == DEFLATED_FRAMES
+    (fragment,) = fragments_of(outcome.data_set[0x7FE00010].value)[1]
+    pixels = np.frombuffer(inflated_frame(bytes(fragment[1]), 1 << 20), np.uint8).reshape(labelled().shape)
+    assert np.ptp(pixels[8:28, 10:180]) == 0
+    assert np.array_equal(pixels[60:], labelled()[60:])
+
+
+def test_baseline_jpeg_becomes_native_and_stays_lossy():
+    colours = np.stack([labelled()] * 3, -1)
+    ds = as_object(colours, SOPClassUID=SC, PhotometricInterpretation="YBR_FULL_422")
+    ds.LossyImageCompression, ds.LossyImageCompressionRatio = "01", "9"
+    ds = with_frames(ds, [jpeg(colours)], JPEGBaseline8Bit)
+    outcome, before, syntax = cleaned(ds)
+    assert outcome.transfer_syntax_uid == ExplicitVRLittleEndian
+    assert_only_boxes_changed(outcome, before, syntax)
+    assert first_text(outcome.data_set, 0x00282110) == "01"
+    assert first_text(outcome.data_set, 0x00282112) == "9"
+    assert first_text(outcome.data_set, 0x00282114) == "ISO_10918_1"
+    assert first_text(outcome.data_set, 0x00280004) == "YBR_FULL"
+
+
+def test_extremes_are_counted_again():
+    ds = as_object(labelled(mark=""), SOPClassUID=SC, SmallestImagePixelValue=20, LargestImagePixelValue=255)
+    outcome, _before, _syntax = cleaned(ds)
+    assert outcome.data_set[0x00280107].value == b"\x3b\0"
+
+
+def test_technical_marks_stay():
+    reader = Pointing(("MI 1.2", AT), ("L", Box(10, 70, 30, 90)))
+    outcome, before, _syntax = cleaned(as_object(labelled(), SOPClassUID=US), reader)
+    assert not outcome.cleaned
+    assert outcome.data_set[0x7FE00010] is before[0x7FE00010]
+    assert first_text(outcome.data_set, 0x00280301) == "NO"
+
+
+def test_equal_frames_are_read_once():
+    reader = Pointing(("MI 1.2", AT))
+    outcome, _before, _syntax = cleaned(as_object(np.stack([labelled()] * 40), frames=40, SOPClassUID=US), reader)
+    assert reader.readings == 1
+    assert outcome.path == "read: ultrasound"
+
+
+def test_text_of_a_later_frame_goes_from_all():
+    frames = np.stack([ground()] * 4 + [written(ground(), "SMITH^JOHN 1960", NAME)])
+    outcome, before, syntax = cleaned(as_object(frames, frames=5, SOPClassUID=US))
+    old, new = seen(before, syntax), seen(outcome.data_set, syntax)
+    assert outcome.cleaned
+    assert np.ptp(new[4, 8:28, 10:180].astype(int)) == 0
+    assert np.array_equal(old[:, 60:], new[:, 60:])
+
+
+def test_ordinary_slice_is_only_looked_at():
+    reader = Pointing()
+    outcome, before, _syntax = cleaned(as_object(ground().astype("<i2")), reader)
+    assert (outcome.path, reader.readings) == ("looked at", 0)
+    assert outcome.data_set is before
+
+
+def test_original_ct_with_drawn_text_is_read():
+    pixels = labelled().astype("<i2") * 4
+    outcome, before, syntax = cleaned(as_object(pixels, BurnedInAnnotation="NO"))
+    assert outcome.path == "read: glyphs in the image"
+    assert_only_boxes_changed(outcome, before, syntax)
+
+
+def test_quarantine_policy_refuses_text_alone():
+    refused, _before, _syntax = cleaned(as_object(labelled(), SOPClassUID=US), mode="quarantine")
+    passed, _before, _syntax = cleaned(as_object(ground(), SOPClassUID=US), Pointing(), mode="quarantine")
+    assert refused.quarantine
+    assert passed.quarantine is None
+
+
+def test_detect_policy_changes_nothing():
+    outcome, before, _syntax = cleaned(as_object(labelled(), SOPClassUID=US), mode="detect")
+    assert outcome.found
+    assert outcome.data_set is before
+
+
+def test_scanned_paper_is_quarantined():
+    outcome, _before, _syntax = cleaned(as_object(labelled(), SOPClassUID=SC, ConversionType="SD"))
+    assert outcome.quarantine
+    outcome, _before, _syntax = cleaned(as_object(labelled(), SOPClassUID=SC, ConversionType="SD"), paper="clean")
+    assert outcome.cleaned
+
+
+def test_undecodable_frame_is_quarantined():
+    ds = with_frames(as_object(labelled(), SOPClassUID=SC), [jpeg(labelled())[:300]], JPEGBaseline8Bit)
+    outcome, _before, _syntax = cleaned(ds)
+    assert outcome.quarantine
+    assert "SMITH" not in outcome.quarantine
+
+
+def test_text_that_comes_back_is_quarantined():
+    class Stubborn(Pointing):
+        def read(self, picture):
+            return self.lines
+
+    outcome, _before, _syntax = cleaned(as_object(labelled(), SOPClassUID=SC), Stubborn(("SMITH^JOHN", AT)))
+    assert outcome.quarantine
+
+
+def test_guesses_go_from_suspect_objects_alone():
+    reader = Pointing(("?x?", AT), score=0.2)
+    assert cleaned(as_object(labelled(), SOPClassUID=US), reader)[0].regions[0].reason == "unreadable"
+    assert not cleaned(as_object(labelled().astype("<i2") * 4), reader)[0].cleaned
+
+
+def test_large_results_go_to_scratch(tmp_path):
+    frames = np.stack([np.tile(labelled(), (6, 6))] * 50)
+    outcome, before, syntax = cleaned(as_object(frames, frames=50, SOPClassUID=SC), scratch=tmp_path)
+    assert_only_boxes_changed(outcome, before, syntax)
+    assert not list(tmp_path.iterdir())
+
+
+def test_reader_finds_name_and_keeps_mark():
+    pixels = written(written(ground(200, 400), "SMITH^JOHN 4711982", (10, 8)), "120 kV  MI 1.2", (10, 150))
+    data_set, syntax = parsed(as_object(pixels, SOPClassUID=US))
+    outcome = clean_pixels(data_set, data_set, syntax, Known())
+    assert_only_boxes_changed(outcome, data_set, syntax)
+    assert any("120" in text for text in outcome.texts_after)
+    assert not any("SMITH" in line.text for line in ocr.reader().read(seen(outcome.data_set, syntax)))
+
+
+def test_real_ultrasound_keeps_its_settings():
+    folder = shared_data()
+    if folder is None:
+        pytest.skip("no real data here")
+    from pacs.pixels.transcode import read_file
+
+    file = read_file(folder / "us" / "examples_palette.dcm")
+    outcome = clean_pixels(file.data_set, file.data_set, file.transfer_syntax_uid, Known())
+    assert outcome.cleaned
+    assert {"C5-1", "28Hz", "11cm"} <= set(outcome.texts_after)
+    assert not any("2011" in text for text in outcome.texts_after)
