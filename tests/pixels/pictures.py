@@ -8,10 +8,11 @@ import numpy as np
 import pydicom
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from pacs.dicom.elements import DataSet, parse
-from pacs.dicom.fileformat import read_start
+from pacs.dicom.elements import DataSet, encode, parse
+from pacs.dicom.fileformat import file_start, read_start
 from pacs.dicom.syntaxes import encoding_of
 from tests.builders import file_bytes, make_ct
 
@@ -83,12 +84,9 @@ def parsed(ds: pydicom.FileDataset) -> tuple[DataSet, str]:
 
 def seen(data_set: DataSet, syntax: str) -> np.ndarray:
     """Pixels as pydicom reads them, before colours are converted."""
-    from pacs.dicom.elements import encode
-    from pacs.dicom.fileformat import file_start
-
     encoding = encoding_of(syntax)
     raw = file_start("1.2.840.10008.5.1.4.1.1.7", "1.2.3", syntax)
     raw += b"".join(bytes(piece) for piece in encode(data_set, encoding, encoding))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pydicom.pixels.pixel_array(io.BytesIO(raw), raw=True)
+        return pixel_array(io.BytesIO(raw), raw=True)

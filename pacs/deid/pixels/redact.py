@@ -13,10 +13,17 @@ from pacs.pixels.ocr import Box, Line, Word
 
 _SURE = 0.5  # below this a reading is a guess
 # Full dates and long numbers go, whatever the evidence says: nobody can check them against the object's own.
-_ALWAYS = re.compile(
-    r"(?<!\d)\d{5,}|(?<!\d)\d{1,4}\s?[-/.]\s?\d{1,2}\s?[-/.]\s?\d{4}(?!\d)|(?<!\d)\d{4}\s?[-/.]\s?\d{1,2}\s?[-/.]\s?\d{1,2}(?!\d)"
+_DATE = (
+    r"(?<!\d)\d{1,2}\s?[-/.]\s?\d{1,2}\s?[-/.]\s?\d{4}(?!\d)|(?<!\d)\d{4}\s?[-/.]\s?\d{1,2}\s?[-/.]\s?\d{1,2}(?!\d)"
     r"|(?<![\d/])\d{1,2}[-/]\d{1,2}[-/]\d{2}(?![\d/])|\b\d{1,2}[- ]?[A-Za-z]{3,9}[- ,]{0,2}(?:19|20)\d{2}\b"
 )
+_LONG_NUMBER = r"(?<![\d.])\d{5,}"
+# What stands beside these is a person, a number of a person, or a house.
+_LABEL = (
+    r"\b(?:name|patient|pat|pt|mrn|pid|dob|birth\w*|born|accession|acc|dr|prof|hospital|h[oô]pital|klinik\w*|clinic"
+    r"|clinica|krankenhaus|institut\w*|medical cent\w+|med ct\w*|univ\w*|physician|operator|tech|performed by)\b"
+)
+_ALWAYS = re.compile(f"(?i){_DATE}|{_LONG_NUMBER}|{_LABEL}")
 _PADDING = 5  # boxes grow by a fifth of their height
 
 
@@ -76,8 +83,10 @@ def _marks_among_words(parts: Sequence[str], technical: Sequence[bool]) -> list[
     """Marks that stay in a line that identifies; a mark of letters beside a word may be a part of the name."""
     kept = []
     for index, (part, flag) in enumerate(zip(parts, technical, strict=True)):
-        near = {kind_of(other) for other in (*parts[max(index - 1, 0) : index], *parts[index + 1 : index + 2])}
-        if flag and (any(letter.isdigit() for letter in part) or Kind.WORD not in near):
+        after = parts[index + 1 : index + 2]
+        near = {kind_of(other) for other in (*parts[max(index - 1, 0) : index], *after)}
+        has_value = any(letter.isdigit() for letter in part + "".join(after))
+        if flag and (has_value or Kind.WORD not in near):
             kept.append(part)
     return kept
 

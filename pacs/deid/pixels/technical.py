@@ -72,19 +72,20 @@ def parts_of(text: str) -> list[str]:
 
 
 def technical_parts(parts: list[str]) -> list[bool]:
-    """For each part whether it is a technical mark where it stands: labels want a number beside them."""
+    """For each part whether it is a technical mark where it stands: most labels and units want a number beside them."""
     kinds = [kind_of(part) for part in parts]
+    words = [part.lower().strip(".") for part in parts]
     out = [kind == Kind.MARK and not _SYMBOLS.fullmatch(part) for part, kind in zip(parts, kinds, strict=True)]
     for index, kind in enumerate(kinds):
-        if kind != Kind.LABEL:
+        if kind != Kind.NUMBER:
             continue
-        run = index
-        while run + 1 < len(kinds) and kinds[run + 1] == Kind.LABEL:
-            run += 1
-        if run + 1 < len(kinds) and kinds[run + 1] == Kind.NUMBER:  # label, value
-            out[index : run + 2] = [True] * (run + 2 - index)
-        if index and kinds[index - 1] == Kind.NUMBER and parts[index].lower().strip(".") in _words().units:
-            out[index - 1 : index + 1] = [True, True]
+        before = index
+        while before and words[before - 1] in _words().labels:  # one label or several, then the value
+            before -= 1
+        if before < index:
+            out[before : index + 1] = [True] * (index + 1 - before)
+        if index + 1 < len(words) and words[index + 1] in _words().units:
+            out[index : index + 2] = [True, True]
     return out
 
 

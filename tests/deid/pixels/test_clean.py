@@ -1,7 +1,6 @@
 """Text that identifies goes out of pixels, everything else stays bit for bit; in every pixel format."""
 
 import re
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from pydicom.uid import (
 )
 
 from pacs.deid.pixels import PixelOutcome, PixelPolicy, clean_pixels
+from pacs.deid.pixels.redact import judge, padded
 from pacs.dicom.elements import DataSet
 from pacs.dicom.syntaxes import DEFLATED_FRAMES
 from pacs.dicom.values import first_text
@@ -54,10 +54,10 @@ class Pointing:
 AT = Box(10, 8, 180, 28)
 
 
-def cleaned(ds, reader: Callable | None = None, **policy) -> tuple[PixelOutcome, DataSet, str]:
+def cleaned(ds, reader: Pointing | None = None, **policy) -> tuple[PixelOutcome, DataSet, str]:
     data_set, syntax = parsed(ds)
-    reader = reader or Pointing(("SMITH^JOHN", AT))
-    return clean_pixels(data_set, data_set, syntax, Known(), PixelPolicy(**policy), lambda: reader), data_set, syntax
+    used = reader or Pointing(("SMITH^JOHN", AT))
+    return clean_pixels(data_set, data_set, syntax, Known(), PixelPolicy(**policy), lambda: used), data_set, syntax
 
 
 def assert_only_boxes_changed(outcome: PixelOutcome, before: DataSet, syntax: str) -> None:
@@ -288,6 +288,50 @@ def test_reader_finds_name_and_keeps_mark():
     assert_only_boxes_changed(outcome, data_set, syntax)
     assert any("120" in text for text in outcome.texts_after)
     assert not any("SMITH" in line.text for line in ocr.reader().read(seen(outcome.data_set, syntax)))
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("MI 1.2", True),
+        ("L", True),
+        ("120kV 200mA", True),
+        ("TIS<0.4 MI=0.8", True),
+        ("RAH", True),
+        ("16cm", True),
+        ("LIVER LEFT", True),
+        ("Name: LIVER", False),
+        ("SMITHJOHN", False),
+        ("12345", False),
+        ("3/4/1960", False),
+        ("1960-03-04", False),
+        ("4 Mar 1960", False),
+        ("General Hospital", False),
+        ("Dr. Liver", False),
+    ],
+)
+def test_judges_single_line(text, stays):
+    judged = judge([Line(text, AT, 0.9, (Word(text, AT),))], Known(), suspect=True)
+    assert bool(judged.kept) is stays
+    assert bool(judged.boxes) is not stays
+
+
+def test_marks_of_mixed_line_stay():
+    boxes = [Box(0, 0, 90, 20), Box(100, 0, 120, 20), Box(125, 0, 150, 20)]
+    words = tuple(Word(text, box) for text, box in zip(["SMITH^JOHN", "MI", "1.2"], boxes, strict=True))
+    judged = judge([Line("SMITH^JOHN MI 1.2", Box(0, 0, 150, 20), 0.9, words)], Known(), suspect=True)
+    assert [box for box, _reason in judged.boxes] == [boxes[0]]
+
+
+def test_mark_beside_name_goes_with_it():
+    words = (Word("SMITH", Box(0, 0, 50, 20)), Word("L", Box(55, 0, 65, 20)))
+    judged = judge([Line("SMITH L", Box(0, 0, 65, 20), 0.9, words)], Known(), suspect=True)
+    assert [box for box, _reason in judged.boxes] == [Box(0, 0, 65, 20)]
+
+
+def test_padding_spares_text_that_stays():
+    grown = padded(Box(10, 30, 90, 50), 100, 100, [Box(10, 52, 90, 70), Box(93, 30, 99, 50)])
+    assert grown == Box(6, 26, 93, 52)
 
 
 def test_real_ultrasound_keeps_its_settings():
