@@ -10,11 +10,13 @@ from pacs.deid.text import Evidence
 from pacs.dicom.elements import DataSet, encode
 from pacs.dicom.fileformat import file_start
 from pacs.dicom.syntaxes import encoding_of
-from pacs.model import Keep, Outcome, Quarantine
+from pacs.leakcheck.pixels import check_pixels
+from pacs.model import Hold, Keep, Outcome, Quarantine
 from pacs.pipeline.work import Work
 
 CLEAN_PIXEL_DATA = ("113101", "Clean Pixel Data Option")
 FLAG = "text in pixels"
+MOST_FRAMES = 3  # of one object, that the second reader looks at
 
 
 class _LazyEvidence:
@@ -52,7 +54,17 @@ def clean_pixels_stage(work: Work) -> Outcome:
         work.flags = (*work.flags, FLAG)
     if outcome.data_set is not work.result.data_set:
         _take(work, outcome)
-    return Keep()
+    return _read_again(work, outcome.frames[:MOST_FRAMES]) if outcome.frames else Keep()
+
+
+def _read_again(work: Work, frames: tuple[int, ...]) -> Outcome:
+    """The second reader for pixels, over frames that had text."""
+    assert work.result is not None
+    findings = check_pixels(work.original, work.result.data_set, work.transfer_syntax_uid, frames)
+    if not findings:
+        return Keep()
+    kinds = ", ".join(sorted({finding.detail for finding in findings}))
+    return Hold(f"The second reader read identifying text in the pixels of the result ({kinds}).", findings)
 
 
 def pixel_facts(outcome: PixelOutcome) -> dict[str, str]:

@@ -55,7 +55,8 @@ class PixelOutcome:
     `path` names the way that was taken. `cleaned`: regions were blanked, so code 113101 applies. `stripped`: metadata
     within the pixel data was taken out. `found`: text was read that may identify, and it is still there (``detect``).
     `quarantine` is a reason for people, without any value.
-    `texts_after` was read in the result and stays there; it is for the second reader alone.
+    `frames` were read (or blanked unread), counted from 0: where a second reader should look. `texts_after` was read in
+    the result and stays there; it is identified data until somebody looked at it.
     """
 
     path: str
@@ -66,6 +67,7 @@ class PixelOutcome:
     regions: tuple[Region, ...] = ()
     quarantine: str | None = None
     found: bool = False
+    frames: tuple[int, ...] = ()
     texts_after: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -155,13 +157,14 @@ class _Work:
             boxes = signature.boxes(image.format)
             outcome = self.blank(image, outcome, [(box, f"signature {signature.name}") for box in boxes], "signature")
             if signature.complete:
-                return outcome
+                return replace(outcome, frames=(0,))
             image = _image(outcome)
         suspect = bool(suspicion.reason)
         reading = read_frames(image, self.reader, every=suspect)
         if not reading.frames:
             return replace(outcome, path="looked at")
-        outcome = replace(outcome, path=f"read: {suspicion.reason or 'glyphs in the image'}")
+        path = f"read: {suspicion.reason or 'glyphs in the image'}"
+        outcome = replace(outcome, path=path, frames=tuple(reading.frames))
         judged = judge(reading.lines, self.evidence, suspect=suspect)
         if judged.boxes and self.policy.mode != "clean":
             refused = "Text that may identify was read in its pixels." if self.policy.mode == "quarantine" else None
