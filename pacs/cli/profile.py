@@ -53,10 +53,7 @@ def show(name: str, html: bool, data: Path, config_file: Path | None, as_json: b
     if html:
         click.echo(profile_page(profile, profile_names(folder)))
         return
-    rows = [
-        {"tag": rule.shown, "name": rule.name, "action": rule.action, "reason": rule.reason, "source": rule.source}
-        for rule in shown_rules(profile)
-    ]
+    rows = [rule._asdict() for rule in shown_rules(profile)]
     print_table(rows, ("tag", "name", "action", "reason", "source"), as_json)
 
 

@@ -31,6 +31,7 @@ class Action(Enum):
     CONTENT = "content"
     AGE = "age"
     SET = "set"
+    ALIAS = "alias"
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ class Actions(ABC):
             Action.CONTENT: self.content,
             Action.AGE: self.age,
             Action.SET: self.set_value,
+            Action.ALIAS: self.alias,
         }
 
     @abstractmethod
@@ -257,6 +258,14 @@ class Actions(ABC):
         level.target[element.tag] = aged
         if aged is not element:
             self.note(level, element.tag, decision)
+
+    def alias(self, element: Element, decision: Decision, level: Level) -> None:
+        """A keyed name of at most 16 characters for each value: what is told apart stays apart."""
+        names = [name.strip(" \0") for name in text_of(element, level.charset).split("\\")]
+        kind = written_vr(element)
+        new = "\\".join(f"{kind}-{self.keys.identifier(kind, name)}"[:16] if name else "" for name in names)
+        level.target.put(element.tag, kind, new.encode())
+        self.note(level, element.tag, decision)
 
     def set_value(self, element: Element, decision: Decision, level: Level) -> None:
         assert decision.rule is not None

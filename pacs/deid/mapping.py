@@ -85,9 +85,7 @@ def read_mapping(text: str) -> list[MappingRow]:
     try:
         names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
         _check_header(names)
-        rows = [
-            _row(reader.line_num, dict(zip(names, raw.values(), strict=False))) for raw in reader if any(raw.values())
-        ]
+        rows = [_row(reader.line_num, names, raw) for raw in reader if any(raw.values())]
     except csv.Error as error:
         raise BadRequest(f"mapping table, line {reader.line_num}: {error}") from None
     if len(rows) > MAX_ROWS:
@@ -107,10 +105,10 @@ def _check_header(names: list[str]) -> None:
         raise BadRequest("mapping table, line 1: a column stands twice")
 
 
-def _row(line: int, raw: Mapping[str, object]) -> MappingRow:
-    if any(isinstance(value, list) for value in raw.values()):
+def _row(line: int, names: list[str], raw: Mapping[str, str]) -> MappingRow:
+    if len(raw) > len(names):
         raise BadRequest(f"mapping table, line {line}: more values than columns")
-    cells = {name: str(value or "").strip() for name, value in raw.items()}
+    cells = {name: (value or "").strip() for name, value in zip(names, raw.values(), strict=True)}
     if not cells["from_patient_id"] or not cells["to_patient_id"]:
         raise BadRequest(f"mapping table, line {line}: from_patient_id and to_patient_id must not be empty")
     for name in ("to_patient_id", "to_patient_name"):

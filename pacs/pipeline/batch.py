@@ -3,6 +3,7 @@
 import json
 import mmap
 import os
+import re
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from pacs.deid import CollectionKeys, Context, load_profile
 from pacs.deid.mapping import MappingRow, mapped_row
 from pacs.deid.profiles.rules import ACTION_WORDS
 from pacs.dicom.elements import Buffer
-from pacs.errors import NotDicom, PacsError
+from pacs.dicom.fileformat import text_of
+from pacs.errors import PacsError
 from pacs.model import (
     Access,
     CollectionInfo,
@@ -33,6 +35,9 @@ from pacs.pipeline.stages import OBJECT_STAGES, fold
 from pacs.pipeline.work import Work
 
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
+VALID_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")
+_NAMING = {"SOP Class UID": 0x00080016, "SOP Instance UID": 0x00080018, "Study Instance UID": 0x0020000D}
+_NAMING |= {"Series Instance UID": 0x0020000E}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +89,21 @@ def deidentify_file(file: Path, number: int, batch: Batch) -> Done:
     return _set_aside(file, number, outcome, batch)
 
 
+def check_uids(work: Work) -> Outcome:
+    """What the server's doors check: the UIDs that name an object. PS3.3 C.12.1, C.7.2.1, C.7.3.1."""
+    assert work.start is not None
+    if DICOMDIR_CLASS in (text_of(work.start.meta, 0x00020002), text_of(work.original, 0x00080016)):
+        return Drop("a DICOMDIR: the files that it names have other names and places now")
+    for name, tag in _NAMING.items():
+        uid = text_of(work.original, tag)
+        if not VALID_UID.fullmatch(uid):
+            return Quarantine(f"Its {name} is {'no valid UID' if uid else 'missing'}.")
+    return Keep()
+
+
 def _judge(work: Work) -> Outcome:
     try:
-        return fold(work, OBJECT_STAGES)
+        return fold(work, (OBJECT_STAGES[0], check_uids, *OBJECT_STAGES[1:]))
     except OSError:
         raise
     except PacsError as error:
@@ -230,5 +247,3 @@ def _set_aside(file: Path, number: int, outcome: Hold | Quarantine, batch: Batch
     (batch.quarantine / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
     return Done("quarantined", outcome.reason, report=content)
 
-
-__all__ = ["Batch", "Done", "NotDicom", "deidentify_file"]

@@ -33,10 +33,12 @@ _SETTINGS = {
 
 
 class ShownRule(NamedTuple):
-    """A rule in words."""
+    """A rule in words. `match` is how a profile writes it, `tag` how people do; `code` is Table E.1-1's where it has one."""
 
-    shown: str
+    match: str
+    tag: str
     name: str
+    code: str
     action: str
     reason: str
     source: str
@@ -96,7 +98,7 @@ def shown_rules(profile: Profile) -> Iterator[ShownRule]:
     """Every rule of a profile in words."""
     for rule in profile.rules():
         action = ACTION_WORDS[rule.code] + (f" {rule.value!r}" if rule.code == "set" else "")
-        yield ShownRule(_tag(rule.match), _name(rule), action, rule.reason, rule.source)
+        yield ShownRule(rule.match, _tag(rule.match), _name(rule), rule.code, action, rule.reason, rule.source)
 
 
 def _tag(match: str) -> str:

@@ -152,8 +152,8 @@ def test_doctor_finds_and_mends(tmp_path):
 def test_profile_show_explains_each_tag(tmp_path):
     rows = json.loads(ok("profile", "show", "basic", "--json", data=tmp_path / "d"))
     by_tag = {row["tag"]: row for row in rows}
-    assert by_tag["00100010"]["action"] == "Z"
-    assert "PS3.15" in by_tag["00100010"]["source"]
+    assert by_tag["(0010,0010)"]["code"] == "Z"
+    assert "PS3.15" in by_tag["(0010,0010)"]["source"]
     assert len(rows) >= 657
 
 

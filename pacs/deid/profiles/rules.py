@@ -31,6 +31,7 @@ ACTION_WORDS = {
     "set": "set to a value",
     "safe": "keep what is known to be safe",
     "P": "pseudonym",
+    "alias": "replace by a keyed name",
 }
 CODES = frozenset(ACTION_WORDS)
 _CODE_OF = {word: code for code, word in ACTION_WORDS.items() if " " not in word} | {code: code for code in CODES}
@@ -107,7 +108,7 @@ def _one(text: str) -> str:
     found = _TAG.fullmatch(text)
     if found is not None:
         return (found[1] + found[2]).upper()
-    tag = tag_for_keyword(text)
+    tag = tag_for_keyword(text) if text else None
     if tag is None:
         raise ProfileError(f"{text!r} is no tag, keyword, pattern, vr:XX, private or unknown")
     return f"{tag:08X}"

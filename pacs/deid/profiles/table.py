@@ -12,7 +12,7 @@ from typing import Any
 
 from pacs.deid.profiles.rules import Rule, RuleSet, canonical_match, code_of
 from pacs.dicom.dictionary import vr_of
-from pacs.dicom.values import TEXT_VRS
+from pacs.dicom.values import CHARSET_VRS, TEXT_VRS
 
 # Options in the order in which they apply: what keeps first, what cleans last, so that a row that one option keeps and
 # another cleans is cleaned.
@@ -94,7 +94,7 @@ _CLEANING = {
     "retain_safe_private": "safe",
     "clean_structured_content": "content",
     "clean_graphics": "content",
-    "retain_device_identity": "known",  # AE titles stay, unless something else in the object makes them telling
+    "retain_device_identity": "alias",  # AE titles: which machine is told, not its name
     "retain_longitudinal_modified_dates": None,
     "clean_descriptors": None,
     "retain_patient_characteristics": None,
@@ -103,6 +103,8 @@ _CLEANING = {
 
 def _cleaned(match: str, code: str, option: str) -> str:
     """The action for a code of an option column."""
+    if code == "K" and option == "retain_patient_characteristics" and vr_of(int(match, 16)) in CHARSET_VRS:
+        return "known"  # kept, unless somebody typed a name into it
     if code != "C":
         return code
     if "X" in match:  # curves and overlays: nothing in them can be told apart, so cleaning them is removing them
@@ -112,7 +114,7 @@ def _cleaned(match: str, code: str, option: str) -> str:
         return known
     vr = vr_of(int(match, 16))
     if option == "retain_longitudinal_modified_dates":
-        return "K" if vr in ("TM", "SH") else "shift"
+        return {"TM": "K", "SH": "known"}.get(vr, "shift")
     if vr == "CS":
         return "K"
     return "text" if vr in TEXT_VRS or vr in ("UN", "OB") else "content"
