@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pacs.deid.pixels.reading import read_again, read_frames
-from pacs.deid.pixels.redact import Evidence, Judged, judge, padded
+from pacs.deid.pixels.redact import Evidence, Judged, WithInitials, judge, padded
 from pacs.deid.pixels.signatures import Signature, signature_of
 from pacs.deid.pixels.suspicion import BURNED_IN, NO_PICTURE, SOP_CLASS, Suspicion, suspicion_of
 from pacs.dicom.elements import PIXEL_DATA, DataSet
@@ -99,7 +99,8 @@ def clean_pixels(
     PixelOutcome
         Its data set is `result` itself when nothing had to change. Never raises for what the object holds.
     """
-    work = _Work(original, result, transfer_syntax_uid, evidence, policy or PixelPolicy(), reader)
+    known = WithInitials(evidence, original)
+    work = _Work(original, result, transfer_syntax_uid, known, policy or PixelPolicy(), reader)
     try:
         return work.run()
     except NotAcceptable as error:

@@ -6,9 +6,12 @@ identifies. Of a line with both, the marks stay.
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from pacs.deid.pixels.technical import Kind, bare_numbers, kind_of, parts_of, technical_parts
+from pacs.dicom.elements import DataSet
+from pacs.dicom.values import charset_of, values_of
 from pacs.pixels.ocr import Box, Line, Word
 
 _SURE = 0.5  # below this a reading is a guess
@@ -24,6 +27,7 @@ _LABEL = (
     r"|clinica|krankenhaus|institut\w*|medical cent\w+|med ct\w*|univ\w*|physician|operator|tech|performed by)\b"
 )
 _ALWAYS = re.compile(f"(?i){_DATE}|{_LONG_NUMBER}|{_LABEL}")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _PADDING = 5  # boxes grow by a fifth of their height
 
 
@@ -32,6 +36,33 @@ class Evidence(Protocol):
 
     def identifies(self, text: str) -> bool:
         """Whether full cleaning would take anything out of the text."""
+
+
+class WithInitials:
+    """Evidence that also knows a name by one part and the initial of another: ``LONG A`` of Long^Anna."""
+
+    def __init__(self, evidence: Evidence, original: DataSet) -> None:
+        self.evidence = evidence
+        self.original = original
+
+    @cached_property
+    def names(self) -> list[list[str]]:
+        """The parts of each name in the original, in lower case."""
+        charset = charset_of(self.original)
+        values = [values_of(e, charset) for e in self.original.values() if e.vr == "PN" and e.items is None]
+        return [_LETTERS.findall(name.lower()) for each in values for name in each]
+
+    def identifies(self, text: str) -> bool:
+        """See `Evidence`."""
+        return self.evidence.identifies(text) or self._has_initial(_LETTERS.findall(text.lower()))
+
+    def _has_initial(self, words: list[str]) -> bool:
+        single = {word for word in words if len(word) == 1}
+        return bool(single) and any(
+            part in words and len(part) > 2 and single & {other[0] for other in parts if other != part}
+            for parts in self.names
+            for part in parts
+        )
 
 
 class Judged(NamedTuple):

@@ -316,6 +316,12 @@ def test_judges_single_line(text, stays):
     assert bool(judged.boxes) is not stays
 
 
+def test_word_with_initial_of_name_goes():
+    reader = Pointing(("LEFT A", AT))
+    assert cleaned(as_object(labelled(), SOPClassUID=US, PatientName="Left^Anna"), reader)[0].cleaned
+    assert not cleaned(as_object(labelled(), SOPClassUID=US, PatientName="Left^Berta"), reader)[0].cleaned
+
+
 def test_marks_of_mixed_line_stay():
     boxes = [Box(0, 0, 90, 20), Box(100, 0, 120, 20), Box(125, 0, 150, 20)]
     words = tuple(Word(text, box) for text, box in zip(["SMITH^JOHN", "MI", "1.2"], boxes, strict=True))
