@@ -15,7 +15,6 @@ from pacs.model import Hold, Keep, Outcome, Quarantine
 from pacs.pipeline.work import Work
 
 CLEAN_PIXEL_DATA = ("113101", "Clean Pixel Data Option")
-FLAG = "text in pixels"
 MOST_FRAMES = 3  # of one object, that the second reader looks at
 
 
@@ -51,7 +50,7 @@ def clean_pixels_stage(work: Work) -> Outcome:
     if outcome.quarantine:
         return Quarantine(outcome.quarantine)
     if outcome.found:
-        work.flags = (*work.flags, FLAG)
+        return Hold("Text that may identify was read in its pixels, and the collection only detects it.")
     if outcome.data_set is not work.result.data_set:
         _take(work, outcome)
     return _read_again(work, outcome.frames[:MOST_FRAMES]) if outcome.frames else Keep()

@@ -12,6 +12,7 @@ from pacs.errors import Refused, Unmapped
 from pacs.leakcheck import Context as LeakContext
 from pacs.leakcheck import check
 from pacs.model import Hold, Keep, Outcome, Quarantine
+from pacs.pipeline.pixels import clean_pixels_stage
 from pacs.pipeline.work import Work
 from pacs.spool import inflated
 
@@ -32,18 +33,6 @@ def parse_object(work: Work) -> Outcome:
     except Refused as error:
         return Quarantine(f"The object cannot be read: {error}.")
     work.transfer_syntax_uid = stored_syntax(start.transfer_syntax_uid)
-    return Keep()
-
-
-def refuse_unclean_pixels(work: Work) -> Outcome:
-    """Objects that say themselves that text is burned into their pixels. PS3.3 C.7.6.1.1.5 (0028,0301).
-
-    The profile's pixel options, when it has them, come here; without them such an object must not be published.
-    """
-    if text_of(work.original, 0x00280301).upper() == "YES":
-        return Quarantine(
-            "The object says that text is burned into its pixels (0028,0301), and the profile does not clean pixels."
-        )
     return Keep()
 
 
@@ -102,8 +91,8 @@ def fold(work: Work, stages: tuple[Stage, ...]) -> Outcome:
 
 OBJECT_STAGES: tuple[Stage, ...] = (
     parse_object,
-    refuse_unclean_pixels,
     refuse_documents,
     deidentify_elements,
+    clean_pixels_stage,
     check_for_leaks,
 )
