@@ -11,7 +11,7 @@ from pacs.deid.text.days import Day, Shift
 from pacs.deid.text.folding import UNSPACED, WORD, atoms, fold
 from pacs.deid.text.spans import Cleaned, Decision, Fate, Span, Strength
 from pacs.deid.text.technical import is_number, is_technical, is_technical_word
-from pacs.deid.text.vocabulary import is_term, is_word, keeps_eponym, may_be_person
+from pacs.deid.text.vocabulary import is_name_first, is_term, is_word, keeps_eponym, may_be_person
 
 _CHUNK = re.compile(r"\S+")
 _MARKS = ".,;:!?\"'()[]{}<>*|~`´’^&#=_-+/\\"
@@ -104,12 +104,15 @@ def doubts(text: str, spans: list[Span], added: Collection[str]) -> tuple[list[S
     out: list[Span] = []
     kept: list[Token] = []
     strange = [token for token in tokens if not token.reason and token.plain.isalpha()]
-    people = [span for span in spans if span.fate is Fate.CUT and "person" in span.reason]
-    cut = {each.end for each in (*people, *strange)}
-    starts = {each.start for each in (*people, *strange)}
+    people = [(span.start, span.end) for span in spans if span.fate is Fate.CUT and "person" in span.reason]
+    people += [(token.start, token.end) for token in strange]
+    cut = {end for _start, end in people}
+    starts = {start for start, _end in people}
     for index, token in enumerate(tokens):
         if may_stay_as_eponym(tokens, index):
             kept.append(token._replace(reason="a name within its phrase"))
+        elif not token.reason and is_name_first(token.plain) and token.word.islower() and not text.islower():
+            kept.append(token._replace(reason="vocabulary"))
         elif not token.reason:
             out += _doubtful(text, token)
         elif token.plain in added or not _is_person_here(text, tokens, index, cut, starts):
@@ -121,7 +124,7 @@ def doubts(text: str, spans: list[Span], added: Collection[str]) -> tuple[list[S
 
 def may_stay_as_eponym(tokens: list[Token], index: int) -> bool:
     """Whether a name stands in the phrase that it is known for."""
-    before = tokens[index - 1].plain if index else ""
+    before = tuple(token.plain for token in tokens[max(0, index - 2) : index])
     return keeps_eponym(tokens[index].plain, before, tuple(token.plain for token in tokens[index + 1 : index + 4]))
 
 
@@ -194,7 +197,7 @@ def chunk_reason(chunk: str) -> str:
     plain = fold(core)
     if is_word(plain) and not may_be_person(plain):
         return "vocabulary"
-    if is_technical(core) or is_number(core) and sum(map(str.isdigit, core)) <= 8:
+    if is_technical(core) or (is_number(core) and sum(map(str.isdigit, core)) <= 8):
         return "a technical form"
     return ""
 
@@ -220,7 +223,7 @@ def _is_kept_piece(piece: str) -> bool:
 def _is_person_here(text: str, tokens: list[Token], index: int, cut: set[int], starts: set[int]) -> bool:
     """Whether a word that is a name too stands where a person does."""
     token = tokens[index]
-    if not may_be_person(token.plain) or is_term(token.plain) or token.word.islower() and text != text.lower():
+    if not may_be_person(token.plain) or is_term(token.plain) or (token.word.islower() and text != text.lower()):
         return False
     before = fold(text[: token.start]).rstrip(" \t,.^:&-")
     after = text[token.end :]

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from pacs.deid.text import cleaning
 from pacs.deid.text.encoding import encode_text
 from pacs.deid.text.folding import WORD, fold
-from pacs.deid.text.identity import MIN_UID, facts_of, identity_of, levels
-from pacs.deid.text.spans import Cleaned, Decision, Fate, Span, Strength
+from pacs.deid.text.identity import facts_of, identity_of, levels, uid_spans
+from pacs.deid.text.spans import Cleaned, Decision, Strength
 from pacs.dicom.dictionary import KEYWORD_OF
 from pacs.dicom.elements import DataSet, Element
 from pacs.dicom.values import SINGLE_VRS, Charset, text_of, values_of
@@ -101,8 +101,10 @@ class Evidence:
         composed = text if text.isascii() else unicodedata.normalize("NFC", text)
         if vr == "PN":
             return self._clean_name(composed, strength)
-        found, _kept = self.identity.analyse(composed, strength, vr, any_date=any_date)
-        spans = [span for span in found if span.fate is not Fate.UID or self.is_uid(composed, span)]
+        spans = self.identity.analyse(composed, strength, vr, any_date=any_date)
+        known = [span for span in uid_spans(composed) if composed[span.start : span.end] in self.uids]
+        if known:
+            spans = cleaning.settle([*spans, *known])
         kept: list[cleaning.Token] = []
         if strength is Strength.FULL:
             more, kept = cleaning.doubts(composed, spans, self.identity.added)
@@ -129,11 +131,6 @@ class Evidence:
             groups.append("^".join(components).rstrip("^"))
         out = "=".join(groups).rstrip("=")
         return Cleaned(out if decided else text, tuple(decided))
-
-    def is_uid(self, text: str, span: Span) -> bool:
-        """Whether a dotted number is a UID: by its length, or because the object has it."""
-        uid = text[span.start : span.end]
-        return (len(uid) >= MIN_UID and uid[0] in "012" and uid.count(".") > 2) or uid in self.uids
 
     @cached_property
     def uids(self) -> set[str]:

@@ -13,6 +13,7 @@ UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 _PLAIN = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "’": "'", "ʼ": "'"}
 )
+_HIRAGANA = {letter: letter - 0x60 for letter in range(0x30A1, 0x30F7)}  # the two kana write the same sounds
 # Where a run of letters and digits has seams: HeadNeck, B30f, GTVp1, SMITHjohn.
 _ATOM = re.compile(r"\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+")
 
@@ -34,7 +35,7 @@ class Folded(NamedTuple):
 def _fold_letter(letter: str) -> str:
     plain = unicodedata.normalize("NFKD", letter.casefold()).translate(_PLAIN)
     stripped = "".join(part for part in plain if not unicodedata.combining(part))
-    return unicodedata.normalize("NFC", stripped).casefold()
+    return unicodedata.normalize("NFC", stripped).casefold().translate(_HIRAGANA)
 
 
 def fold(text: str) -> str:

@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pacs.deid.text import cleaning, days, patterns
+from pacs.deid.text.disguises import undisguised
 from pacs.deid.text.folding import WORD, fold, folded
 from pacs.deid.text.identifiers import ID_TAGS, MACHINE_TAGS, MAKER_TAGS, PLACE_TAGS, Values
 from pacs.deid.text.person import People
 from pacs.deid.text.spans import Cleaned, Fate, Span, Strength
-from pacs.deid.text.vocabulary import is_word, lists
+from pacs.deid.text.vocabulary import lists
 from pacs.dicom.elements import DataSet, Element, holds_items, parse_items
 from pacs.dicom.values import CHARSET_VRS, DEFAULT, Charset, charset_of, values_of
 from pacs.errors import Refused
@@ -19,11 +20,11 @@ from pacs.errors import Refused
 PATIENT_BIRTH_DATE = 0x00100030
 TELLING_TAGS = ID_TAGS | PLACE_TAGS | MACHINE_TAGS | MAKER_TAGS
 _NAMES, _DATES, _MACHINE = "PN", ("DA", "DT"), "AE"
+_TELLING_VRS = frozenset((_NAMES, _MACHINE))
 _LOOSE_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "UN", "OB"))
 _MAX_LOOSE = 4096
 _MAX_HIDDEN = 1 << 20
 _DAY = re.compile(r"(\d{4})[-.]?(\d{2})[-.]?(\d{2})")
-_CARET_NAME = re.compile(r"[^\W\d_][^\^=\\\d]*\^[^\W\d_][^\^=\\\d]*(?:\^[^\^=\\\d]*)*")
 _EMAIL = re.compile(r"([\w.+-]{3,64})@[\w-]+\.[\w.-]+")
 # A number of at least this length with dots is a UID wherever it stands; a shorter one only when the object has it.
 MIN_UID = 20
@@ -86,7 +87,7 @@ def facts_of(data_set: DataSet) -> Facts:
             if vr in _LOOSE_VRS and tag not in TELLING_TAGS:
                 if 2 < len(element.value) <= _MAX_LOOSE and _is_loose(raw := bytes(element.value)):
                     values[Fact(0, vr, raw, charset)] = None
-            elif vr == _NAMES or vr == _MACHINE or tag in TELLING_TAGS:
+            elif vr in _TELLING_VRS or tag in TELLING_TAGS:
                 if element.value:
                     values[Fact(tag, vr, bytes(element.value), charset)] = None
             elif vr in _DATES and element.value:
@@ -133,7 +134,7 @@ class Identity:
         for name in names:
             self.learn_listed(name)
         self.values.settle()
-        self.found: dict[tuple[str, Strength, str, bool], tuple[list[Span], list[cleaning.Token]]] = {}
+        self.found: dict[tuple[str, Strength, str, bool], list[Span]] = {}
 
     def learn(self, fact: Fact) -> None:
         element = Element(fact.tag, fact.vr if fact.vr in CHARSET_VRS or fact.vr == _MACHINE else "LT", fact.value)
@@ -154,9 +155,8 @@ class Identity:
     def learn_loose(self, value: str) -> None:
         for local in _EMAIL.findall(fold(value)):
             self.values.learn_login(local)
-        for match in _CARET_NAME.finditer(value):
-            words = WORD.findall(fold(match.group()))
-            if len(words) <= 5 and not all(map(is_word, words)):
+        for match in patterns.CARET.finditer(value):
+            if patterns.is_caret_name(match.group()):
                 self.people.learn(match.group())
 
     def learn_listed(self, entry: str) -> None:
@@ -170,10 +170,8 @@ class Identity:
         else:
             self.people.learn(entry)
 
-    def analyse(
-        self, text: str, strength: Strength, vr: str, *, any_date: bool
-    ) -> tuple[list[Span], list[cleaning.Token]]:
-        """Spans of a text, dates and UIDs still to be replaced, and the tokens that stay. Remembered."""
+    def analyse(self, text: str, strength: Strength, vr: str, *, any_date: bool) -> list[Span]:
+        """Spans of a text, dates and UIDs still to be replaced. Remembered."""
         key = (text, strength, vr, any_date)
         known = self.found.get(key)
         if known is None:
@@ -182,21 +180,24 @@ class Identity:
             known = self.found[key] = self._analyse(text, strength, vr, any_date=any_date)
         return known
 
-    def _analyse(
-        self, text: str, strength: Strength, vr: str, *, any_date: bool
-    ) -> tuple[list[Span], list[cleaning.Token]]:
-        spans = [Span(*match.span(), "UID", Fate.UID) for match in _UID.finditer(text)] if "." in text else []
-        spans = [span for span in spans if span.end - span.start >= _MIN_KNOWN_UID]
+    def _analyse(self, text: str, strength: Strength, vr: str, *, any_date: bool) -> list[Span]:
+        spans = [span for span in uid_spans(text) if _is_long_uid(text[span.start : span.end])] if "." in text else []
         spans += self.own_spans(text, strength, vr)
         spans += patterns.find(text, strength)
         if any(letter.isdigit() for letter in text):
             spans += cleaning.date_spans(text, strength, self.days, self.births, any_date=any_date)
-        return cleaning.settle(spans), []
+        return cleaning.settle(spans)
 
     def own_spans(self, text: str, strength: Strength, vr: str) -> Iterator[Span]:
+        yield from self.plain_spans(text, strength, vr)
+        for start, end, plain in undisguised(text):
+            if next(self.plain_spans(plain, strength, vr), None) is not None:
+                yield Span(start, end, "a coded value of this object")
+
+    def plain_spans(self, text: str, strength: Strength, vr: str) -> Iterator[Span]:
         plain = folded(text)
         full = strength is Strength.FULL
-        for start, end in self.people.spans(text, plain.text, within_pn=vr == _NAMES):
+        for start, end in self.people.spans(text, plain.text, full=full, within_pn=vr == _NAMES):
             yield Span(*plain.span(start, end), "name of a person of this object")
         for start, end in self.values.id_spans(plain.text, full=full):
             yield Span(*plain.span(start, end), "id of this object")
@@ -204,6 +205,17 @@ class Identity:
             yield Span(*plain.span(start, end), "institution or address of this object")
         for start, end in self.values.machine_spans(plain.text, vr):
             yield Span(*plain.span(start, end), "station of this object")
+
+
+def uid_spans(text: str) -> Iterator[Span]:
+    """Dotted numbers that may be UIDs of the object."""
+    for match in _UID.finditer(text):
+        if len(match.group()) >= _MIN_KNOWN_UID:
+            yield Span(*match.span(), "UID", Fate.UID)
+
+
+def _is_long_uid(uid: str) -> bool:
+    return len(uid) >= MIN_UID and uid[0] in "012" and uid.count(".") > 2
 
 
 @lru_cache(maxsize=64)

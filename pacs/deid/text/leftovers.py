@@ -13,7 +13,10 @@ _LABELS = (
     r"|study\s*date|scan\s*date|date|dated|age|aged|case|hospital|nurse|md|sonographer|fellow|resident"
     r"|(?:for|from|to|by)\s+the\s+(?:patient|physician|doctor)|(?:no|nr|number)"
 )
-_CONNECTIVES = r"for|by|of|from|to|at|on|in|per|via|with|and|und|et|y|or|re|the|an|de|du|von|van|für|pour|par|para|por|att|c\.o\.|aka|alias|née|nee"
+_CONNECTIVES = (
+    r"for|by|of|from|to|at|on|in|per|via|with|and|und|et|y|or|re|the|an|de|du|von|van|für|pour|par|para|por|att|c\.o\."
+    r"|aka|alias|née|nee"
+)
 _LEADS = re.compile(rf"(?i)(?<![^\W_])(?:{_LABELS}|{_CONNECTIVES})[\s:#.=,^&@(\[-]*$")
 _AFTER = re.compile(
     r"['’]s?\b|[\s,^.]*(?:M\.?D\.?|Ph\.?D\.?|D\.O\.|Jr|Sr|II|III|RT\(R\)|RTR|MBBS|FRCR|FRCPC|DVM|DDS|Esq)\b\.?|,\s*(?:RT|PA|NP|RN|MS|BS|DO|MPH)\b\.?"
@@ -74,10 +77,11 @@ def joint(left: str, right: str, *, at_start: bool, at_end: bool) -> tuple[str, 
         marks_right = outer[: len(outer) - len(kept_right)]
     if at_start and not kept_left.strip():
         return kept_left, "", kept_right.lstrip(". \t") if kept_right.strip(". \t\r\n)") else ""
-    if not kept_right.strip(" \t."):
-        if at_end or kept_right[:1] not in ("\n", "\r"):
-            return _unopened(kept_left), "", kept_right.strip() if kept_left[-1:] != "." else ""
+    if not kept_right.strip(" \t.") and (at_end or kept_right[:1] not in ("\n", "\r")):
+        return _unopened(kept_left), "", kept_right.strip() if kept_left[-1:] != "." else ""
     if kept_left[-1:] in ("\n", "\r") or kept_right[:1] in ("\n", "\r", ".", ")", "]", "}"):
+        return kept_left, "", kept_right
+    if kept_left[-1:] in ("(", "[", "{"):
         return kept_left, "", kept_right
     return kept_left, _joining(marks_left, marks_right), kept_right
 

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from pacs.deid.text.folding import WORD, fold
+from pacs.deid.text.folding import WORD, atoms, fold
 from pacs.deid.text.spans import Fate, Span, Strength
 from pacs.deid.text.vocabulary import is_term, is_word, may_be_person
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*")
 _URL = re.compile(r"(?:\b(?:https?|ftp|file|dicom|ldap)://|\bwww\.)[^\s\"'<>|]+|\\\\[\w.-]+\\[^\s|]*")
+_PLAIN_URL = re.compile(r"(?:https?://|www\.)[^@?&=]*")  # of a software, say: no query, no user
 _HOST = re.compile(
     r"(?<![\w.@-])(?:[\w-]+\.)+(?:com|org|edu|net|gov|mil|local|lan|intern|internal|nhs|ac|co|de|uk|fr|it|es|nl|ch|at|be|se|dk|no"
     r"|fi|pl|cz|ca|au|nz|br|jp|cn|in|kr|eu|info|health)(?:\.[a-z]{2})?(?::\d+)?(?:/[^\s]*)?(?![\w.-])"
@@ -20,9 +21,10 @@ _HOST = re.compile(
 _PATH = re.compile(r"(?:[A-Za-z]:[\\/]|/(?:home|Users|users|mnt|media|data|var|tmp|export|usr|srv)/)[^\s\"'|]*")
 _SSN = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
 _PHONE = re.compile(
-    r"(?<![\w.])(?:\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?|\d{1,4}[ .-/]?)(?:\d{2,4}[ .-]?){1,4}\d{2,4}"
+    r"(?<![\w.])(?:\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?|\d{1,4}[ ./-]?)(?:\d{2,4}[ .-]?){1,4}\d{2,4}"
     r"|(?:1[ .-])?\(\d{3}\) ?\d{3}[ .-]?\d{4}|(?:1[.-])?\d{3}[.-]\d{3}[.-]\d{4}|1-8\d\d-[A-Z\d-]{7,9}"
-    r"|(?:1[ ])?\d{3} \d{3}-\d{4}|0\d{2,4}[/-]\d{5,9}|\(0\d{1,4}\) ?\d{3,8}(?:[ -]\d{2,5})?)(?:\s?(?:x|ext\.?)\s?\d{1,5})?(?![\w])",
+    r"|(?:1[ ])?\d{3} \d{3}-\d{4}|0\d{2,4}[/-]\d{5,9}|\(0\d{1,4}\) ?\d{3,8}(?:[ -]\d{2,5})?)"
+    r"(?:\s?(?:x|ext\.?)\s?\d{1,5})?(?![\w])",
 )
 _LABELLED = re.compile(
     r"(?i)(?<![^\W_])(?P<label>(?:medical\s+record|med\.?\s*rec\.?|hospital|patient|pat\.?|pt\.?|subject|accession|acc(?:n|ession)?"
@@ -52,7 +54,7 @@ _SURE_AFTER = re.compile(
     r"|reported\s+by|requested\s+by|ordered\s+by|reviewed\s+by|verified\s+by|approved\s+by|seen\s+by|scanned\s+by|attn|c/o|surgeon|nurse"
     r"|sonographer|fellow|resident|nom|nombre|cognome|nachname|vorname|mother|father|husband|wife|spouse|contact|caregiver)\s*[:=]\s*"
 )
-_CARET = re.compile(r"[^\W\d_][\w'’.-]*\^(?:[^\W\d_][\w'’.-]*)?(?:\^[\w'’.]*)*")
+CARET = re.compile(r"[^\W\d_][\w'’.-]*\^(?:[^\W\d_][\w'’.-]*)?(?:\^[\w'’.]*)*")
 _STREET = re.compile(
     r"(?<![\w.])\d{1,5}[a-zA-Z]?,?\s+(?:[NSEW]\.?\s+)?(?:[^\W\d_][\w'’.-]*\s+){1,3}?(?:Street|Avenue|Road|Boulevard|Blvd|Lane|Parkway|Pkwy|Highway|Hwy|Terrace"
     r"|St\.|St(?=,|$)|Ave\.?|Rd\.?|Square|STREET|AVENUE|ROAD|BOULEVARD|BLVD|LANE|PARKWAY|HIGHWAY|street|avenue|road|boulevard|lane)(?!\w)"
@@ -64,11 +66,13 @@ _STREET = re.compile(
 _CITY_ZIP = re.compile(
     r"(?:[A-Z][\w'’.-]+(?:\s[A-Z][\w'’.-]+)?,\s*[A-Z]{2}\s+\d{5}(?:-\d{4})?|\b[A-Z]{2}\s+\d{5}-\d{4}|\b(?:D|A|CH|F|I|NL|B)-\d{4,5}\s+[A-Z][\w-]+)(?!\w)"
 )
+_OLD = r"(?<![\w.,-])(?P<n>9\d|1[0-4]\d)"
 _AGE = re.compile(
-    r"(?i)(?<![\w.])(?P<n>9\d|1[0-4]\d)(?P<rest>[\s-]*(?:y/?\.?\s?o\.?(?![\w])|yr\.?s?(?![\w])|y(?:ea)?rs?(?:[\s-]*old)(?![\w])|years?(?![\w])|jahre(?![\w])|ans(?![\w])|años(?![\w])))"
+    rf"(?i){_OLD}(?=\s*y\.?/?\s?o\b|[\s-]*(?:years?|yrs?\.?)[\s-]*old\b|\s*yrs?\b|\s+years?\b|-years?\b|y\b"
+    r"|[\s-]*j(?:a|ä)hrig|\s*jahre?\b|\s+ans\b|\s+a(?:ñ|n)os\b)"
 )
-_AGE_AFTER = re.compile(r"(?i)(?<![^\W_])(?P<label>aged?|alter)\s*[:=]?\s*(?P<n>9\d|1[0-4]\d)(?![\w.])")
-_AGE_STRING = re.compile(r"(?<![\w.])(?P<n>09\d|1[0-4]\d)(?P<unit>[Yy])(?!\w)")
+_AGE_AFTER = re.compile(r"(?i)(?<![^\W_])(?:aged?|alter)\s*[:=]?\s*(?P<n>9\d|1[0-4]\d)(?![\w]|[./-]\d)")
+_AGE_STRING = re.compile(r"(?<![\w.])(?P<n>09\d|1[0-4]\d)(?=[Yy](?!\w))")
 _ACCESSION_FORM = re.compile(r"(?<!\w)[A-Z]{1,3}\d{2}-\d{4,7}(?!\w)")
 _DIGIT_GROUPS = re.compile(r"(?<![\w.])\d+(?:[-/ ]\d+)+(?![\w.]*\d)")
 _LOCAL_PHONE = re.compile(r"(?<![\w.-])\d{3}-\d{4}(?![\w.-])")
@@ -87,8 +91,8 @@ def find(text: str, strength: Strength) -> tuple[Span, ...]:
     if "^" in text:
         out += (
             Span(*match.span(), "written like a person's name")
-            for match in _CARET.finditer(text)
-            if _is_caret_name(match)
+            for match in CARET.finditer(text)
+            if is_caret_name(match.group())
         )
     if _HAS.search(text):
         out += _numbers(text, full=full)
@@ -100,12 +104,13 @@ def find(text: str, strength: Strength) -> tuple[Span, ...]:
 
 
 def _has_address(found: str) -> bool:
-    return found[0] != "@" and any(letter.isalpha() for letter in found)
+    return not found.startswith("git@") and any(letter.isalpha() for letter in found)
 
 
 def _addresses_of_hosts(text: str, *, full: bool) -> Iterator[Span]:
     for match in _URL.finditer(text):
-        yield Span(*match.span(), "network address")
+        if full or not _PLAIN_URL.fullmatch(match.group()):
+            yield Span(*match.span(), "network address")
     for match in _PATH.finditer(text):
         if full or re.search(r"(?i)[\\/](?:home|users)[\\/]", match.group()):
             yield Span(*match.span(), "path of a file")
@@ -113,9 +118,22 @@ def _addresses_of_hosts(text: str, *, full: bool) -> Iterator[Span]:
         yield Span(*match.span(), "network address", in_doubt=True)
 
 
-def _is_caret_name(match: re.Match[str]) -> bool:
-    words = [word for word in WORD.findall(fold(match.group())) if not word.isdigit()]
-    return not all(is_word(word) for word in words) or any(may_be_person(word) for word in words)
+def is_caret_name(found: str) -> bool:
+    """Whether ``A^B`` is a person's name, and no protocol such as ``Thorax^Routine``: no side is vocabulary."""
+    sides = [side for part in found.split("^")[:2] if (side := WORD.findall(part))]
+    return len(sides) > 1 and not any(all(map(_is_known, side)) for side in sides)
+
+
+def _is_known(word: str) -> bool:
+    pieces = [fold(piece) for piece in (word, *atoms(word))]
+    return any(
+        all(piece.isdigit() or len(piece) == 1 or (is_word(piece) and not _is_first_a_name(piece)) for piece in each)
+        for each in (pieces[:1], pieces[1:])
+    )
+
+
+def _is_first_a_name(word: str) -> bool:
+    return may_be_person(word) and not is_term(word)
 
 
 def _numbers(text: str, *, full: bool) -> Iterator[Span]:
@@ -177,12 +195,11 @@ def _is_measure(value: str) -> bool:
 
 
 def _ages(text: str) -> Iterator[Span]:
-    for match in _AGE.finditer(text):
-        yield Span(*match.span("n"), "age over 89", Fate.SWAP, extra="90+")
-    for match in _AGE_AFTER.finditer(text):
-        yield Span(*match.span("n"), "age over 89", Fate.SWAP, extra="90+")
     for match in _AGE_STRING.finditer(text):
         yield Span(*match.span("n"), "age over 89", Fate.SWAP, extra="090")
+    for pattern in (_AGE, _AGE_AFTER):
+        for match in pattern.finditer(text):
+            yield Span(*match.span("n"), "age over 89", Fate.SWAP, extra="90+")
 
 
 def _is_street(found: str) -> bool:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import permutations
+from typing import NamedTuple
 
 from pacs.deid.text.folding import CJK, UNSPACED, WORD, atoms, fold, has_unspaced
-from pacs.deid.text.vocabulary import is_term, is_word
+from pacs.deid.text.vocabulary import is_term, is_word, keeps_eponym, lists, may_be_person
 
 MIN_LETTERS, MIN_CJK = 4, 2
 _MAX_PARTS = 6
@@ -28,6 +29,12 @@ _NOBODY_STARTS = ("anonym", "anonim", "deident", "removed", "redacted")
 _UMLAUTS = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("å", "aa"), ("ø", "oe"), ("æ", "ae"), ("ß", "ss"))
 _INFLECTED = re.compile(r"[\u0370-\u04ff\u0530-\u05ff\u0600-\u06ff]")
 _ENDING = 3  # letters that a case may add or change at the end of a Greek or Cyrillic name
+_MIN_WITHIN = 6
+# After these the next word is a person. Those that are modalities too (DR, MR, MS) count only as a title is written.
+_SURE_TITLE = re.compile(
+    r"(?:\b(?:Dr|Mr|Ms|Mrs|Prof)\b\.?|\b(?:DR|MR|MS|dr|mr)\.|(?i:\b(?:mrs|miss|prof|professor|doctor|herr|frau|mme"
+    r"|mlle|madame|monsieur|senora?)\b\.?))\s*$"
+)
 _NO_INITIALS = frozenset("lraphfsi")  # sides and directions, as they stand beside anatomy
 
 
@@ -46,6 +53,8 @@ class People:
     words: set[str] = field(default_factory=set)  # go wherever they stand
     partners: dict[str, set[str]] = field(default_factory=dict)  # part -> the other parts of its names
     guarded: set[str] = field(default_factory=set)  # parts that are terms or short: go beside a partner only
+    wary: set[str] = field(default_factory=set)  # parts that are everyday words too: go unless written as such
+    long: list[str] = field(default_factory=list)  # of `words`: go within longer words too
     unspaced: set[str] = field(default_factory=set)  # go anywhere within text that has no blanks
     stems: set[str] = field(default_factory=set)  # of scripts whose languages inflect names
     every: set[str] = field(default_factory=set)  # all parts, as they go within a PN
@@ -88,45 +97,53 @@ class People:
             if sum(map(str.isalpha, part)) < MIN_LETTERS or is_term(part.strip("0123456789")):
                 self.guarded.add(part)
                 continue
+            if (is_word(part) and may_be_person(part)) or part in lists().eponyms:
+                self.wary.add(part)
+                self.words |= set() if is_word(f"{part}s") else {f"{part}s"}
+                continue
             self.words |= {part} if is_word(f"{part}s") else {part, f"{part}s"}
             if _INFLECTED.search(part) and len(part) > MIN_LETTERS:
                 self.stems.add(part[: max(MIN_LETTERS, len(part) - 1)])
         spaced = [part for part in parts if not has_unspaced(part)][:_MAX_PARTS]
         for one, other in permutations(spaced, 2):
             self.words |= {joined for joined in _joined(one, other) if not is_word(joined)}
+        self.long = sorted(word for word in self.words if len(word) >= _MIN_WITHIN)
 
-    def spans(self, text: str, plain: str, *, within_pn: bool) -> Iterator[tuple[int, int]]:
+    def spans(self, text: str, plain: str, *, full: bool, within_pn: bool) -> Iterator[tuple[int, int]]:
         """Places of names in a folded text. `text` is the same text with its case, when letters stand alike."""
         found = list(WORD.finditer(plain))
         texts = [match.group() for match in found]
         seen = set(texts)
         if self.partners.keys() & seen or self.words & seen:
+            line = _Line(text if len(text) == len(plain) else plain, plain, found, texts)
             for index, match in enumerate(found):
-                if self.is_name(texts, index, plain, found, within_pn=within_pn):
+                if self.is_name(line, index, within_pn=within_pn) or (full and self.is_short(texts[index])):
                     yield match.span()
                     yield from self.initials(texts, index, plain, found)
         if len(text) == len(plain):
-            yield from self.glued(text, found, seen)
+            yield from self.glued(text, found)
+        if any(name in plain for name in self.long):
+            for match in found:
+                word = match.group()
+                if not is_term(word) and any(name in word for name in self.long):
+                    yield match.span()
         if not plain.isascii():
             yield from self.foreign(plain, found)
 
-    def is_name(self, texts: list[str], index: int, plain: str, found: list[re.Match[str]], *, within_pn: bool) -> bool:
-        word = texts[index]
+    def is_short(self, word: str) -> bool:
+        """A part too short to be looked for, unless every unknown word goes."""
+        return 1 < len(word) < MIN_LETTERS and word in self.guarded and not is_term(word)
+
+    def is_name(self, line: "_Line", index: int, *, within_pn: bool) -> bool:
+        word = line.words[index]
         if word in self.words or (within_pn and word in self.every):
             return True
         others = self.partners.get(word)
         if others is None:
             return False
-        near = set(_neighbours(texts, index))
-        if near & others:
+        if word in self.wary and not line.is_plain_word(index):
             return True
-        # An initial beside it, written as one: `Hand, L.` but not `HAND L`.
-        for place in (index - 1, index + 1):
-            if 0 <= place < len(texts) and len(letter := texts[place]) == 1 and letter.isalpha():
-                dotted = plain[found[place].end() : found[place].end() + 1] == "."
-                if (dotted or letter not in _NO_INITIALS) and any(other.startswith(letter) for other in others):
-                    return True
-        return False
+        return not others.isdisjoint(_neighbours(line.words, index)) or line.is_initialled(index, others)
 
     def initials(
         self, texts: list[str], index: int, plain: str, found: list[re.Match[str]]
@@ -135,21 +152,23 @@ class People:
         others = self.partners.get(texts[index], ())
         for place in (index - 1, index + 1):
             if 0 <= place < len(texts) and len(letter := texts[place]) == 1 and any(o[0] == letter for o in others):
-                dotted = plain[found[place].end() : found[place].end() + 1] in (".", "^")
-                if dotted or letter not in _NO_INITIALS:
+                start, end = found[place].span()
+                around = plain[max(0, start - 1) : start], plain[end : end + 1]
+                dotted = around[1] in (".", "^") and around[1]
+                if dotted or (letter not in _NO_INITIALS and set(around) <= {" ", ",", "^", "_", ""}):
                     yield found[place].start(), found[place].end() + (plain[found[place].end() :][:1] == ".")
 
-    def glued(self, text: str, found: list[re.Match[str]], seen: set[str]) -> Iterator[tuple[int, int]]:
+    def glued(self, text: str, found: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
         """A name glued to other words by case or digits: ``SmithChest``, ``smith2``."""
         for match in found:
             word = text[match.start() : match.end()]
-            if len(word) <= MIN_LETTERS or word.islower() and word.isascii() and word.isalpha():
+            if len(word) <= MIN_LETTERS or (word.islower() and word.isascii() and word.isalpha()):
                 continue
             pieces = atoms(word)
             if len(pieces) > 1:
                 position = match.start()
                 for piece in pieces:
-                    if fold(piece) in self.words and len(piece) >= MIN_LETTERS:
+                    if fold(piece) in self.words | self.wary and len(piece) >= MIN_LETTERS:
                         yield position, position + len(piece)
                     position += len(piece)
 
@@ -163,6 +182,40 @@ class People:
             word = match.group()
             if any(word.startswith(stem) and len(word) - len(stem) <= _ENDING for stem in self.stems):
                 yield match.span()
+
+
+class _Line(NamedTuple):
+    """A text, folded too, and its words."""
+
+    text: str
+    plain: str
+    found: list[re.Match[str]]
+    words: list[str]
+
+    def is_plain_word(self, index: int) -> bool:
+        """Whether a word that is a name too is the word here: in small letters among others, or in its phrase."""
+        match = self.found[index]
+        if self.is_after_title(index):
+            return False
+        if self.text[match.start() : match.end()].islower() and not self.text.islower():
+            return True
+        return keeps_eponym(
+            self.words[index], tuple(self.words[max(0, index - 2) : index]), tuple(self.words[index + 1 : index + 4])
+        )
+
+    def is_after_title(self, index: int) -> bool:
+        start = self.found[index].start()
+        return _SURE_TITLE.search(self.text[max(0, start - 16) : start]) is not None
+
+    def is_initialled(self, index: int, others: set[str]) -> bool:
+        """Whether an initial of the same name stands beside it as one (``Hand, B.`` but not ``HAND L``), or a title."""
+        for place in (index - 1, index + 1):
+            if 0 <= place < len(self.words) and len(letter := self.words[place]) == 1 and letter.isalpha():
+                end = self.found[place].end()
+                dotted = self.plain[end : end + 1] == "."
+                if (dotted or letter not in _NO_INITIALS) and any(other.startswith(letter) for other in others):
+                    return True
+        return self.is_after_title(index)
 
 
 def _respelled(value: str) -> Iterator[str]:

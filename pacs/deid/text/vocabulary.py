@@ -1,8 +1,9 @@
-"""Words that stay under full cleaning. The lists are data (`pacs/deid/data/vocabulary`), made by scripts/make-vocabulary.
+"""Words that stay under full cleaning. The lists are data (`data/vocabulary`), made by scripts/make-vocabulary.
 
 terms      radiology, anatomy, machines, DICOM's own words: no name even where a patient is called so
 ordinary   medical and everyday words (American and British) that are no names
 ambiguous  words of both lists that are family or given names too: where a person stands, they are one
+names_first  everyday words that are names before they are words: they stay in small letters within a sentence
 eponyms    names that stay within their phrase (``Crohn disease``)
 """
 
@@ -48,6 +49,8 @@ class Lists:
     ambiguous: frozenset[str]
     eponyms: Mapping[str, frozenset[str]]
     generic: frozenset[str]
+    short: frozenset[str]
+    names_first: frozenset[str]
 
 
 @cache
@@ -58,12 +61,20 @@ def lists() -> Lists:
         names, _, heads = line.partition(":")
         eponyms |= dict.fromkeys(names.split(), frozenset(heads.split()))
     terms = _words("radiology.txt") | _words("terms.txt")
-    return Lists(terms, _words("ordinary.txt"), _words("ambiguous.txt"), eponyms, _words("institutions.txt"))
+    return Lists(
+        terms,
+        _words("ordinary.txt"),
+        _words("ambiguous.txt"),
+        eponyms,
+        _words("institutions.txt"),
+        _words("short.txt"),
+        _words("names_first.txt"),
+    )
 
 
 @lru_cache(maxsize=65536)
 def is_term(folded: str) -> bool:
-    """Whether a folded word is of radiology, anatomy or DICOM itself: it stays even where a patient has it as a name."""
+    """Whether a folded word is of radiology, anatomy or DICOM itself: it stays even where a patient is called so."""
     return folded in lists().terms
 
 
@@ -73,6 +84,8 @@ def is_word(folded: str) -> bool:
     known = lists()
     if folded in known.terms or folded in known.ordinary:
         return True
+    if len(folded) == 2 and folded.isascii():  # two letters are an abbreviation, unless somebody may be called so
+        return folded not in known.short
     if len(folded) > 4 and folded.endswith("s") and (folded[:-1] in known.terms or folded[:-1] in known.ordinary):
         return True
     if len(folded) >= _MIN_MEDICAL and _MEDICAL.fullmatch(folded):
@@ -81,15 +94,20 @@ def is_word(folded: str) -> bool:
     return compound is not None and (compound[1] in known.terms or compound[1] in known.ordinary)
 
 
+def is_name_first(folded: str) -> bool:
+    """Whether an everyday word is a name before it is a word, such as ``rose``: it stays only in small letters."""
+    return folded in lists().names_first
+
+
 def may_be_person(folded: str) -> bool:
     """Whether a word that stays is a family or given name too."""
     return folded in lists().ambiguous
 
 
-def keeps_eponym(word: str, before: str, after: tuple[str, ...]) -> bool:
+def keeps_eponym(word: str, before: tuple[str, ...], after: tuple[str, ...]) -> bool:
     """Whether a name stands within the phrase that it is known for: ``Crohn`` before ``disease``."""
     heads = lists().eponyms.get(word) or lists().eponyms.get(word.removesuffix("s"))
-    return heads is not None and (before in heads or not heads.isdisjoint(after))
+    return heads is not None and not heads.isdisjoint((*before, *after))
 
 
 __all__ = ["fold", "is_term", "is_word", "keeps_eponym", "lists", "may_be_person"]
