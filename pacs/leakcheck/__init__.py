@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from pacs.dicom.elements import DataSet
 from pacs.dicom.syntaxes import Encoding
-from pacs.leakcheck.identity import identity_of
-from pacs.leakcheck.raw import preamble, raw_bytes, read_meta
-from pacs.leakcheck.rules import RULES
+from pacs.leakcheck.identity import identity_of, learned_names
+from pacs.leakcheck.raw import meta_of, preamble, raw_bytes
+from pacs.leakcheck.rules import NAME_RULES, RULES
 from pacs.leakcheck.texts import read
 from pacs.model import Finding
 
@@ -27,11 +27,13 @@ class Context:
     `aes` are AE titles of the transfer (the sender's, and those of the old file meta). `kept` names, by tag, the rule
     that keeps an identifying element on purpose: its values are excused and listed. `issued` are the new identifiers
     that this object was given; their own words (such as the collection's name) are no leak where they stand alone.
+    `learned` are names of persons known from other objects of the collection, as PN values.
     """
 
     aes: tuple[str, ...] = ()
     kept: Mapping[int, str] = field(default_factory=dict)
     issued: tuple[str, ...] = ()
+    learned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,17 @@ class Review:
     excused: tuple[Finding, ...]
 
 
-def review(original: DataSet, result: DataSet, header: bytes, context: Context | None = None) -> Review:
+def review(
+    original: DataSet, result: DataSet, header: bytes, context: Context | None = None, *, little_endian: bool = True
+) -> Review:
     """Compare a result with its original; see `check`."""
     context = context or Context()
     identity = identity_of(original, context.aes, context.kept)
-    reading = read(result, context.issued)
+    reading = read((result, meta_of(header)), context.issued, little_endian=little_endian)
     found = [finding for rule in RULES for finding in rule(identity, reading)]
+    if context.learned:
+        found += [finding for rule in NAME_RULES for finding in rule(learned_names(context.learned), reading)]
     found += raw_bytes(identity, reading, header)
-    meta = read_meta(header)
-    found += [finding for rule in RULES for finding in rule(identity, meta)]
     found += preamble(header)
     return Review(tuple(dict.fromkeys(found)), tuple(Finding(path, rule) for path, rule in identity.excused))
 
@@ -67,12 +71,12 @@ def check(
     encoding : Encoding
         How the result is written.
     header : bytes
-        The result's bytes from the preamble (or the data set's start) to its pixel data. Pixels are not searched.
+        The result's bytes from the preamble (or the data set's start) to its pixel data. Of the pixel data only that
+        is searched which is no image: codestream metadata, unused bits, bytes behind the last frame.
     context : Context
         AE titles of the transfer, and elements that a named rule keeps.
     """
-    del encoding  # every value that is searched reads the same in both byte orders
-    return review(original, result, header, context).findings
+    return review(original, result, header, context, little_endian=encoding.little_endian).findings
 
 
 __all__ = ["Context", "Review", "check", "review"]

@@ -5,8 +5,10 @@ stayed in the result is a leak all the same.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from pacs.dicom.dictionary import KEYWORD_OF
 from pacs.dicom.elements import DataSet, Element
@@ -18,6 +20,8 @@ from pacs.leakcheck.walk import levels
 MIN_NAME_LETTERS, MIN_CJK_LETTERS = 4, 2
 MIN_ID, MIN_ID_DIGITS = 5, 6
 MIN_MACHINE = 3
+MIN_JOINED, MIN_INITIALLED = 8, 6
+MAX_LEARNED = 4
 
 
 def _tags(*keywords: str) -> frozenset[int]:
@@ -69,12 +73,14 @@ class Identity:
     dates: set[str] = field(default_factory=set)
     dates_at: dict[str, str] = field(default_factory=dict)
     excused: list[tuple[str, str]] = field(default_factory=list)  # (path, rule)
+    kept: Mapping[int, str] = field(default_factory=dict)
+    original: DataSet = field(default_factory=DataSet)
 
 
 def identity_of(original: DataSet, aes: tuple[str, ...] = (), kept: Mapping[int, str] | None = None) -> Identity:
     """Gather what identifies. `aes` are AE titles of the transfer; `kept` names the rule that keeps an element."""
-    found = Identity()
     kept = kept or {}
+    found = Identity(kept=kept, original=original)
     for prefix, level, charset in levels(original, into_unknown=True):
         for tag, element in level.items():
             gather = _BY_TAG.get(tag) or _BY_VR.get(element.vr)
@@ -93,6 +99,15 @@ def identity_of(original: DataSet, aes: tuple[str, ...] = (), kept: Mapping[int,
     return found
 
 
+@lru_cache(maxsize=MAX_LEARNED)
+def learned_names(names: frozenset[str]) -> Identity:
+    """The identity of persons known from other objects, given as PN values; no short whole names among them."""
+    found = Identity()
+    for name in names:
+        _add_name(found, fold(name))
+    return found
+
+
 def _gather_names(found: Identity, element: Element, charset: Charset, path: str) -> None:
     del path
     for value in values_of(element, charset):
@@ -100,27 +115,60 @@ def _gather_names(found: Identity, element: Element, charset: Charset, path: str
 
 
 def _add_name(found: Identity, folded: str) -> None:
+    name = _parts_of(folded)
+    found.names |= name.telling
+    found.cjk_names |= name.cjk
+    for word, others in name.common.items():
+        found.common_names.setdefault(word, set()).update(others)
+    if name.whole:
+        found.whole_names.add(name.whole)
+
+
+class _Name(NamedTuple):
+    telling: frozenset[str]
+    cjk: frozenset[str]
+    common: Mapping[str, set[str]]
+    whole: str
+
+
+@lru_cache(maxsize=512)  # the slices of a series name the same people
+def _parts_of(folded: str) -> _Name:
     """The parts of one name; prefix and suffix components (PS3.5 6.2.1.2) are titles, never names."""
     parts: list[str] = []
+    telling: set[str] = set()
+    cjk: set[str] = set()
+    common: dict[str, set[str]] = {}
+    whole = ""
     for group in folded.split("="):
         for component in group.split("^")[:3]:
             if has_cjk(component):
-                found.cjk_names.update(w for w in words(component) if has_cjk(w) and len(w) >= MIN_CJK_LETTERS)
+                cjk.update(w for w in words(component) if has_cjk(w) and len(w) >= MIN_CJK_LETTERS)
             else:
                 parts += words(component)
     parts = [part for part in parts if part not in TITLES and not is_placeholder(part)]
     if sum(map(len, parts)) >= MIN_NAME_LETTERS and not is_placeholder(folded):
-        found.whole_names.add(" ".join(words(folded)))
+        whole = " ".join(words(folded))
     known = vocabulary()
     for part in parts:
         if sum(letter.isalpha() for letter in part) < MIN_NAME_LETTERS:
             continue
         if part.strip("0123456789") in known:
-            found.common_names.setdefault(part, set()).update(set(parts) - {part})
+            common.setdefault(part, set()).update(set(parts) - {part})
         else:
-            found.names.add(part)
-    if len(parts) >= 2 and not set(parts[:2]) <= known and min(map(len, parts[:2])) >= 2:
-        found.names |= {joined for joined in (parts[0] + parts[1], parts[1] + parts[0]) if len(joined) >= 8}
+            telling.add(part)
+    telling |= {joined for joined in _joined(parts) if joined not in known}
+    return _Name(frozenset(telling), frozenset(cjk), common, whole)
+
+
+def _joined(parts: list[str]) -> Iterator[str]:
+    """Two parts without a blank, and an initial before or behind the family name: ``jsmith``."""
+    if len(parts) < 2:
+        return
+    family, given = parts[:2]
+    if min(len(family), len(given)) >= 2 and not {family, given} <= vocabulary():
+        yield from (joined for joined in (family + given, given + family) if len(joined) >= MIN_JOINED)
+    if len(family) >= MIN_INITIALLED - 1 and family not in vocabulary():
+        yield from (given[0] + family, family + given[0])
 
 
 def _gather_ids(found: Identity, element: Element, charset: Charset, path: str) -> None:

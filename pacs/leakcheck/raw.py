@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
-from pacs.dicom.elements import parse
+from pacs.dicom.elements import PIXEL_TAGS, DataSet, parse
 from pacs.dicom.syntaxes import Encoding
 from pacs.errors import Refused
 from pacs.leakcheck.identity import Identity
-from pacs.leakcheck.texts import Reading, read
+from pacs.leakcheck.texts import Reading
 from pacs.model import Finding
 
 MIN_RAW_BYTES = 6
@@ -23,10 +24,11 @@ def raw_bytes(identity: Identity, reading: Reading, header: bytes) -> Iterator[F
 
     `header` is the encoded result before its pixel data; a needle that is not in it is in no value either.
     """
-    lowered = header.lower()
+    hidden = [bytes(element.value) for _path, element in reading.byte_values if element.tag in PIXEL_TAGS]
+    lowered = b"\0".join((header, *hidden)).lower() if hidden else header.lower()
     needles = [needle for needle in _needles(identity) if needle in lowered]
     uids = {uid.encode() for uid in identity.uids if len(uid) >= MIN_RAW_UID}
-    uids &= {uid.rstrip(b".") for uid in _UIDS.findall(header)} if uids else set()
+    uids &= {uid.rstrip(b".") for uid in _UIDS.findall(lowered)} if uids else set()
     digits = [_bounded(needle) for needle in needles if _DIGITS.fullmatch(needle)]
     telling = [_bounded(needle) for needle in [*needles, *uids] if needle in uids or not _DIGITS.fullmatch(needle)]
     for path, element in reading.byte_values if telling or digits else ():
@@ -39,13 +41,17 @@ def raw_bytes(identity: Identity, reading: Reading, header: bytes) -> Iterator[F
 
 def _needles(identity: Identity) -> Iterator[bytes]:
     for part in (*identity.names, *identity.ids, *identity.phrases):
-        for codec in ("latin-1", "utf-8", "utf-16-le") if not part.isascii() else ("ascii", "utf-16-le"):
-            raw = part.encode(codec, "ignore")
-            if len(raw) >= MIN_RAW_BYTES and len(part) >= MIN_RAW_BYTES:
-                yield raw
+        if len(part) >= MIN_RAW_BYTES:
+            yield from _spellings(part)
     for part in identity.cjk_names:
         if len(raw := part.encode()) >= MIN_RAW_BYTES:
             yield raw
+
+
+@lru_cache(maxsize=2048)  # the slices of a series hold the same
+def _spellings(part: str) -> tuple[bytes, ...]:
+    codecs = ("ascii", "utf-16-le", "utf-16-be") if part.isascii() else ("latin-1", "utf-8", "utf-16-le", "utf-16-be")
+    return tuple(raw for codec in codecs if len(raw := part.encode(codec, "ignore")) >= MIN_RAW_BYTES)
 
 
 def _bounded(needle: bytes) -> re.Pattern[bytes]:
@@ -59,12 +65,12 @@ def preamble(header: bytes) -> Iterator[Finding]:
         yield Finding("preamble", "preamble")
 
 
-def read_meta(header: bytes) -> Reading:
+def meta_of(header: bytes) -> DataSet:
     """File meta information as it will be written; empty when the header is a bare data set."""
     if header[128:132] != b"DICM" or header[132:140] != b"\x02\0\0\0UL\x04\0":
-        return Reading()
+        return DataSet()
     end = 144 + int.from_bytes(header[140:144], "little")
     try:
-        return read(parse(header[132:end], _META))
+        return parse(header[132:end], _META)
     except Refused:
-        return Reading()
+        return DataSet()

@@ -6,9 +6,10 @@ names place and rule, never the value.
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
 from pacs.leakcheck.identity import ID_TAGS, Identity
-from pacs.leakcheck.texts import DIGIT_VRS, Reading, Text
+from pacs.leakcheck.texts import DIGIT_VRS, Reading, Text, read
 from pacs.leakcheck.vocabulary import WORD, is_after_title
 from pacs.model import Finding
 
@@ -17,6 +18,12 @@ _MIN_UID_IN_TEXT = 8
 _MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 _YMD = re.compile(r"(?<!\d)(\d{4})([-./ ]?)(\d{2})\2(\d{2})(?=\d{2}(?:\d{2}){1,2}(?!\d)|(?!\d))")
 _DMY = re.compile(r"(?<!\d)(\d{1,2})([-./ ])(\d{1,2})\2(\d{4})(?!\d)")
+MIN_WITHIN = 6
+PATIENT_AGE, OLDEST_SHOWN = 0x00101010, 90  # ages above are shown as 90 years
+_AGE = re.compile(
+    r"(?<![\d.,-])(?:9[1-9]|1[01]\d)(?:\s*y\.?/?o\b|\s*-?\s*(?:years?|yrs?\.?)[\s-]*old\b|y\b|[\s-]*jahrig"
+    r"|\s*jahre? alt\b)|\b(?:aged?|alter)\s*:?\s*(?:9[1-9]|1[01]\d)\b(?![./-]\d)"
+)
 _NAMED_MONTH = re.compile(r"(?<!\d)(\d{1,2})[. -]*([a-z]{3})[a-z]*[., -]*(\d{4})(?!\d)")
 
 
@@ -26,6 +33,16 @@ def names(identity: Identity, reading: Reading) -> Iterator[Finding]:
     for text in reading.texts if hits else ():
         if hits & set(WORD.findall(text.folded)):
             yield Finding(text.path, "name")
+
+
+def names_within_words(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """A name of at least 6 letters, digits and at most one letter around it: ``xQuixotic``, ``QUIXOTIC7``."""
+    hits = [name for name in identity.names if len(name) >= MIN_WITHIN and name in reading.everything]
+    for text in reading.texts if hits else ():
+        for word in WORD.findall(text.folded):
+            core = word.strip("0123456789")
+            if word not in hits and identity.names & {core, core[1:], core[:-1], core[1:-1]}:
+                yield Finding(text.path, "name within a word")
 
 
 def cjk_names(identity: Identity, reading: Reading) -> Iterator[Finding]:
@@ -111,10 +128,23 @@ def uids(identity: Identity, reading: Reading) -> Iterator[Finding]:
                 yield Finding(text.path, "UID in text")
 
 
+def ages(identity: Identity, reading: Reading) -> Iterator[Finding]:
+    """An age over 89, which HIPAA's safe harbor counts as identity: in an element, in a text, in a report's number."""
+    if PATIENT_AGE in identity.kept:
+        return
+    for path, age in reading.ages:
+        if age.endswith("Y") and age[:-1].isdigit() and int(age[:-1]) > OLDEST_SHOWN:
+            yield Finding(path, "age over 89")
+    if _AGE.search(reading.everything):
+        for text in reading.texts:
+            if _AGE.search(text.folded):
+                yield Finding(text.path, "age over 89")
+
+
 def same_dates(identity: Identity, reading: Reading) -> Iterator[Finding]:
     """A date that stands unchanged in its own element. A shifted date may equal some other original date."""
-    for path, date in reading.dates.items():
-        if date and any(day in identity.dates for day in _days(date)) and identity.dates_at.get(path) == date:
+    for path, text in reading.dates.items():
+        if text and any(day in identity.dates for day in _days(text)) and identity.dates_at.get(path) == text:
             yield Finding(path, "date unchanged")
 
 
@@ -122,9 +152,37 @@ def dates_in_text(identity: Identity, reading: Reading) -> Iterator[Finding]:
     """A full date of the original in a text, in any usual way of writing it."""
     if not identity.dates or not re.search(r"\d{4}", reading.everything):
         return
+    moved = _moves(identity, reading)
     for text in reading.texts:
-        if text.vr not in ("CS", "AE", "UR") and any(day in identity.dates for day in _days(text.folded)):
+        if text.vr in ("CS", "AE", "UR"):
+            continue
+        days = {day for day in _days(text.folded) if day in identity.dates}
+        if days and not days <= _moved_dates(identity, moved):
             yield Finding(text.path, "date in text")
+
+
+def _moves(identity: Identity, reading: Reading) -> set[int]:
+    """By how many days the dates of the same element differ: the shift, as a reader sees it."""
+    found = set()
+    for path, new in reading.dates.items():
+        old = identity.dates_at.get(path, "")
+        if old != new and len(old) >= 8 <= len(new) and (start := _ordinal(old)) and (end := _ordinal(new)):
+            found.add(end - start)
+    return found if len(found) == 1 else set()
+
+
+def _moved_dates(identity: Identity, moves: set[int]) -> set[str]:
+    """What all dates of the original become: one of them that equals an original date is a coincidence."""
+    written = {day for text in read((identity.original,)).texts for day in _days(text.folded)}
+    days = [ordinal for day in identity.dates | written if (ordinal := _ordinal(day))]
+    return {date.fromordinal(day + move).strftime("%Y%m%d") for day in days for move in moves if day + move > 0}
+
+
+def _ordinal(text: str) -> int:
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8])).toordinal()
+    except ValueError:
+        return 0
 
 
 def _days(text: str) -> Iterator[str]:
@@ -145,6 +203,7 @@ def _bounded(wanted: str) -> re.Pattern[str]:
 
 RULES = (
     names,
+    names_within_words,
     cjk_names,
     common_names,
     whole_names,
@@ -155,4 +214,7 @@ RULES = (
     uids,
     same_dates,
     dates_in_text,
+    ages,
 )
+# For persons known from other objects: only what names them alone.
+NAME_RULES = (names, cjk_names, common_names)

@@ -1,11 +1,15 @@
 """What can be read in a result: its text elements, decoded and folded, its UIDs and dates, each with its place."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from pacs.dicom.elements import PIXEL_TAGS, DataSet, Element
-from pacs.dicom.values import Charset, decode, text_of, values_of
+from pacs.dicom.values import Charset, decode, first_text, parse_number, text_of, values_of
+from pacs.leakcheck.disguises import texts_in, undisguised
+from pacs.leakcheck.documents import pdf_texts
+from pacs.leakcheck.pixel_bytes import hidden_bytes
 from pacs.leakcheck.vocabulary import WORD, fold
 from pacs.leakcheck.walk import levels
 
@@ -17,6 +21,11 @@ _LETTERS = re.compile(rb"[A-Za-z]{3}|[\x80-\xff]{2}")
 _MIN_BYTES = 6  # shorter byte values are never searched
 _MAX_READ_BYTES = 1 << 16  # longer byte values are bulk data; only their raw bytes are searched
 _READ_VRS = frozenset(("OB", "OW", "UN"))
+_MIN_CODED = 8  # a name in base64 or in hexadecimal digits is at least this long
+_DOCUMENT, _PIXEL_DATA = 0x00420011, 0x7FE00010
+_CONCEPT, _CODE_VALUE, _MEASURED, _NUMERIC_VALUE = 0x0040A043, 0x00080100, 0x0040A300, 0x0040A30A
+_UNITS = 0x004008EA
+_SUBJECT_AGE = "121033"  # in years, months ...; only years go over 89
 _PRINTABLE = re.compile(rb"[\t\n\r\x1b\x20-\x7e\x80-\xff]{4,}\0*")
 
 
@@ -44,18 +53,20 @@ class Reading:
     uids: list[tuple[str, str]] = field(default_factory=list)  # (path, UID)
     dates: dict[str, str] = field(default_factory=dict)  # path -> DA or DT text
     byte_values: list[tuple[str, Element]] = field(default_factory=list)
+    ages: list[tuple[str, str]] = field(default_factory=list)  # (path, AS text)
     everything: str = ""  # all folded texts, a line each
     words: set[str] = field(default_factory=set)
     issued: frozenset[str] = frozenset()
 
 
-def read(result: DataSet, issued: Collection[str] = ()) -> Reading:
-    """Decode all that can hold words. Pixel data and numbers are left out: PS3.5 7.3 makes them no text.
+def read(result: Iterable[DataSet], issued: Collection[str] = (), *, little_endian: bool = True) -> Reading:
+    """Decode all that can hold words. Images and numbers are left out: PS3.5 7.3 makes them no text.
 
     An element whose whole value is one of `issued` says nothing of the original, whatever words it is made of.
+    `result` is the data set, and its file meta information; `little_endian` is how the numbers in it stand.
     """
     reading = Reading(issued=frozenset(issued))
-    for prefix, level, charset in levels(result, into_unknown=True):
+    for prefix, level, charset in chain.from_iterable(levels(each, into_unknown=True) for each in result):
         for tag, element in level.items():
             if element.vr in _TEXT_VRS:
                 if element.value:
@@ -64,6 +75,11 @@ def read(result: DataSet, issued: Collection[str] = ()) -> Reading:
                 _add_digits(reading, prefix, element, charset)
             elif len(element.value) >= _MIN_BYTES and tag not in PIXEL_TAGS:
                 _add_bytes(reading, prefix, element, charset)
+        if _MEASURED in level:
+            _add_age(reading, prefix, level)
+        if _PIXEL_DATA in level:
+            for hidden in hidden_bytes(level, little_endian=little_endian):
+                _add_bytes(reading, prefix, Element(_PIXEL_DATA, "OB", hidden), charset)
     reading.everything = "\n".join(text.folded for text in reading.texts)
     reading.words = set(WORD.findall(reading.everything))
     return reading
@@ -74,6 +90,9 @@ def _add_text(reading: Reading, prefix: str, element: Element, charset: Charset)
     if raw.strip(" ") in reading.issued:
         return
     reading.texts.append(Text(prefix, element.tag, element.vr, raw, fold(raw)))
+    if len(raw) >= _MIN_CODED and element.vr not in DIGIT_VRS:
+        for plain in undisguised(raw):
+            reading.texts.append(Text(prefix, element.tag, element.vr, plain, fold(plain)))
 
 
 def _add_digits(reading: Reading, prefix: str, element: Element, charset: Charset) -> None:
@@ -82,14 +101,38 @@ def _add_digits(reading: Reading, prefix: str, element: Element, charset: Charse
         reading.uids.extend((path, uid) for uid in values_of(element))
     elif element.vr in ("DA", "DT"):
         reading.dates[f"{prefix}{element.tag:08X}"] = text_of(element)
+    elif element.vr == "AS":
+        reading.ages.append((f"{prefix}{element.tag:08X}", text_of(element)))
     if (_LETTERS if element.vr == "UI" else _ASTRAY).search(element.value):
         _add_text(reading, prefix, element, charset)
 
 
+def _add_age(reading: Reading, prefix: str, level: DataSet) -> None:
+    """The subject's age in a report, as an age element would say it. PS3.16 TID 1007."""
+    concepts = level[_CONCEPT].items if _CONCEPT in level else None
+    if not concepts or first_text(concepts[0], _CODE_VALUE) != _SUBJECT_AGE:
+        return
+    for number, measured in enumerate(level[_MEASURED].items or ()):
+        years = parse_number(first_text(measured, _NUMERIC_VALUE))
+        if years is not None and _is_in_years(measured):
+            reading.ages.append((f"{prefix}{_MEASURED:08X}[{number}].{_NUMERIC_VALUE:08X}", f"{int(years):03d}Y"))
+
+
+def _is_in_years(measured: DataSet) -> bool:
+    units = measured[_UNITS].items if _UNITS in measured else None
+    return not units or first_text(units[0], _CODE_VALUE) in ("a", "year", "Y")
+
+
 def _add_bytes(reading: Reading, prefix: str, element: Element, charset: Charset) -> None:
-    """Bytes that are text after all are read as text; the rest is kept for the raw search."""
+    """Bytes that are text after all are read as text, so are runs of letters within others; the raw search follows."""
     value = element.value
     reading.byte_values.append((f"{prefix}{element.tag:08X}", element))
-    if element.vr in _READ_VRS and len(value) <= _MAX_READ_BYTES and _PRINTABLE.fullmatch(raw := bytes(value)):
-        text = decode(raw, charset).rstrip(" \0")
-        reading.texts.append(Text(prefix, element.tag, "UN", text, fold(text)))
+    found: Iterable[str] = ()
+    if element.tag == _DOCUMENT:
+        found = pdf_texts(bytes(value))
+    elif element.vr in _READ_VRS and len(value) <= _MAX_READ_BYTES:
+        raw = bytes(value)
+        found = (decode(raw, charset).rstrip(" \0"),) if _PRINTABLE.fullmatch(raw) else texts_in(raw)
+    for text in found:
+        for plain in (text, *undisguised(text)):
+            reading.texts.append(Text(prefix, element.tag, "UN", plain, fold(plain)))

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from pydicom._dicom_dict import DicomDictionary
@@ -33,6 +33,7 @@ _SURE_TITLE = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)  # the slices of a series say the same
 def fold(text: str) -> str:
     """Lower case without accents, full-width forms made plain: what a reader takes to be the same."""
     if text.isascii():
@@ -52,6 +53,7 @@ def has_cjk(text: str) -> bool:
     return not text.isascii() and _CJK.search(text) is not None
 
 
+@lru_cache(maxsize=1024)
 def is_placeholder(folded: str) -> bool:
     """Whether a value stands for nobody: every word of it does, or it begins like ANONYMOUS."""
     cores = [core for word in words(folded) if (core := word.strip("0123456789"))]
@@ -74,7 +76,8 @@ def _listed(name: str) -> frozenset[str]:
 def vocabulary() -> frozenset[str]:
     """Words of the package's lists and of the attribute names of PS3.6."""
     dictionary = {word for entry in DicomDictionary.values() for word in words(fold(entry[2]))}
-    return _listed("vocabulary.txt") | _listed("terms.txt") | frozenset(word for word in dictionary if word.isalpha())
+    listed = _listed("vocabulary.txt") | _listed("terms.txt") | _listed("ambiguous.txt")
+    return listed | frozenset(word for word in dictionary if word.isalpha())
 
 
 @cache
