@@ -13,7 +13,9 @@ _HEX = re.compile(r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}){5,}(?![0-9A-Fa-f])")
 _READABLE = re.compile(r"[\t\n\r\x20-\x7e\u00a0-\u024f\u0370-\u06ff\u3040-\ud7af]{4,}")
 _RUN = re.compile(rb"[\t\n\r\x20-\x7e]{6,}")
 _WIDE = re.compile(rb"(?:[\x20-\x7e]\0){4,}|(?:\0[\x20-\x7e]){4,}")
-_MIN_SHARE = 0.7  # of letters and blanks in bytes that are text; what chance makes has more of other signs
+_LETTERS = re.compile(r"[A-Za-z0-9 ^]")
+_WORDS = re.compile(r"[A-Za-z]{3}")
+_MIN_SHARE = 0.8  # of letters, digits and blanks in bytes that are text; chance makes more of other signs
 
 
 @lru_cache(maxsize=2048)  # the slices of a series say the same
@@ -45,8 +47,8 @@ def _from_base64(coded: str) -> str:
 def texts_in(value: bytes) -> Iterator[str]:
     """Runs of letters within bytes that are no text as a whole."""
     for found in _RUN.findall(value):
-        letters = sum(found.count(mark) for mark in (b" ", b"^", b",")) + sum(chr(byte).isalpha() for byte in found)
-        if letters >= _MIN_SHARE * len(found):
-            yield found.decode("ascii")
+        text = found.decode("ascii")
+        if _WORDS.search(text) and len(_LETTERS.findall(text)) >= _MIN_SHARE * len(text):
+            yield text
     for found in _WIDE.findall(value):
         yield found.replace(b"\0", b"").decode("ascii")

@@ -21,7 +21,7 @@ _DMY = re.compile(r"(?<!\d)(\d{1,2})([-./ ])(\d{1,2})\2(\d{4})(?!\d)")
 MIN_WITHIN = 6
 PATIENT_AGE, OLDEST_SHOWN = 0x00101010, 90  # ages above are shown as 90 years
 _AGE = re.compile(
-    r"(?<![\d.,-])(?:9[1-9]|1[01]\d)(?:\s*y\.?/?o\b|\s*-?\s*(?:years?|yrs?\.?)[\s-]*old\b|y\b|[\s-]*jahrig"
+    r"(?<![\d.,-])0?(?:9[1-9]|1[01]\d)(?:\s*y\.?/?o\b|\s*-?\s*(?:years?|yrs?\.?)[\s-]*old\b|y\b|[\s-]*jahrig"
     r"|\s*jahre? alt\b)|\b(?:aged?|alter)\s*:?\s*(?:9[1-9]|1[01]\d)\b(?![./-]\d)"
 )
 _NAMED_MONTH = re.compile(r"(?<!\d)(\d{1,2})[. -]*([a-z]{3})[a-z]*[., -]*(\d{4})(?!\d)")
