@@ -1,0 +1,149 @@
+"""``pacs deid``: files in, de-identified files out, and nothing else."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pydicom
+import pytest
+
+from tests.builders import ct_bytes, uid
+
+
+def pacs(*words, **more):
+    environment = {key: value for key, value in os.environ.items() if key != "PACS_DATA"}
+    return subprocess.run(
+        [sys.executable, "-m", "pacs", *map(str, words)],
+        capture_output=True, text=True, check=False, timeout=120, env=environment | more,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "Quixotic in"
+    (folder / "a").mkdir(parents=True)
+    for name in ("i1", "i2", "i3"):
+        (folder / "a" / f"Quixotic-{name}.dcm").write_bytes(ct_bytes(sop=name))
+    (folder / "notes.txt").write_text("Quixotic")
+    return folder
+
+
+def outputs(folder):
+    return sorted(folder.rglob("*.dcm"))
+
+
+def test_folder_is_deidentified_into_new_paths(images, tmp_path):
+    out, cross, report = tmp_path / "out", tmp_path / "cross", tmp_path / "report.json"
+    done = pacs("deid", images, out, "--crosswalk", cross, "--report", report, "--jobs", 2)
+    assert done.returncode == 0, done.stderr
+    assert "3 done, 0 quarantined, 0 duplicate, 1 skipped" in done.stdout
+    files = outputs(out)
+    assert len(files) == 3 == len([each for each in out.rglob("*") if each.is_file()])
+    for file in files:
+        ds = pydicom.dcmread(file)
+        assert file.relative_to(out).parts == (
+            ds.PatientID, ds.StudyInstanceUID, ds.SeriesInstanceUID, f"{ds.SOPInstanceUID}.dcm"
+        )  # fmt: skip
+        assert ds.PatientIdentityRemoved == "YES"
+        assert b"Quixotic" not in file.read_bytes()
+    with (cross / "uids.csv").open(newline="") as opened:
+        new = {row["old"]: row["new"] for row in csv.DictReader(opened)}
+    assert {file.stem for file in files} == {new[uid(name)] for name in ("i1", "i2", "i3")}
+    with (cross / "patients.csv").open(newline="") as opened:
+        (patient,) = csv.DictReader(opened)
+    assert (patient["old_id"], patient["new_id"]) == ("ID-P1-4711", files[0].relative_to(out).parts[0])
+    assert int(patient["date_shift_days"]) < 0
+    assert not (tmp_path / "out.quarantine").exists()
+    said = done.stdout + done.stderr + report.read_text()
+    assert "Quixotic" not in said
+    assert "4711" not in said.replace(patient["new_id"], "")
+    content = json.loads(report.read_text())
+    assert content["counts"]["done"] == 3
+    changes = {each["path"]: each for each in content["objects"][0]["changes"]}
+    assert changes["00100010"]["source"].startswith("DICOM PS3.15")
+    assert changes["0020000D"]["action"] == "map_uid"
+
+
+def test_same_key_gives_the_same_bytes_in_any_process(images, tmp_path):
+    for name, jobs in (("one", 1), ("two", 2)):
+        assert pacs("deid", images, tmp_path / name, "--key-file", tmp_path / "key", "--jobs", jobs).returncode == 0
+    first, second = (
+        {file.relative_to(tmp_path / name): file.read_bytes() for file in outputs(tmp_path / name)}
+        for name in ("one", "two")
+    )
+    assert first == second
+    assert pacs("deid", images, tmp_path / "three").returncode == 0
+    assert {file.name for file in outputs(tmp_path / "three")}.isdisjoint(
+        file.name for file in outputs(tmp_path / "one")
+    )
+    assert (tmp_path / "three.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_cannot_be_published_is_quarantined_with_a_reason(images, tmp_path):
+    (images / "cut.dcm").write_bytes(ct_bytes(sop="i9")[:-40])
+    done = pacs("deid", images, tmp_path / "out", "--quarantine", tmp_path / "aside")
+    assert done.returncode == 3
+    (reason,) = (tmp_path / "aside").glob("*.json")
+    assert (tmp_path / "aside").stat().st_mode & 0o777 == 0o700
+    assert "Quixotic" not in reason.read_text() + done.stdout + done.stderr
+    assert json.loads(reason.read_text())["reason"].startswith("The object cannot be read")
+    assert reason.with_suffix(".dcm").read_bytes() == (images / "cut.dcm").read_bytes()
+    assert len(list((tmp_path / "aside").iterdir())) == 2
+    assert len(outputs(tmp_path / "out")) == 3
+
+
+def test_one_file_and_a_second_run(images, tmp_path):
+    for state in ("1 done", "1 duplicate"):
+        done = pacs("deid", images / "a" / "Quixotic-i1.dcm", tmp_path / "out")
+        assert done.returncode == 0
+        assert state in done.stdout
+    assert len(outputs(tmp_path / "out")) == 1
+
+
+def test_mapping_table_decides_and_unmapped_patients_are_set_aside(images, tmp_path):
+    table = tmp_path / "map.csv"
+    table.write_text("from_patient_id,to_patient_id,date_shift\nID-P1-4711,TRIAL-1,-10\n")
+    (images / "other.dcm").write_bytes(ct_bytes(sop="o", study="t2", series="s2", patient="P2"))
+    done = pacs("deid", images, tmp_path / "out", "--mapping", table)
+    assert done.returncode == 3
+    assert {file.relative_to(tmp_path / "out").parts[0] for file in outputs(tmp_path / "out")} == {"TRIAL-1"}
+    assert pydicom.dcmread(outputs(tmp_path / "out")[0]).StudyDate == "20200105"
+
+
+@pytest.mark.parametrize("option", ["--quarantine", "--crosswalk"])
+def test_identified_data_must_not_lie_under_out(images, tmp_path, option):
+    done = pacs("deid", images, tmp_path / "out", option, tmp_path / "out" / "x")
+    assert done.returncode == 1
+    assert "must not lie under OUT" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_faulty_profile_never_starts(images, tmp_path):
+    profile = tmp_path / "site.toml"
+    profile.write_text('title = "t"\n[[rule]]\nmatch = "PatientNam"\naction = "keep"\nreason = "r"\n')
+    for words in (("deid", images, tmp_path / "out", "--profile", profile), ("profile", "check", profile)):
+        done = pacs(*words)
+        assert done.returncode == 1
+        assert "line 3" in done.stderr
+        assert "'PatientName'" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_key_of_the_data_directory_is_used(images, tmp_path):
+    assert pacs("status", PACS_DATA=str(tmp_path / "d")).returncode == 0
+    assert pacs("deid", images, tmp_path / "one", PACS_DATA=str(tmp_path / "d")).returncode == 0
+    assert pacs("deid", images, tmp_path / "two", "--key-file", tmp_path / "d" / "key").returncode == 0
+    assert {f.name for f in outputs(tmp_path / "one")} == {f.name for f in outputs(tmp_path / "two")}
+    assert not (tmp_path / "one.key").exists()
+
+
+def test_comparison_shows_what_would_differ_without_values(images):
+    done = pacs("deid", "--compare", "basic", "tcia", images, "--json")
+    assert done.returncode == 0, done.stderr
+    rows = {row["tag"]: row for row in json.loads(done.stdout)}
+    assert (rows["00080020"]["old"], rows["00080020"]["new"], rows["00080020"]["objects"]) == ("emptied", "changed", 3)
+    assert (rows["00081030"]["old"], rows["00081030"]["new"]) == ("removed", "kept")
+    assert "0020000D" not in rows
+    assert "Quixotic" not in done.stdout + done.stderr
