@@ -93,9 +93,9 @@ def date_spans(
             yield Span(found.start, found.end, "date", Fate.DATE, extra=found)
         taken.append((found.start, found.end))
     if strength is Strength.FULL:
-        for start, end in days.yearless(text):
+        for start, end in (*days.unreadable(text), *days.yearless(text)):
             if not any(s < end and start < e for s, e in taken):
-                yield Span(start, end, "a day without its year cannot be shifted")
+                yield Span(start, end, "a date that cannot be shifted")
 
 
 def doubts(text: str, spans: list[Span], added: Collection[str]) -> tuple[list[Span], list[Token]]:

@@ -41,6 +41,9 @@ _MY = re.compile(r"(?<![\w./-])(0?[1-9]|1[0-2])([-/.])((?:19|20)\d\d)(?![\w./-]*
 _YM = re.compile(r"(?<![\w./-])((?:19|20)\d\d)([-/])(0[1-9]|1[0-2])(?![\w./-]*\d)")
 _NAME_D = re.compile(rf"(?<![^\W\d_]){_WORD}[\s.-]{{1,2}}(\d{{1,2}})(st|nd|rd|th)?(?![\w:.]*\d)(?!\w)")
 _D_NAME = re.compile(rf"(?<![\w.])(\d{{1,2}})(st|nd|rd|th)?[\s.-]{{1,2}}{_WORD}(?!\w)")
+_LOOKS_FULL = re.compile(
+    r"(?<![\w.])(?:(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d)(?!\w|\.\d)"
+)
 _MONTHLIKE = frozenset(name[:3] for line in _NAMES for name in map(fold, line))
 _NO_MONTHS = frozenset(("out", "set", "ago"))  # months elsewhere, words here
 _UNSURE = frozenset(("may", "mar", "march", "mai", "set", "ago", "mars", "mar", "dic", "out"))
@@ -150,7 +153,7 @@ def _numeric(text: str, own: Collection[date], *, full: bool) -> Iterator[Day]:
         if whole is None:
             continue
         found, day_first = whole
-        version = mark in " ." and text[max(0, match.start() - 1) : match.start()] == "."
+        version = mark in " ." and _goes_on(text, match)
         if found in own or (not version and (mark not in (" ", "_") or full)):
             yield Day(*match.span(), found, _numbered(first, mark, second, "4", day_first=day_first))
     for match in _SHORT.finditer(text):
@@ -158,6 +161,12 @@ def _numeric(text: str, own: Collection[date], *, full: bool) -> Iterator[Day]:
         whole = _ordered(first, second, _year(year), mark, own)
         if whole and (whole[0] in own or (full and (mark != "." or len(first) == len(second) == 2))):
             yield Day(*match.span(), whole[0], _numbered(first, mark, second, "2", day_first=whole[1]))
+
+
+def _goes_on(text: str, match: re.Match[str]) -> bool:
+    """Whether more numbers and dots stand around what looks like a date."""
+    after = text[match.end() : match.end() + 2]
+    return text[max(0, match.start() - 1) : match.start()] == "." or (after[:1] == "." and after[1:].isdigit())
 
 
 def _numbered(first: str, mark: str, second: str, year: str, *, day_first: bool) -> tuple[str, ...]:
@@ -227,6 +236,12 @@ def _months_and_years(text: str) -> Iterator[Day]:
     for match in _YM.finditer(text):
         pieces = _pieces(text, match, {1: "Y", 3: "M"})
         yield Day(*match.span(), date(int(match[1]), int(match[3]), 1), pieces, partial=True)
+
+
+def unreadable(text: str) -> Iterator[tuple[int, int]]:
+    """What looks like a full date and is none of the calendar."""
+    for match in _LOOKS_FULL.finditer(text):
+        yield match.span()
 
 
 def yearless(text: str) -> Iterator[tuple[int, int]]:

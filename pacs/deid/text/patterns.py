@@ -120,8 +120,9 @@ def _addresses_of_hosts(text: str, *, full: bool) -> Iterator[Span]:
 
 def is_caret_name(found: str) -> bool:
     """Whether ``A^B`` is a person's name, and no protocol such as ``Thorax^Routine``: no side is vocabulary."""
-    sides = [side for part in found.split("^")[:2] if (side := WORD.findall(part))]
-    return len(sides) > 1 and not any(all(map(_is_known, side)) for side in sides)
+    sides = [side for part in found.split("^")[:3] if (side := WORD.findall(part))]
+    known = [all(map(_is_known, side)) for side in sides]
+    return len(sides) > 1 and (not any(known) or (not all(known) and len(sides) > 2 and len(sides[2][0]) == 1))
 
 
 def _is_known(word: str) -> bool:
