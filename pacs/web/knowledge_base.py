@@ -7,15 +7,16 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, current_app
 from jinja2 import Environment, PackageLoader, Template
+from pydicom.datadict import dictionary_description
 
 from pacs.deid.profiles import Profile, Rule, load_profile, profile_names
 from pacs.deid.profiles.private_tags import rows_of
-from pacs.deid.profiles.rules import ACTION_WORDS, steps_of
-from pacs.deid.profiles.table import OPTION_CODES
-from pacs.dicom.dictionary import KEYWORD_OF
+from pacs.deid.profiles.rules import steps_of
+from pacs.deid.profiles.table import OPTION_CODES, table_e1
 from pacs.errors import ProfileError
 
 blueprint = Blueprint("knowledge_base", __name__)
+_PATIENT = ("00100010", "00100020")
 _SETTINGS = {
     ("pixels", "clean"): "Pixels that may carry text are read; text that identifies is blanked in every frame.",
     ("pixels", "quarantine"): "Objects whose pixels may carry text are not published.",
@@ -33,7 +34,7 @@ _SETTINGS = {
 
 
 class ShownRule(NamedTuple):
-    """A rule in words. `match` is how a profile writes it, `tag` how people do; `code` is Table E.1-1's where it has one."""
+    """A rule in words. `match` is how a profile writes it, `tag` how people do; `code` as in Table E.1-1, or our own."""
 
     match: str
     tag: str
@@ -42,6 +43,30 @@ class ShownRule(NamedTuple):
     action: str
     reason: str
     source: str
+
+
+# What an action is called on the page.
+_SAID = {
+    "X": "removed",
+    "Z": "emptied",
+    "D": "replaced by a dummy",
+    "K": "kept",
+    "U": "UID replaced",
+    "P": "new patient id",
+    "X/Z": "removed or emptied, by type",
+    "X/D": "removed or replaced by a dummy, by type",
+    "Z/D": "emptied or replaced by a dummy, by type",
+    "X/Z/D": "removed, emptied or replaced, by type",
+    "X/Z/U*": "kept, its UIDs replaced",
+    "shift": "date shifted",
+    "epoch": "date shifted",
+    "text": "text cleaned, in doubt removed",
+    "known": "text cleaned of known values",
+    "content": "kept, its text cleaned",
+    "age": "over 89 becomes 090Y",
+    "alias": "replaced by a keyed name",
+    "safe": "kept when known to be safe",
+}
 
 
 @blueprint.get("/knowledge-base")
@@ -71,7 +96,7 @@ def profile_page(profile: Profile, others: list[str], nonce: str = "") -> str:
     if profile.private.code == "safe":
         for signature, vr, rule in rows_of(profile.safe_private):
             creator = signature.rpartition("/")[2].split('"')[1]
-            row = {"signature": signature, "vr": vr or "any", "action": ACTION_WORDS[rule.code]}
+            row = {"signature": signature, "vr": vr or "any", "action": _SAID[rule.code]}
             private.setdefault(creator, []).append(row | {"reason": rule.reason, "source": rule.source})
     settings = profile.settings.as_dict()
     return _template().render(
@@ -97,7 +122,9 @@ def _template() -> Template:
 def shown_rules(profile: Profile) -> Iterator[ShownRule]:
     """Every rule of a profile in words."""
     for rule in profile.rules():
-        action = ACTION_WORDS[rule.code] + (f" {rule.value!r}" if rule.code == "set" else "")
+        action = f"set to {rule.value!r}" if rule.code == "set" else _SAID[rule.code]
+        if rule.match in _PATIENT and rule.code in ("Z", "D", "Z/D"):
+            action = _SAID["P"]
         yield ShownRule(rule.match, _tag(rule.match), _name(rule), rule.code, action, rule.reason, rule.source)
 
 
@@ -111,14 +138,14 @@ def _name(rule: Rule) -> str:
         return f"any other element of VR {rule.match[3:]}"
     if rule.match in ("private", "unknown"):
         return {"private": "private elements", "unknown": "elements that PS3.6 does not have"}[rule.match]
-    names = [_keyword(step) for step in steps_of(rule.match)]
+    names = [_description(step) for step in steps_of(rule.match)]
     return " › ".join(name for name in names if name)
 
 
-def _keyword(step: str) -> str:
+def _description(step: str) -> str:
     if step == "*":
         return "everything in it"
     try:
-        return KEYWORD_OF.get(int(step, 16), "")
-    except ValueError:  # a pattern, or a private element
-        return ""
+        return dictionary_description(int(step, 16))
+    except (ValueError, KeyError):  # a pattern, a private element, or one that is younger than the dictionary
+        return next((row[1] for row in table_e1()["rows"] if row[0] == step), "")

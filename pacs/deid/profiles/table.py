@@ -6,6 +6,7 @@ entered, graphics are removed. `data/options.toml` has what an option means for 
 
 import json
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -69,20 +70,63 @@ def _source() -> str:
 def basic_rules() -> RuleSet:
     """The Basic column."""
     source = _source()
-    rules = tuple(Rule(_match(row[0]), row[4], row[1], source) for row in table_e1()["rows"])
+    rules = tuple(Rule(_match(row[0]), row[4], _why(row[0], row[5]), source) for row in table_e1()["rows"])
     return RuleSet(source, rules)
 
 
 @cache
 def option_rules(option: str) -> RuleSet:
     """The rules of one option: its column of the table, then what `options.toml` adds."""
-    source = f"{_source()}, {option}"
+    source = f"{_source()}, {option.replace('_', ' ')}"
     rules = []
-    for tag, name, _retired, _in_iod, _basic, options in table_e1()["rows"]:
+    for tag, _name, _retired, _in_iod, _basic, options in table_e1()["rows"]:
         if option in options:
             match = _match(tag)
-            rules.append(Rule(match, _cleaned(match, options[option], option), name, source, option))
+            code = _cleaned(match, options[option], option)
+            rules.append(Rule(match, code, _WHY_OPTION[option], source, option))
     return RuleSet(option, (*rules, *_beyond(option)))
+
+
+# Why a row is in the table, by the first option that speaks of it, else by VR.
+_WHY = {
+    "retain_safe_private": "only its maker knows what it holds",
+    "clean_graphics": "drawn on the image, often with text",
+    "clean_structured_content": "content that people write, with names, dates and places in it",
+    "clean_descriptors": "a description or comment: people type names and dates into it",
+    "retain_institution_identity": "names the institution",
+    "retain_device_identity": "tells which machine it was, and so the site",
+    "retain_patient_characteristics": "describes the patient, and may single one out",
+    "retain_uids": "whoever has the original finds the patient by it",
+    "retain_longitudinal_full_dates": "when the patient was cared for: with a place it tells who it was",
+}
+_WHY_VR = {
+    "PN": "a person's name",
+    "SQ": "holds elements that identify",
+    "DA": "a date that identifies",
+    "AE": "names a machine of the site",
+    "UI": "whoever has the original finds the patient by it",
+    "UR": "an address of the site",
+}
+_WHY_OPTION = {
+    "retain_longitudinal_full_dates": "when things were done, for studies over time",
+    "retain_device_identity": "which machine it was, for comparing machines",
+    "retain_institution_identity": "where it was done, for comparing institutions",
+    "retain_patient_characteristics": "a characteristic of the patient that dose, uptake or outcome depend on",
+    "retain_uids": "references to the original must stay possible",
+    "retain_longitudinal_modified_dates": "intervals between events stay exact while no date is true",
+    "clean_descriptors": "research words stay, what identifies goes",
+    "clean_structured_content": "codes, measurements and references stay, what identifies goes",
+    "clean_graphics": "what is drawn is cleaned where it can be told apart, else removed",
+    "retain_safe_private": "elements that are known to be safe stay, all others go",
+}
+
+
+def _why(tag: str, options: Mapping[str, str]) -> str:
+    for option, reason in _WHY.items():
+        if option in options:
+            return reason
+    vr = "" if tag == "PRIVATE" or "X" in tag else vr_of(int(tag, 16))
+    return _WHY_VR.get(vr, "identifies the patient, a visit, or people around the patient")
 
 
 def _match(tag: str) -> str:
@@ -109,10 +153,10 @@ def _cleaned(match: str, code: str, option: str) -> str:
         return code
     if "X" in match:  # curves and overlays: nothing in them can be told apart, so cleaning them is removing them
         return "X"
-    known = _CLEANING[option]
-    if known is not None:
-        return known
-    vr = vr_of(int(match, 16))
+    return _CLEANING[option] or _cleaned_by_vr(vr_of(int(match, 16)), option)
+
+
+def _cleaned_by_vr(vr: str, option: str) -> str:
     if option == "retain_longitudinal_modified_dates":
         return {"TM": "K", "SH": "known"}.get(vr, "shift")
     if vr == "CS":
