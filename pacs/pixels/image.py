@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from libjpeg import utils as libjpeg
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
@@ -19,6 +20,8 @@ from pacs.errors import NotAcceptable
 from pacs.pixels.encapsulated import frames_of, inflated_frame
 
 Array = npt.NDArray[Any]
+# Spectral selection and full progression: pydicom has no decoder for these retired syntaxes, the library has.
+_RETIRED_JPEG = ("1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55")
 _PLAIN = (ENCAPSULATED_PLAIN, DEFLATED_FRAMES)  # frames that are native once they are out of their fragments
 
 
@@ -211,9 +214,13 @@ def decode(content: bytes, transfer_syntax_uid: str, found: Format, *, raw: bool
         "number_of_frames": 1,
         "pixel_keyword": "PixelData",
     }
+    facts: dict[str, Any] = {}
     try:
-        decoder = get_decoder(transfer_syntax_uid)
-        pixels, facts = decoder.as_array(encapsulate([content]), index=0, raw=raw, **options)
+        if transfer_syntax_uid in _RETIRED_JPEG and found.samples == 1:
+            pixels = libjpeg.decode(content)
+        else:
+            decoder = get_decoder(transfer_syntax_uid)
+            pixels, facts = decoder.as_array(encapsulate([content]), index=0, raw=raw, **options)
     except Exception as error:  # noqa: BLE001 - the libraries below raise whatever they like on damaged streams
         raise NotAcceptable(f"the pixel data cannot be decoded ({type(error).__name__})") from None
     now = Format(
