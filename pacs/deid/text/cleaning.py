@@ -17,7 +17,7 @@ _CHUNK = re.compile(r"\S+")
 _MARKS = ".,;:!?\"'()[]{}<>*|~`´’^&#=_-+/\\"
 _DOUBT = "no word of the vocabulary"
 _BEFORE_PERSON = frozenset("by for per dr from c/o attn tech operator name nurse".split())
-_RUN = re.compile(rf"{UNSPACED.pattern}+")
+_MAX_UNSPACED = 8  # letters of the longest word that is looked for in text without blanks
 
 
 class Token(NamedTuple):
@@ -149,34 +149,42 @@ def _tokens(text: str, spans: list[Span], added: Collection[str]) -> Iterator[To
         touched = any(s < end and start < e for s, e in taken)
         reason = "" if touched else chunk_reason(chunk.group())
         for match in WORD.finditer(text, start, end):
-            if any(s < match.end() and match.start() < e for s, e in taken):
-                continue
-            yield from _word_tokens(match, reason, added)
+            for first, last in _free(match.start(), match.end(), taken) if touched else (match.span(),):
+                yield from _word_tokens(first, text[first:last], reason, added)
 
 
-def _word_tokens(match: re.Match[str], reason: str, added: Collection[str]) -> Iterator[Token]:
-    word = match.group()
+def _free(start: int, end: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What of a word is in no span."""
+    for first, last in sorted(taken):
+        if first >= end or last <= start:
+            continue
+        if first > start:
+            yield start, first
+        start = max(start, last)
+    if start < end:
+        yield start, end
+
+
+def _word_tokens(start: int, word: str, reason: str, added: Collection[str]) -> Iterator[Token]:
     plain = fold(word)
     if not word.isascii() and UNSPACED.search(word):
-        yield from _unspaced_tokens(match)
+        yield from _unspaced_tokens(start, word)
         return
     if not reason and plain in added:
         reason = "a word of the collection"
-    yield Token(match.start(), match.end(), word, plain, reason or word_reason(word))
+    yield Token(start, start + len(word), word, plain, reason or word_reason(word))
 
 
-def _unspaced_tokens(match: re.Match[str]) -> Iterator[Token]:
+def _unspaced_tokens(start: int, word: str) -> Iterator[Token]:
     """Words of a text without blanks: the longest known ones stay, what is between them is in doubt."""
-    word = match.group()
     position = unknown = 0
     while position <= len(word):
-        size = next(
-            (n for n in range(min(8, len(word) - position), 0, -1) if _is_known(word[position : position + n])), 0
-        )
+        left = len(word) - position
+        size = next((n for n in range(min(_MAX_UNSPACED, left), 0, -1) if _is_known(word[position : position + n])), 0)
         if (size or position == len(word)) and unknown < position:
-            yield _piece(match, unknown, position, "")
+            yield _piece(start, word, unknown, position, "")
         if size:
-            yield _piece(match, position, position + size, "vocabulary")
+            yield _piece(start, word, position, position + size, "vocabulary")
             unknown = position + size
         position += size or 1
 
@@ -185,9 +193,9 @@ def _is_known(piece: str) -> bool:
     return is_word(fold(piece)) or (piece.isascii() and is_technical_word(piece))
 
 
-def _piece(match: re.Match[str], start: int, end: int, reason: str) -> Token:
-    word = match.group()[start:end]
-    return Token(match.start() + start, match.start() + end, word, fold(word), reason)
+def _piece(start: int, word: str, first: int, last: int, reason: str) -> Token:
+    piece = word[first:last]
+    return Token(start + first, start + last, piece, fold(piece), reason)
 
 
 @lru_cache(maxsize=32768)

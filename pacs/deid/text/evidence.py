@@ -6,11 +6,11 @@ from datetime import date
 from functools import cached_property
 from typing import NamedTuple
 
-from pacs.deid.text import cleaning
+from pacs.deid.text import cleaning, patterns
 from pacs.deid.text.encoding import encode_text
 from pacs.deid.text.folding import WORD, fold
 from pacs.deid.text.identity import facts_of, identity_of, levels, uid_spans
-from pacs.deid.text.spans import Cleaned, Decision, Strength
+from pacs.deid.text.spans import Cleaned, Decision, Fate, Span, Strength
 from pacs.dicom.dictionary import KEYWORD_OF
 from pacs.dicom.elements import DataSet, Element
 from pacs.dicom.values import SINGLE_VRS, Charset, text_of, values_of
@@ -22,6 +22,7 @@ _VERSIONS = frozenset(
     if keyword in ("SoftwareVersions", "ManufacturerModelName", "Manufacturer", "ManufacturerModelVersion")
     or keyword.endswith(("SoftwareVersion", "FirmwareVersion", "AlgorithmVersion", "SchemeVersion"))
 )
+_MAX_RESULTS = 2048
 _WHOLE_VRS = SINGLE_VRS | {"UN"}
 
 
@@ -98,21 +99,39 @@ class Evidence:
         return Cleaned("\\".join(part.text for part in parts), tuple(d for part in parts for d in part.decisions))
 
     def _clean_one(self, text: str, strength: Strength, vr: str, *, any_date: bool) -> Cleaned:
+        """One value. What does not depend on this object's shift and UIDs is remembered with the identity."""
+        results = self.identity.results
+        key = (text, strength, vr, any_date)
+        known = results.get(key)
+        if known is not None:
+            return known
         composed = text if text.isascii() else unicodedata.normalize("NFC", text)
         if vr == "PN":
             return self._clean_name(composed, strength)
         spans = self.identity.analyse(composed, strength, vr, any_date=any_date)
-        known = [span for span in uid_spans(composed) if composed[span.start : span.end] in self.uids]
-        if known:
-            spans = cleaning.settle([*spans, *known])
+        uids = list(uid_spans(composed)) if composed.count(".") > 1 else []
+        if uids:
+            more = [span for span in uids if composed[span.start : span.end] in self.uids]
+            spans = cleaning.settle([*spans, *more]) if more else spans
         kept: list[cleaning.Token] = []
         if strength is Strength.FULL:
-            more, kept = cleaning.doubts(composed, spans, self.identity.added)
-            spans = cleaning.settle([*spans, *more])
-        if not spans:
-            return Cleaned(text, cleaning.decisions(composed, spans, kept))
-        out = cleaning.compose(composed, spans, self.shift, self.map_uid)
-        return Cleaned(out, cleaning.decisions(composed, spans, kept))
+            doubts, kept = cleaning.doubts(composed, spans, self.identity.added)
+            spans = cleaning.settle([*spans, *doubts]) if doubts else spans
+        out = self._composed(composed, spans, strength, vr) if spans else text
+        cleaned = Cleaned(out, cleaning.decisions(composed, spans, kept))
+        if not uids and all(span.fate in (Fate.CUT, Fate.SWAP) for span in spans):
+            if len(results) >= _MAX_RESULTS:
+                results.clear()
+            results[key] = cleaned
+        return cleaned
+
+    def _composed(self, text: str, spans: list[Span], strength: Strength, vr: str) -> str:
+        """The text without what is cut. What only now stands beside each other, or free, is looked at once more."""
+        out = cleaning.compose(text, spans, self.shift, self.map_uid)
+        if out and any(span.fate is Fate.CUT or span.fate is Fate.DATE for span in spans):
+            more = cleaning.settle([*self.identity.own_spans(out, strength, vr), *patterns.ages(out)])
+            out = cleaning.compose(out, more, self.shift, self.map_uid)
+        return out
 
     def _clean_name(self, text: str, strength: Strength) -> Cleaned:
         """A PN value: components that name somebody go, the carets between others stay."""

@@ -23,6 +23,7 @@ _NAMES, _DATES, _MACHINE = "PN", ("DA", "DT"), "AE"
 _TELLING_VRS = frozenset((_NAMES, _MACHINE))
 _LOOSE_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "UN", "OB"))
 _MAX_LOOSE = 4096
+_ITEM_BYTE = 0xFE  # the first byte of an item tag; asked first, since it costs least
 _MAX_HIDDEN = 1 << 20
 _DAY = re.compile(r"(\d{4})[-.]?(\d{2})[-.]?(\d{2})")
 _EMAIL = re.compile(r"([\w.+-]{3,64})@[\w-]+\.[\w.-]+")
@@ -61,7 +62,8 @@ def levels(data_set: DataSet) -> Iterator[tuple[DataSet, Charset]]:
             yield DataSet({each.tag: each}), charset
         for element in (*level.values(), *shadowed) if shadowed else level.values():
             items = element.items
-            if items is None and holds_items(element.value):
+            value = element.value
+            if items is None and value and value[0] == _ITEM_BYTE and holds_items(value):
                 items = _hidden_items(element)
             if items:
                 waiting.extend((item, charset) for item in items)
@@ -135,6 +137,7 @@ class Identity:
             self.learn_listed(name)
         self.values.settle()
         self.found: dict[tuple[str, Strength, str, bool], list[Span]] = {}
+        self.results: dict[tuple[str, Strength, str, bool], Cleaned] = {}
 
     def learn(self, fact: Fact) -> None:
         element = Element(fact.tag, fact.vr if fact.vr in CHARSET_VRS or fact.vr == _MACHINE else "LT", fact.value)

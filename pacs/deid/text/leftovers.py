@@ -17,7 +17,7 @@ _CONNECTIVES = (
     r"for|by|of|from|to|at|on|in|per|via|with|and|und|et|y|or|re|the|an|de|du|von|van|für|pour|par|para|por|att|c\.o\."
     r"|aka|alias|née|nee"
 )
-_LEADS = re.compile(rf"(?i)(?<![^\W_])(?:{_LABELS}|{_CONNECTIVES})[\s:#.=,^&@(\[-]*$")
+_LEADS = re.compile(rf"(?i)(?<![^\W_])(?:(?:{_LABELS}|{_CONNECTIVES})[\s:#.=,^&@(\[-]*|[a-z]['’])$")
 _AFTER = re.compile(
     r"['’]s?\b|[\s,^.]*(?:M\.?D\.?|Ph\.?D\.?|D\.O\.|Jr|Sr|II|III|RT\(R\)|RTR|MBBS|FRCR|FRCPC|DVM|DDS|Esq)\b\.?|,\s*(?:RT|PA|NP|RN|MS|BS|DO|MPH)\b\.?"
 )

@@ -66,7 +66,7 @@ _STREET = re.compile(
 _CITY_ZIP = re.compile(
     r"(?:[A-Z][\w'’.-]+(?:\s[A-Z][\w'’.-]+)?,\s*[A-Z]{2}\s+\d{5}(?:-\d{4})?|\b[A-Z]{2}\s+\d{5}-\d{4}|\b(?:D|A|CH|F|I|NL|B)-\d{4,5}\s+[A-Z][\w-]+)(?!\w)"
 )
-_OLD = r"(?<![\w.,-])(?P<n>9\d|1[0-4]\d)"
+_OLD = r"(?<![\d.,-])(?P<n>9\d|1[0-4]\d)"
 _AGE = re.compile(
     rf"(?i){_OLD}(?=\s*y\.?/?\s?o\b|[\s-]*(?:years?|yrs?\.?)[\s-]*old\b|\s*yrs?\b|\s+years?\b|-years?\b|y\b"
     r"|[\s-]*j(?:a|ä)hrig|\s*jahre?\b|\s+ans\b|\s+a(?:ñ|n)os\b)"
@@ -96,7 +96,7 @@ def find(text: str, strength: Strength) -> tuple[Span, ...]:
         )
     if _HAS.search(text):
         out += _numbers(text, full=full)
-        out += _ages(text)
+        out += ages(text)
         out += (Span(*match.span(), "postal address") for match in _STREET.finditer(text) if _is_street(match.group()))
         out += (Span(*match.span(), "postal address") for match in _CITY_ZIP.finditer(text))
     out += _persons(text, full=full)
@@ -195,7 +195,8 @@ def _is_measure(value: str) -> bool:
     return re.fullmatch(r"\d+(?:\.\d+)?(?:[a-zA-Z]{1,3}|/\d+)?", value) is not None and not value.isdigit()
 
 
-def _ages(text: str) -> Iterator[Span]:
+def ages(text: str) -> Iterator[Span]:
+    """Ages over 89, which stand for few enough people to be identity. HIPAA 164.514(b)(2)(i)(C)."""
     for match in _AGE_STRING.finditer(text):
         yield Span(*match.span("n"), "age over 89", Fate.SWAP, extra="090")
     for pattern in (_AGE, _AGE_AFTER):
