@@ -48,7 +48,7 @@ _PER_YEAR = {"a": 1.0, "mo": 12.0, "wk": 52.18, "d": 365.25}
 
 
 class Treatment(NamedTuple):
-    """What becomes of an item: removed, or the action word for elements of its own. `reason` and `source` explain it."""
+    """What becomes of an item: removed, or the action word for elements of its own; and why."""
 
     remove: bool
     actions: Mapping[int, str]
@@ -64,7 +64,7 @@ class _Row(NamedTuple):
 
 @cache
 def _table() -> dict[tuple[str, str, str], _Row]:
-    """Rows by (scheme, code, value type), and by (meaning, value type) for codes that a site made for the same thing."""
+    """Rows by (scheme, code, value type), and by ("", meaning, value type) for a site's own codes of the same thing."""
     content = json.loads((files("pacs.deid") / "data" / "content_items.json").read_text(encoding="utf-8"))
     table: dict[tuple[str, str, str], _Row] = {}
     for scheme, code, meaning, kind, basic, options in content["rows"]:

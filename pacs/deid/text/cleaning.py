@@ -17,6 +17,7 @@ _CHUNK = re.compile(r"\S+")
 _MARKS = ".,;:!?\"'()[]{}<>*|~`´’^&#=_-+/\\"
 _DOUBT = "no word of the vocabulary"
 _BEFORE_PERSON = frozenset("by for per dr from c/o attn tech operator name nurse".split())
+_TIME = re.compile(r"\d{4}(?:\d\d)?(?!\d)")
 _MAX_UNSPACED = 8  # letters of the longest word that is looked for in text without blanks
 
 
@@ -143,7 +144,7 @@ def _doubtful(text: str, token: Token) -> Iterator[Span]:
 
 
 def _tokens(text: str, spans: list[Span], added: Collection[str]) -> Iterator[Token]:
-    taken = [(span.start, span.end) for span in spans]
+    taken = [(span.start, span.end + _clock(text, span)) for span in spans]
     for chunk in _CHUNK.finditer(text):
         start, end = chunk.span()
         touched = any(s < end and start < e for s, e in taken)
@@ -151,6 +152,12 @@ def _tokens(text: str, spans: list[Span], added: Collection[str]) -> Iterator[To
         for match in WORD.finditer(text, start, end):
             for first, last in _free(match.start(), match.end(), taken) if touched else (match.span(),):
                 yield from _word_tokens(first, text[first:last], reason, added)
+
+
+def _clock(text: str, span: Span) -> int:
+    """The length of the time of day that goes on right behind a date: ``20200115101112``."""
+    found = _TIME.match(text, span.end) if span.fate is Fate.DATE else None
+    return len(found.group()) if found else 0
 
 
 def _free(start: int, end: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -39,6 +39,7 @@ _SURE = re.compile(
     r"(?i)mrn|mrno|ssn|npi|uhid|social|medical|med\W?\s*rec|accession|acc|patient\s*(?:id|n|#)|pt\W?\s*(?:id|#)|pid"
     r"|tel|phone|fax|pager|acct|account|fallnummer|patientennummer"
 )
+_DATE_LIKE = re.compile(r"[-_]?(?:\d{4}([-/.])\d\d?\1\d\d?|\d\d?([-/.])\d\d?\2\d{4})(?:[T ].*)?")
 _BIRTH = re.compile(
     r"(?i)(?<![^\W_])(?:d\.?\s?o\.?\s?b\b\.?|date\s+of\s+birth|birth\s*-?\s*date|birthday|birth|born(?:\s+on)?|geb(?:oren|urtsdatum|\.)?(?:\s+am)?"
     r"|n[ée]e?\s+le|nacid[oa]|nato|nata|date\s+de\s+naissance|fecha\s+de\s+nacimiento|geboortedatum|gebdat)[\s:=.\-#]*$"
@@ -186,7 +187,7 @@ def _labelled(match: re.Match[str], *, full: bool) -> Span | None:
     ):
         return None
     least = 3 if (sure and full) else 4 if (sure or marked) and full else 5 if sure or marked else 6
-    if digits < least or _is_measure(value):
+    if digits < least or _is_measure(value) or _DATE_LIKE.fullmatch(value):
         return None
     return Span(match.start(), match.end("value"), "a number that is somebody's, by its label")
 
