@@ -4,6 +4,8 @@ A few milliseconds for a slice, so that every image can have it. It finds what s
 writing; where it says yes, the image is read.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from pacs.pixels.image import Array
@@ -12,29 +14,56 @@ _MIN_STROKE_PIXELS = 24
 _MAX_SHARE = 0.08  # text that covers more of an image than this is no small print, and is found by its class
 _MAX_RUN = 9.0  # mean pixels of a stroke's width, at 512 columns
 _EXTREME = 0.04  # share of the range of values that counts as full white or black
+_BRIGHT = 0.55  # small smoothed letters do not reach full white
 _GREY = 0.35  # in the margins grey letters count too
 _MARGIN = 8  # the margins are an eighth of the image at each side
+_BARELY = 0.03  # share of the range by which writing may differ from an even ground without being seen
+_EVEN = 0.2  # share of an image that makes an even ground
 _MIN_CHAIN = 3
 _MAX_GLYPHS = 400
 
 
 def has_glyphs(pixels: Array) -> bool:
     """Whether an image of one sample, (rows, columns), shows rows of glyphs."""
-    return any(_shows_text(mask) for mask in _candidates(pixels))
+    return any(_shows_text(mask) for mask in (*_visible(pixels), *_hidden(pixels)))
 
 
-def _candidates(pixels: Array) -> "list[Array]":
-    """Masks of pixels that may be strokes: the brightest, the darkest, and values that stand out by their number."""
-    low, high = pixels.min(), pixels.max()
-    span = float(high) - float(low)
+def hidden_glyphs(pixels: Array) -> "list[Array]":
+    """Masks of glyphs that differ little from what is around them: writing that people may not see, but programs do."""
+    return [mask for mask in _hidden(pixels) if _shows_text(mask)]
+
+
+def _visible(pixels: Array) -> Iterator[Array]:
+    """Masks of pixels that may be strokes: the brightest, the darkest, and grey ones in the margins."""
+    low, high = float(pixels.min()), float(pixels.max())
+    span = high - low
     if span < 2:
-        return []
+        return
     step = span * _EXTREME
-    masks = [pixels >= float(high) - step, pixels <= float(low) + step]
-    if pixels.dtype.itemsize == 2 and span > 255:
-        masks += [pixels == value for value in _spikes(pixels, int(low), int(high))]
-    masks.append(_in_margins(pixels >= float(low) + span * _GREY))
-    return [mask for mask in masks if _is_thin(mask)]
+    bright = pixels >= low + span * _BRIGHT
+    for mask in (pixels >= high - step, pixels <= low + step, bright, _in_margins(pixels >= low + span * _GREY)):
+        if _is_thin(mask):
+            yield mask
+
+
+def _hidden(pixels: Array) -> Iterator[Array]:
+    """Masks of values that stand out by their number, and of those just beside an even ground."""
+    low, high = int(pixels.min()), int(pixels.max())
+    span = high - low
+    if span < 1 or pixels.dtype.itemsize > 2:
+        return
+    if span > 255:
+        for value in _spikes(pixels, low, high):
+            mask = pixels == value
+            if _is_thin(mask):
+                yield mask
+    barely = max(int(span * _BARELY), 1)
+    for ground, near in ((low, pixels <= low + barely), (high, pixels >= high - barely)):
+        even = pixels == ground
+        if np.count_nonzero(even) > _EVEN * pixels.size:
+            mask = near & ~even
+            if _is_thin(mask):
+                yield mask
 
 
 def _in_margins(mask: Array) -> Array:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pacs.deid.pixels.glyphs import has_glyphs
+from pacs.deid.pixels.glyphs import has_glyphs, hidden_glyphs
 from pacs.pixels.image import Array, Image
 from pacs.pixels.ocr import Line, Reader
 from pacs.pixels.picture import grey_picture, pictures, stretched
@@ -49,7 +49,8 @@ def read_again(image: Image, before: Reading, reader: Reader) -> list[Line]:
 
 def _read(image: Image, number: int, reader: Reader, found: Reading) -> None:
     found.frames.append(number)
-    for picture in pictures(image, number):
+    hidden = [mask.astype(np.uint8) * 255 for mask in hidden_glyphs(grey_picture(image, number))]
+    for picture in (*pictures(image, number), *hidden):
         found.lines += [line for line in reader.read(picture) if line not in found.lines]
 
 
