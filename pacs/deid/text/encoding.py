@@ -1,24 +1,40 @@
 """Text back into bytes, in the object's own character set. PS3.5 6.1; PS3.3 C.12.1.1.2."""
 
+import re
+
 from pacs.dicom.values import Charset, decode
 
 _GUESS = "guess"
-# Escape sequences that ISO 2022 wants before text of a code extension. PS3.3 Table C.12-4.
-_ESCAPED = {"iso_ir_58": b"\x1b$)A", "euc_kr": b"\x1b$)C"}
+_REAL = {"iso_ir_58": "gb2312"}  # names that are pydicom's alone
+# Codecs whose text stands after an escape sequence, as code extensions want it. PS3.3 Tables C.12-3 and C.12-4.
+_ESCAPES = {
+    "iso_ir_58": b"\x1b$)A",
+    "euc_kr": b"\x1b$)C",
+    "latin_1": b"\x1b-A",
+    "iso8859_2": b"\x1b-B",
+    "iso8859_3": b"\x1b-C",
+    "iso8859_4": b"\x1b-D",
+    "iso_ir_126": b"\x1b-F",
+    "iso_ir_127": b"\x1b-G",
+    "iso_ir_138": b"\x1b-H",
+    "iso_ir_144": b"\x1b-L",
+    "iso_ir_148": b"\x1b-M",
+    "iso_ir_166": b"\x1b-T",
+}
+_RUN = re.compile(r"[\x00-\x7f]+|[^\x00-\x7f]+(?:[ \u3000]+[^\x00-\x7f]+)*")
 
 
 def encode_text(text: str, charset: Charset) -> bytes | None:
     """The bytes of a text; None when the character set cannot hold it so that it reads the same.
 
-    `charset` is as `charset_of` gives it, more than one codec when the object uses code extensions.
+    `charset` is as `charset_of` gives it: several codecs when the object uses code extensions. An object that names
+    no character set may hold ASCII only.
     """
-    if text.isascii() and "\x1b" not in text and "~" not in text and "\\" not in text:
+    if text.isascii() and "~" not in text and "\\" not in text:
         return text.encode("ascii")
-    for codec in charset:
-        for candidate in (codec, "utf-8", "latin-1") if codec == _GUESS else (codec,):
-            raw = _encoded(text, candidate)
-            if raw is not None and decode(raw, charset) == text:
-                return raw
+    raw = _encoded(text, charset[0])
+    if raw is not None and decode(raw, charset) == text:
+        return raw
     return _with_escapes(text, charset)
 
 
@@ -26,42 +42,30 @@ def _encoded(text: str, codec: str) -> bytes | None:
     if codec == _GUESS:
         return text.encode("ascii") if text.isascii() else None
     try:
-        return text.encode(codec)
+        return text.encode(_REAL.get(codec, codec))
     except (UnicodeError, LookupError):
         return None
 
 
 def _with_escapes(text: str, charset: Charset) -> bytes | None:
-    """Text that needs code extensions: runs of the first codec as they are, others after their escape sequence."""
+    """Text that needs code extensions: each run in the first codec that can hold it. PS3.5 6.1.2.5."""
     if len(charset) < 2:
         return None
     out = b""
-    for run in _runs(text):
-        raw = _run_bytes(run, charset)
+    for run in _RUN.findall(text):
+        raw = run.encode("ascii") if run.isascii() else _run_bytes(run, charset)
         if raw is None:
             return None
         out += raw
     return out if decode(out, charset) == text else None
 
 
-def _runs(text: str) -> list[str]:
-    runs: list[str] = []
-    for letter in text:
-        if runs and runs[-1][-1].isascii() == letter.isascii():
-            runs[-1] += letter
-        else:
-            runs.append(letter)
-    return runs
-
-
 def _run_bytes(run: str, charset: Charset) -> bytes | None:
-    if run.isascii():
-        return run.encode("ascii")
-    for codec in charset:
+    for number, codec in enumerate(charset):
         raw = _encoded(run, codec)
         if raw is None:
             continue
-        for start in (b"", _ESCAPED.get(codec, b"")):
-            if decode(start + raw, charset) == run:
-                return start + raw
+        start = b"" if number == 0 else _ESCAPES.get(codec, b"")
+        if decode(start + raw, charset) == run:
+            return start + raw
     return None

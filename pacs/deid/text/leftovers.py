@@ -15,7 +15,7 @@ _LABELS = (
 )
 _CONNECTIVES = (
     r"for|by|of|from|to|at|on|in|per|via|with|and|und|et|y|or|re|the|an|de|du|von|van|für|pour|par|para|por|att|c\.o\."
-    r"|aka|alias|née|nee"
+    r"|aka|alias|née|nee|w/|c/"
 )
 _LEADS = re.compile(rf"(?i)(?<![^\W_])(?:(?:{_LABELS}|{_CONNECTIVES})[\s:#.=,^&@(\[-]*|[a-z]['’])$")
 _AFTER = re.compile(

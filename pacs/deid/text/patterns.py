@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from pacs.deid.text.folding import WORD, atoms, fold
 from pacs.deid.text.spans import Fate, Span, Strength
-from pacs.deid.text.vocabulary import is_term, is_word, may_be_person
+from pacs.deid.text.vocabulary import is_term, is_word, lists, may_be_person
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*")
 _URL = re.compile(r"(?:\b(?:https?|ftp|file|dicom|ldap)://|\bwww\.)[^\s\"'<>|]+|\\\\[\w.-]+\\[^\s|]*")
@@ -28,7 +28,7 @@ _PHONE = re.compile(
 )
 _LABELLED = re.compile(
     r"(?i)(?<![^\W_])(?P<label>(?:medical\s+record|med\.?\s*rec\.?|hospital|patient|pat\.?|pt\.?|subject|accession|acc(?:n|ession)?"
-    r"|case|order|visit|encounter|account|acct|exam|episode|admission|requisition|referral|insurance|policy|medicare|medicaid|nhs"
+    r"|case|order|visit|encounter|account|acct|episode|admission|requisition|referral|insurance|policy|medicare|medicaid|nhs"
     r"|social\s+security|passport|licen[cs]e|serial|s/?n|ssn|mrn|mrno|mr|npi|dea|dob|pid|hn|uhid|upi|chi|eid|tel(?:ephone)?|phone|ph"
     r"|mobile|cell|fax|pager|beeper|ext|room|rm|bed|badge|employee|user|login|barcode|kennung|fallnummer|patientennummer|id)"
     r"(?:\s*(?:id|no|nr|num|number|nummer|code|\#|ident\w*)\b\.?|\s*\#)*)"
@@ -45,7 +45,7 @@ _BIRTH = re.compile(
     r"|n[ée]e?\s+le|nacid[oa]|nato|nata|date\s+de\s+naissance|fecha\s+de\s+nacimiento|geboortedatum|gebdat)[\s:=.\-#]*$"
 )
 _TITLE = re.compile(
-    r"(?<![^\W_])(?:(?:Dr|Drs|Mr|Ms|Mrs|Prof|Pr|Hr|Fr)\b\.?(?!\w)|(?:DR|MR|MS|dr|mr)\.|(?i:(?:mrs|miss|prof|professor|doctor|herr|frau|mme"
+    r"(?<![^\W_])(?:M\.(?=\s[A-Z][\w'’-]{2})|(?:Dr|Drs|Mr|Ms|Mrs|Prof|Pr|Hr|Fr)\b\.?(?!\w)|(?:DR|MR|MS|dr|mr)\.|(?i:(?:mrs|miss|prof|professor|doctor|herr|frau|mme"
     r"|mlle|madame|monsieur|senora?|señora?|dott|dra)\b\.?))(?:\s*(?:Dr|med|Prof|rer|nat|habil|univ)\b\.?)*[\s]*(?:[A-Z]\.\s?)*"
 )
 _NAME_AFTER = re.compile(r"[^\W\d_][\w'’-]*")
@@ -76,6 +76,18 @@ _AGE_AFTER = re.compile(r"(?i)(?<![^\W_])(?:aged?|alter)\s*[:=]?\s*(?P<n>9\d|1[0
 _AGE_STRING = re.compile(r"(?<![\w.])(?P<n>09\d|1[0-4]\d)(?=[Yy](?!\w))")
 _ACCESSION_FORM = re.compile(r"(?<!\w)[A-Z]{1,3}\d{2}-\d{4,7}(?!\w)")
 _DIGIT_GROUPS = re.compile(r"(?<![\w.])\d+(?:[-/ ]\d+)+(?![\w.]*\d)")
+_SPACED_PHONE = re.compile(r"(?<![\d.])(?!512|256|320|384|640|768)[2-9]\d\d [2-9]\d\d \d{4}(?![\d.])")
+_CITY_STATE = re.compile(
+    r"(?:[^\W\d_][\w'’.-]*,?\s+)?\b(?:A[KLRZ]|C[AOT]|DE|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]"
+    r"|T[NX]|UT|V[AT]|W[AIVY])\s+\d{5}(?:-\d{4})?(?![\w.])"
+)
+_INSTITUTION = re.compile(
+    r"(?i)(?<![^\W_])(?:hospitals?|clinics?|infirmary|university|universit(?:é|e|y|ät|aet|at|a|à)|college|hospice|klinik(?:um|en)?"
+    r"|krankenhaus|h[oô]pital|ospedale|medical\s+(?:cent(?:er|re)|group|associates|school)|health\s*(?:care|system|center|centre|network)"
+    r"|imaging\s+(?:center|centre|associates)|radiology\s+(?:associates|group|partners)|cancer\s+(?:center|centre|institute)|institute)(?![^\W_])"
+)
+_PROPER = re.compile(r"(?:(?:^|(?<=[\s(,;/-]))[^\W\d_][\w'’.&-]*[\s,]+)$")
+_OF = re.compile(r"\s+(?:of|de|di|at|zu)\s+(?:the\s+)?([^\W\d_][\w'’.-]*)")
 _LOCAL_PHONE = re.compile(r"(?<![\w.-])\d{3}-\d{4}(?![\w.-])")
 _HAS = re.compile(r"\d")
 
@@ -100,7 +112,15 @@ def find(text: str, strength: Strength) -> tuple[Span, ...]:
         out += ages(text)
         out += (Span(*match.span(), "postal address") for match in _STREET.finditer(text) if _is_street(match.group()))
         out += (Span(*match.span(), "postal address") for match in _CITY_ZIP.finditer(text))
+        if full:
+            out += (
+                Span(*match.span(), "postal address", in_doubt=True)
+                for match in _CITY_STATE.finditer(text)
+                if _is_city(match)
+            )
     out += _persons(text, full=full)
+    if full:
+        out += _institutions(text)
     return tuple(out)
 
 
@@ -148,7 +168,7 @@ def _numbers(text: str, *, full: bool) -> Iterator[Span]:
         if span is not None:
             yield span
     if full:
-        for pattern in (_ACCESSION_FORM, _LOCAL_PHONE):
+        for pattern in (_ACCESSION_FORM, _LOCAL_PHONE, _SPACED_PHONE):
             for match in pattern.finditer(text):
                 yield Span(*match.span(), "looks like a number that is somebody's", in_doubt=True)
         for match in _DIGIT_GROUPS.finditer(text):
@@ -208,6 +228,37 @@ def ages(text: str) -> Iterator[Span]:
 def _is_street(found: str) -> bool:
     words = [word for word in WORD.findall(fold(found))[:-1] if word.isalpha()]
     return not words or not all(is_term(word) for word in words)
+
+
+def _is_city(match: re.Match[str]) -> bool:
+    words = WORD.findall(fold(match.group()))
+    return len(words) > 2 and not words[0].isdigit() and not is_word(words[0])
+
+
+def _institutions(text: str) -> Iterator[Span]:
+    """Institutions that the object does not know: a proper name before or behind the word for what it is."""
+    for match in _INSTITUTION.finditer(text):
+        start, end, position = match.start(), match.end(), match.start()
+        for _count in range(5):
+            found = _PROPER.search(text, 0, position)
+            if found is None:
+                break
+            words = [word for word in WORD.findall(fold(found.group())) if len(word) > 1]
+            position = found.start()
+            if words and all(map(_is_stranger, words)):
+                start = position
+            elif not all(word in lists().generic or word in ("st", "of", "and", "mt") for word in words):
+                break
+        behind = _OF.match(text, end)
+        if behind is not None and _is_stranger(fold(behind[1])):
+            end = behind.end()
+        if (start, end) != match.span():
+            yield Span(_with_saint(text, start), end, "looks like an institution", in_doubt=True)
+
+
+def _with_saint(text: str, start: int) -> int:
+    found = re.search(r"(?:\b(?:St|Saint|Mt|The)\.?\s+)$", text[:start])
+    return start if found is None else found.start()
 
 
 def _persons(text: str, *, full: bool) -> Iterator[Span]:

@@ -28,6 +28,7 @@ _NOBODY = frozenset(
 _NOBODY_STARTS = ("anonym", "anonim", "deident", "removed", "redacted")
 _UMLAUTS = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("å", "aa"), ("ø", "oe"), ("æ", "ae"), ("ß", "ss"))
 _INFLECTED = re.compile(r"[\u0370-\u04ff\u0530-\u05ff\u0600-\u06ff]")
+_LOOKALIKES = tuple(str.maketrans("034578" + "1", "oeastb" + one) for one in "il")
 _ENDING = 3  # letters that a case may add or change at the end of a Greek or Cyrillic name
 _MIN_WITHIN = 6
 # After these the next word is a person. Those that are modalities too (DR, MR, MS) count only as a title is written.
@@ -165,12 +166,20 @@ class People:
             if len(word) <= MIN_LETTERS or (word.islower() and word.isascii() and word.isalpha()):
                 continue
             pieces = atoms(word)
-            if len(pieces) > 1:
+            if len(pieces) > 1 and self.is_lookalike(fold(word)):
+                yield match.span()
+            elif len(pieces) > 1:
                 position = match.start()
                 for piece in pieces:
                     if fold(piece) in self.words | self.wary and len(piece) >= MIN_LETTERS:
                         yield position, position + len(piece)
                     position += len(piece)
+
+    def is_lookalike(self, word: str) -> bool:
+        """Whether a word is a name once digits are read as the letters that they look like: ``sm1th``."""
+        if sum(map(str.isalpha, word)) < MIN_LETTERS - 1 or word.isalpha():
+            return False
+        return any(word.translate(table) in self.words | self.wary for table in _LOOKALIKES)
 
     def foreign(self, plain: str, found: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
         for name in self.unspaced:
