@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pydicom.config
 
-from tests.deid.corpus import images, others, reports
+from tests.deid.corpus import banners, images, others, reports
 from tests.deid.corpus.hidden import AROUND, jpeg_banner
 from tests.deid.corpus.key import Key
 from tests.deid.corpus.people import Person, make_people
@@ -40,11 +40,12 @@ _KINDS = (
     others.ultrasound(3, palette=False),
     others.ultrasound(1, palette=True, kind="uspal"),
     others.shuttered,
+    *banners.KINDS,
 )
 CT_SLICES = 4
 
 
-def make_corpus(folder: Path, seed: int, people: int = 8, kinds_each: int = 11) -> Key:
+def make_corpus(folder: Path, seed: int, people: int = 8, kinds_each: int = 15) -> Key:
     """Write a corpus into a folder and its key; the same seed gives the same corpus.
 
     Parameters
@@ -100,8 +101,9 @@ def _trap(obj: Planted, rng: random.Random) -> None:
             obj.trap = trap.__name__
             trap(obj)
     is_banner = "us_" in obj.file
+    has_text = any(row.kind == "pixels_hidden" for row in obj.rows)
     for around in (*AROUND, *([jpeg_banner] if is_banner else [])):
-        if rng.random() < 0.3 and not (is_banner and around.__name__ == "codec_metadata"):
+        if rng.random() < 0.3 and not (has_text and around.__name__ == "codec_metadata"):
             obj.trap = around.__name__
             around(obj)
     obj.trap = "any"

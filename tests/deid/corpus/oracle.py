@@ -156,7 +156,7 @@ class _Answer:
                 left, top, right, bottom = row.expected["box"]
                 values[:, top:bottom, left:right] = 0
         if values.dtype.itemsize == 2:
-            values = (values & ((1 << int(self.ds.BitsStored)) - 1)).astype("<u2")
+            values = (values.astype(np.int64) & ((1 << int(self.ds.BitsStored)) - 1)).astype("<u2")
         if values.ndim == 4:
             self.ds.PhotometricInterpretation, self.ds.PlanarConfiguration = "RGB", 0
         raw = np.ascontiguousarray(values).tobytes()

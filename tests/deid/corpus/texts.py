@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from tests.deid.corpus.people import Person
+from tests.deid.corpus.phrases import BESIDE, DISTINCT_BESIDE, RESEARCH, UNKNOWN
 from tests.deid.corpus.planted import Planted
 
 # What a surname that is a word means where it is no name: this text must stay whole.
@@ -68,7 +69,8 @@ WORD_ONLY = (
 )
 KNOWN = ("{kept} <F>", "{kept} <G>", "{kept} <ID>", "<F> {kept}", "{kept} <F> <G>")
 _INDIFFERENT = frozenset(
-    "for pt ref mrn acc of on by at the with dr mr mrs ms call lives born dob a and to study results seen in".split()
+    "for pt ref mrn acc acc# of on by at the with dr mr mrs ms call lives born dob a and to study results seen in tel "
+    "ssn e-mail performed vs called or no x is".split()
 )
 _FIELD = re.compile(r"<(\w+)(?::([^>]*))?>")
 _WORD = re.compile(r"[^\s,;:?^]+")
@@ -87,6 +89,9 @@ class Text:
 def choose(rng: random.Random, person: Person) -> str:
     """A template that suits the person: a name that is a word too stands where it is clearly the person's."""
     own = {"word": WORD_ONLY, "distinct": DISTINCT_ONLY}.get(person.style, ())
+    if rng.random() < 0.6:
+        beside = (*BESIDE, *DISTINCT_BESIDE) if person.style == "distinct" else BESIDE
+        return rng.choice(beside).replace("{}", rng.choice(RESEARCH))
     return rng.choice((*FULL, *own, *own, *own))
 
 
@@ -103,6 +108,8 @@ def fill(template: str, person: Person, rng: random.Random) -> Text:
         name, layout = match.groups()
         if name == "d":
             day = person.study_day - timedelta(days=rng.randrange(20, 300))
+            if "/" in layout and day.day <= 12:  # else nobody knows which number is the month
+                day = day.replace(day=day.day + 13)
             written = day.strftime(layout)
             dates.append([written, layout, day.isoformat()])
             removed.append(written)
@@ -111,13 +118,13 @@ def fill(template: str, person: Person, rng: random.Random) -> Text:
             written = person.birth.strftime(layout)
             removed.extend([written.partition(" ")[2], written.partition(" ")[0]])
             return written
-        written = _own(person, name)
+        written = rng.choice(UNKNOWN) if name == "UNKNOWN" else _own(person, name)
         written = written.upper() if upper else written
-        removed.extend(written.split() if name in ("HOSP",) else [written])
+        removed.extend(written.split()[-1:] if name == "UNKNOWN" else written.split() if name == "HOSP" else [written])
         return written
 
     text = _FIELD.sub(value_of, template)
-    outside = [word.strip(".-()") for word in _WORD.findall(_FIELD.sub(" ", template))]
+    outside = [word.strip(".-()_[]#/") for word in _WORD.findall(_FIELD.sub(" ", template))]
     words = [word for word in outside if word.lower() not in _INDIFFERENT and re.search(r"[A-Za-z0-9]", word)]
     common = {
         "saint",
@@ -156,6 +163,9 @@ def _own(person: Person, name: str) -> str:
         "TOWN": person.town,
         "HOSP": person.hospital,
         "REF": person.referrer.split("^")[0],
+        "OPERATOR": person.operator.split("^")[0],
+        "SERIAL": person.serial,
+        "SSN": f"{person.number + 123}-45-6{person.number + 111}",
     }
     return values[name]
 
