@@ -148,9 +148,9 @@ def _listed(kind: str, row: _Row, options: frozenset[str]) -> str:
     """X, X/D, or the action word for the item's value: an option's K before its C before the Basic Profile."""
     if kind in _REFERRING:
         return "keep"  # its UIDs are mapped by their own rules
-    if kind == "UIDREF":
-        return "keep" if "retain_uids" in options else "map_uid"
     codes = {row.options[option] for option in row.options if option in options}
+    if kind == "UIDREF":
+        return "keep" if "K" in codes else "map_uid"
     if "K" in codes:
         return "known" if kind == "TEXT" else "keep"
     if "C" in codes:

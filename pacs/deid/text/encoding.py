@@ -30,7 +30,7 @@ def encode_text(text: str, charset: Charset) -> bytes | None:
     `charset` is as `charset_of` gives it: several codecs when the object uses code extensions. An object that names
     no character set may hold ASCII only.
     """
-    if text.isascii() and "~" not in text and "\\" not in text:
+    if text.isascii() and "\x1b" not in text:
         return text.encode("ascii")
     raw = _encoded(text, charset[0])
     if raw is not None and decode(raw, charset) == text:
