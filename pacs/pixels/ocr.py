@@ -28,6 +28,10 @@ class Box(NamedTuple):
     right: int
     bottom: int
 
+    def moved(self, right: int, down: int) -> "Box":
+        """The box farther right and down."""
+        return Box(self.left + right, self.top + down, self.right + right, self.bottom + down)
+
     @property
     def height(self) -> int:
         """Rows."""
@@ -53,6 +57,11 @@ class Line(NamedTuple):
     box: Box
     score: float
     words: tuple[Word, ...]
+
+    def moved(self, right: int, down: int) -> "Line":
+        """The line in the coordinates of an image of which only a part was read."""
+        words = tuple(Word(word.text, word.box.moved(right, down)) for word in self.words)
+        return Line(self.text, self.box.moved(right, down), self.score, words)
 
 
 class Reader(Protocol):
@@ -91,7 +100,7 @@ class _RapidReader:
         for top in _starts(rows):
             for left in _starts(columns):
                 tile = picture[top : top + _LARGEST, left : left + _LARGEST]
-                lines += [_moved(line, left, top) for line in self._read_tile(tile)]
+                lines += [line.moved(left, top) for line in self._read_tile(tile)]
         return lines
 
     def _read_tile(self, tile: Array) -> list[Line]:
@@ -121,13 +130,3 @@ def _box(corners: Any, scale: int, tile: Array) -> Box:
     left, top = np.floor(points.min(axis=0)).astype(int)
     right, bottom = np.ceil(points.max(axis=0)).astype(int)
     return Box(max(int(left), 0), max(int(top), 0), min(int(right), columns), min(int(bottom), rows))
-
-
-def _moved(line: Line, left: int, top: int) -> Line:
-    if not left and not top:
-        return line
-
-    def move(box: Box) -> Box:
-        return Box(box.left + left, box.top + top, box.right + left, box.bottom + top)
-
-    return Line(line.text, move(line.box), line.score, tuple(Word(w.text, move(w.box)) for w in line.words))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pacs.deid.pixels.reading import read_again, read_frames
-from pacs.deid.pixels.redact import Evidence, Judged, WithInitials, judge, padded
+from pacs.deid.pixels.redact import Evidence, Judged, WithInitials, judge, merged, padded
 from pacs.deid.pixels.signatures import Signature, signature_of
 from pacs.deid.pixels.suspicion import BURNED_IN, NO_PICTURE, SOP_CLASS, Suspicion, suspicion_of
 from pacs.dicom.elements import PIXEL_DATA, DataSet
@@ -17,7 +17,7 @@ from pacs.pixels.blank import blanked
 from pacs.pixels.codestream import clean_pixel_value
 from pacs.pixels.icc import without_descriptions
 from pacs.pixels.image import Image, format_of, image_of
-from pacs.pixels.ocr import Box, Reader
+from pacs.pixels.ocr import Box, Line, Reader
 
 _ROUNDS = 3  # readings of an image in which new text comes to light once other text is gone
 
@@ -170,15 +170,18 @@ class _Work:
         if judged.boxes and self.policy.mode != "clean":
             refused = "Text that may identify was read in its pixels." if self.policy.mode == "quarantine" else None
             return replace(outcome, found=True, quarantine=refused)
+        kept = judged.kept
         for _round in range(_ROUNDS):
             if not judged.boxes:
-                return _read(outcome, judged)
-            outcome = self.blank(image, outcome, _with_padding(image, judged), outcome.path)
+                break
+            away = merged(_with_padding(image, judged, kept))
+            outcome = self.blank(image, outcome, away, outcome.path)
             image = _image(outcome)
-            judged = judge(read_again(image, reading, self.reader()), self.evidence, suspect=suspect)
+            again = read_again(image, reading, self.reader(), [box for box, _reason in away])
+            judged = judge(again, self.evidence, suspect=suspect)
         if any(reason == "text" for _box, reason in judged.boxes):
             return replace(outcome, quarantine="Text in its pixels could not be blanked for good.")
-        return _read(outcome, judged)
+        return _read(outcome, kept)
 
     def blank(self, image: Image, outcome: PixelOutcome, boxes: Sequence[tuple[Box, str]], path: str) -> PixelOutcome:
         """Make boxes black in every frame."""
@@ -201,15 +204,15 @@ def _image(outcome: PixelOutcome) -> Image:
     return image
 
 
-def _read(outcome: PixelOutcome, judged: Judged) -> PixelOutcome:
+def _read(outcome: PixelOutcome, kept: Sequence[Line]) -> PixelOutcome:
     """An object in whose pixels nothing is left that identifies."""
     data_set = DataSet(outcome.data_set)
     data_set.put(BURNED_IN, "CS", b"NO")
-    return replace(outcome, data_set=data_set, texts_after=tuple(line.text for line in judged.kept))
+    return replace(outcome, data_set=data_set, texts_after=tuple(dict.fromkeys(line.text for line in kept)))
 
 
-def _with_padding(image: Image, judged: Judged) -> list[tuple[Box, str]]:
-    spared = [line.box for line in judged.kept]
+def _with_padding(image: Image, judged: Judged, kept: Sequence[Line]) -> list[tuple[Box, str]]:
+    spared = [line.box for line in kept]
     rows, columns = image.format.rows, image.format.columns
     return [(padded(box, rows, columns, spared), reason) for box, reason in judged.boxes]
 

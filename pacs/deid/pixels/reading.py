@@ -1,15 +1,18 @@
 """Reading the frames of an object: those that differ in their text, each once."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pacs.deid.pixels.glyphs import has_glyphs, hidden_glyphs
 from pacs.pixels.image import Array, Image
-from pacs.pixels.ocr import Line, Reader
+from pacs.pixels.ocr import Box, Line, Reader
 from pacs.pixels.picture import grey_picture, pictures, stretched
 
+_REMEMBERED = 3  # frames that a new one is compared with: banners may take turns
+_AROUND = 64  # pixels around boxes that are read again
 _DIFFERENT = 24  # of 256; less is the noise of lossy compression
 
 
@@ -22,41 +25,47 @@ class Reading:
 
 
 def read_frames(image: Image, reader: Callable[[], Reader], *, every: bool) -> Reading:
-    """Read the first frame (with `every`), and each one in which new glyphs stand since the last that was read.
+    """Read the first frame (with `every`), and each one in which new glyphs stand beside all that were read lately.
 
     Without `every` a frame is read only when it shows glyphs. `reader` is asked for when it is needed first.
     """
     found = Reading()
-    last: Array | None = None
+    known: deque[Array] = deque(maxlen=_REMEMBERED)
     for number in range(image.count):
-        if every and number == 0 and image.count == 1:
-            _read(image, number, reader(), found)
-            break
         grey = grey_picture(image, number)
-        if (every and number == 0) or _has_new_glyphs(grey, last):
-            _read(image, number, reader(), found)
-            last = grey.copy()
+        if (every and number == 0) or _has_new_glyphs(grey, known):
+            found.frames.append(number)
+            _read(image, number, grey, reader(), found)
+            known.append(grey.copy() if image.count > 1 else grey)
     return found
 
 
-def read_again(image: Image, before: Reading, reader: Reader) -> list[Line]:
-    """Lines of the frames that were read before, now that the image has changed."""
-    again = Reading()
-    for number in before.frames:
-        _read(image, number, reader, again)
-    return again.lines
-
-
-def _read(image: Image, number: int, reader: Reader, found: Reading) -> None:
-    found.frames.append(number)
-    hidden = [mask.astype(np.uint8) * 255 for mask in hidden_glyphs(grey_picture(image, number))]
+def _read(image: Image, number: int, grey: Array, reader: Reader, found: Reading) -> None:
+    hidden = [mask.astype(np.uint8) * 255 for mask in hidden_glyphs(grey)]
     for picture in (*pictures(image, number), *hidden):
         found.lines += [line for line in reader.read(picture) if line not in found.lines]
 
 
-def _has_new_glyphs(grey: Array, last: Array | None) -> bool:
-    if last is None:
-        return has_glyphs(grey)
+def read_again(image: Image, before: Reading, reader: Reader, boxes: Sequence[Box]) -> list[Line]:
+    """Lines around the boxes that were blanked, in the frames that were read before."""
+    rows, columns = image.format.rows, image.format.columns
+    left, top = max(min(box.left for box in boxes) - _AROUND, 0), max(min(box.top for box in boxes) - _AROUND, 0)
+    right = min(max(box.right for box in boxes) + _AROUND, columns)
+    bottom = min(max(box.bottom for box in boxes) + _AROUND, rows)
+    part = (slice(top, bottom), slice(left, right))
+    lines: list[Line] = []
+    for number in before.frames:
+        for picture in pictures(image, number):
+            lines += [line.moved(left, top) for line in reader.read(picture[part])]
+    return lines
+
+
+def _has_new_glyphs(grey: Array, known: Iterable[Array]) -> bool:
+    """Whether a frame shows glyphs that none of the known ones has."""
+    return has_glyphs(grey) if not known else all(_shows_more(grey, last) for last in reversed(list(known)))
+
+
+def _shows_more(grey: Array, last: Array) -> bool:
     if grey.shape != last.shape or np.array_equal(grey, last):
         return grey.shape != last.shape
     low, high = float(min(grey.min(), last.min())), float(max(grey.max(), last.max()))

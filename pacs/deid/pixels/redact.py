@@ -148,6 +148,25 @@ def around(first: Box, second: Box) -> Box:
     return Box(min(first.left, second.left), min(first.top, second.top), *ends)
 
 
+def merged(boxes: Sequence[tuple[Box, str]]) -> list[tuple[Box, str]]:
+    """The boxes, those that cover each other by more than half as one."""
+    out: list[tuple[Box, str]] = []
+    for box, reason in boxes:
+        same = next((index for index, (other, _why) in enumerate(out) if _covers(box, other)), None)
+        if same is None:
+            out.append((box, reason))
+        else:
+            out[same] = around(out[same][0], box), out[same][1]
+    return out
+
+
+def _covers(first: Box, second: Box) -> bool:
+    width = min(first.right, second.right) - max(first.left, second.left)
+    height = min(first.bottom, second.bottom) - max(first.top, second.top)
+    smaller = min(first.width * first.height, second.width * second.height)
+    return width > 0 and height > 0 and 2 * width * height > smaller
+
+
 def padded(box: Box, rows: int, columns: int, spared: Sequence[Box] = ()) -> Box:
     """A box grown by a fifth of its height, within the image, but not over boxes of text that stays."""
     more = max(box.height // _PADDING, 1)
