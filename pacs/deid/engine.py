@@ -8,6 +8,7 @@ read names first, so the name must not differ from the id that query and display
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from pacs.deid import private
 from pacs.deid.actions import PATIENT_ID, Action, Decision, decision_of
@@ -18,7 +19,7 @@ from pacs.deid.marks import mark, write_ctp_block, write_event
 from pacs.deid.profiles import Profile, Rule
 from pacs.deid.profiles.rules import code_of
 from pacs.deid.result import Change, Context, Result
-from pacs.deid.structured import treatment
+from pacs.deid.structured import has_positions, treatment
 from pacs.dicom.dictionary import vr_of
 from pacs.dicom.elements import DataSet, Element, holds_items, parse_items
 from pacs.dicom.syntaxes import Encoding
@@ -95,6 +96,11 @@ class _Deidentifier(Actions):
             tuple(self.cleaner.doubts),
         )
 
+    @cached_property
+    def may_remove_items(self) -> bool:
+        """Whether content items may go: not where others are named by their position in the tree."""
+        return not has_positions(self.source)
+
     # -- walking -------------------------------------------------------------------------------------------------------
 
     def walk(self, level: Level) -> None:
@@ -158,7 +164,8 @@ class _Deidentifier(Actions):
             path = f"{level.path}{tag:08X}[{number}]."
             local: Mapping[int, Decision] | None = None
             if content:
-                how = treatment(source, charset_of(source, level.charset), self.profile.options)
+                charset = charset_of(source, level.charset)
+                how = treatment(source, charset, self.profile.options, may_remove=self.may_remove_items)
                 if how.remove:
                     self.report.append(Change(path[:-1], "X", Rule(step, "X", how.reason, how.source)))
                     continue
