@@ -14,7 +14,7 @@ import numpy as np
 from pacs.pixels.image import Array
 
 THREADS = 1
-_LARGEST = 2000  # pixels of a side; larger images are read in tiles of this size
+_LARGEST = 1280  # pixels of a side; larger images are read in tiles of this size, which bounds the memory to half a GB
 _OVERLAP = 200
 _SMALL = 400  # images whose shorter side has less are read twice as large
 _MARGIN = 12

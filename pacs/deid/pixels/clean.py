@@ -144,7 +144,7 @@ class _Work:
     def refused(self, suspicion: Suspicion) -> str | None:
         """Objects that nobody may even try to clean."""
         if suspicion.paper and self.policy.paper == "quarantine":
-            return "It is scanned paper or film (ConversionType), which is not cleaned automatically."
+            return "It is scanned paper (ConversionType SD), which is not cleaned automatically."
         if suspicion.label and self.policy.mode != "detect":
             return "It shows a slide's label, which identifies."
         if first_text(self.original, BURNED_IN).strip().upper() == "YES" and self.policy.mode == "quarantine":

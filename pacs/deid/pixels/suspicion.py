@@ -35,7 +35,7 @@ class Suspicion(NamedTuple):
 def suspicion_of(data_set: DataSet, found: Format) -> Suspicion:
     """Judge an object by its elements. It takes the original's, before any of them was cleaned."""
     kinds = {value.strip().upper() for value in _values(data_set, IMAGE_TYPE)}
-    paper = first_text(data_set, CONVERSION_TYPE).strip().upper() in ("SD", "SI")
+    paper = first_text(data_set, CONVERSION_TYPE).strip().upper() == "SD"
     label = "LABEL" in kinds or first_text(data_set, LABEL_IN_IMAGE).strip().upper() == "YES"
     return Suspicion(_reason(data_set, found, kinds), paper, label)
 
