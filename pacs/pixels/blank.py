@@ -24,7 +24,7 @@ from pacs.dicom.syntaxes import (
 )
 from pacs.errors import NotAcceptable
 from pacs.pixels.encapsulated import LENGTHS, OFFSETS, Scratch, deflated_frame, put_frames
-from pacs.pixels.image import Array, Format, Image, decode, native_frame
+from pacs.pixels.image import Array, Format, Image, decode
 from pacs.pixels.ocr import Box
 from pacs.pixels.picture import palette
 
@@ -110,7 +110,7 @@ def _native(image: Image, boxes: Sequence[Box], folder: Path | None) -> DataSet:
         out.write(_one_bit(image, boxes))
     else:
         for number in range(image.count):
-            pixels = native_frame(whole, found, number, encoding_of(syntax)).copy()
+            pixels = image.stored(number).copy()
             fill(pixels, boxes, found, black_of(found, pixels, image.data_set, syntax))
             extremes.add(pixels)
             out.write(pixels.tobytes())

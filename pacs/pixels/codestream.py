@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from pacs.dicom.elements import PIXEL_DATA, Buffer, DataSet
-from pacs.dicom.syntaxes import RLE, VIDEO, encoding_of
+from pacs.dicom.syntaxes import RLE, VIDEO
 from pacs.errors import NotAcceptable
 from pacs.pixels.encapsulated import Scratch, fragments_of, put_frames
-from pacs.pixels.image import Array, Image, native_frame
+from pacs.pixels.image import Array, Image
 from pacs.pixels.jpeg import clean_jpeg
 from pacs.pixels.jpeg2000 import clean_jpeg2000
 from pacs.pixels.rle import clean_rle, without_tail
@@ -113,13 +113,12 @@ def _without_unused_bits(image: Image, folder: Path | None) -> memoryview | None
     found = image.format
     if found.bits_allocated not in (8, 16, 32) or found.bits_stored >= found.bits_allocated:
         return None
-    encoding = encoding_of(image.transfer_syntax_uid)
     whole = image.native_bytes()
-    if not any(unused_bits_set(image, native_frame(whole, found, n, encoding)) for n in range(image.count)):
+    if not any(unused_bits_set(image, image.stored(number)) for number in range(image.count)):
         return None
     out = Scratch(folder)
     for number in range(image.count):
-        pixels = native_frame(whole, found, number, encoding).copy()
+        pixels = image.stored(number).copy()
         clear_unused_bits(image, pixels)
         out.write(pixels.tobytes())
     if out.size % 2:

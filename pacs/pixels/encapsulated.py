@@ -142,6 +142,13 @@ def put_frames(data_set: DataSet, frames: Iterable[Buffer], folder: Path | None)
     data_set[PIXEL_DATA].encapsulated = True
 
 
+def let_go(value: Buffer) -> None:
+    """Tell the system that the pages of a mapped file are not needed now; they come back when they are read again."""
+    mapped = memoryview(value).obj
+    if isinstance(mapped, mmap.mmap):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
 def inflated_frame(content: bytes, limit_bytes: int) -> bytes:
     """A frame of Deflated Image Frame Compression. PS3.5 A.4.13. Raises `NotAcceptable`."""
     try:

@@ -17,9 +17,10 @@ from pacs.dicom.elements import PIXEL_DATA, Buffer, DataSet, swapped
 from pacs.dicom.fileformat import text_of
 from pacs.dicom.syntaxes import DEFLATED_FRAMES, ENCAPSULATED_PLAIN, VIDEO, Encoding, encoding_of, is_encapsulated
 from pacs.errors import NotAcceptable
-from pacs.pixels.encapsulated import frames_of, inflated_frame
+from pacs.pixels.encapsulated import frames_of, inflated_frame, let_go
 
 Array = npt.NDArray[Any]
+_IN_SIGHT_BYTES = 1 << 26
 # Spectral selection and full progression: pydicom has no decoder for these retired syntaxes, the library has.
 _RETIRED_JPEG = ("1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55")
 _PLAIN = (ENCAPSULATED_PLAIN, DEFLATED_FRAMES)  # frames that are native once they are out of their fragments
@@ -93,6 +94,7 @@ class Image:
     format: Format
     _frames: list[list[memoryview]] | None = field(default=None, repr=False)
     _whole: Buffer | None = field(default=None, repr=False)
+    _touched: int = 0
 
     @property
     def encapsulated(self) -> bool:
@@ -125,7 +127,12 @@ class Image:
         Shapes: (rows, columns), (rows, columns, samples), (samples, rows, columns) when planar, and
         (rows, columns / 2, 4) as Y Y Cb Cr when chrominance is shared. One-bit pixels are 0 and 1.
         """
-        return native_frame(self.native_bytes(), self.format, number, encoding_of(self.transfer_syntax_uid))
+        whole = self.native_bytes()
+        self._touched += self.format.frame_bits // 8
+        if self._touched > _IN_SIGHT_BYTES:  # a large object passes through memory a part at a time
+            self._touched = 0
+            let_go(whole)
+        return native_frame(whole, self.format, number, encoding_of(self.transfer_syntax_uid))
 
     def native_bytes(self) -> Buffer:
         """The value of native pixel data such that 8-bit pixels stand in their order. PS3.5 8.1.1 and A.3."""
