@@ -15,7 +15,8 @@ _PLAIN = str.maketrans(
 )
 _HIRAGANA = {letter: letter - 0x60 for letter in range(0x30A1, 0x30F7)}  # the two kana write the same sounds
 # Where a run of letters and digits has seams: HeadNeck, B30f, GTVp1, SMITHjohn.
-_ATOM = re.compile(r"\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+")
+_ATOM = re.compile(r"\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_LETTERS_OR_DIGITS = re.compile(r"\d+|[^\W\d_]+")
 
 
 class Folded(NamedTuple):
@@ -62,7 +63,9 @@ def folded(text: str) -> Folded:
 @lru_cache(maxsize=16384)
 def atoms(word: str) -> tuple[str, ...]:
     """A word cut where case changes as in HeadNeck, and between letters and digits."""
-    return tuple(_ATOM.findall(word)) if not (word.isascii() and word.isalpha() and word.islower()) else (word,)
+    if word.islower() and word.isalpha():
+        return (word,)
+    return tuple((_ATOM if word.isascii() else _LETTERS_OR_DIGITS).findall(word))
 
 
 def has_unspaced(text: str) -> bool:

@@ -86,7 +86,9 @@ def is_word(folded: str) -> bool:
         return True
     if len(folded) == 2 and folded.isascii():  # two letters are an abbreviation, unless somebody may be called so
         return folded not in known.short
-    if len(folded) > 4 and folded.endswith("s") and (folded[:-1] in known.terms or folded[:-1] in known.ordinary):
+    if folded in known.names_first:
+        return False
+    if len(folded) > 4 and folded.endswith("s") and folded[:-1] in known.terms:
         return True
     if len(folded) >= _MIN_MEDICAL and _MEDICAL.fullmatch(folded):
         return True
