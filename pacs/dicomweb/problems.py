@@ -29,6 +29,7 @@ STATUS_OF: Mapping[type[errors.PacsError], int] = {
     errors.Unsupported: 409,
     errors.OutOfResources: 503,
     errors.RuleError: 500,
+    errors.Unmapped: 500,
     errors.ProfileError: 500,
     errors.ConfigError: 500,
     errors.Conflict: 409,

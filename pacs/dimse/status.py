@@ -35,6 +35,7 @@ STATUS_OF: Mapping[type[errors.PacsError], int] = {
     errors.Unsupported: SOP_CLASS_NOT_SUPPORTED,
     errors.OutOfResources: OUT_OF_RESOURCES,
     errors.RuleError: PROCESSING_FAILURE,
+    errors.Unmapped: PROCESSING_FAILURE,
     errors.ProfileError: PROCESSING_FAILURE,
     errors.ConfigError: PROCESSING_FAILURE,
     errors.Conflict: PROCESSING_FAILURE,

@@ -52,7 +52,8 @@ def test_counters_and_address_are_right(web: Web):
         ("PatientName=*&StudyDate=&AccessionNumber=**", 2),
         ("PatientID=*INBOX*", 2),
         ("patientid=inbox*&fuzzymatching=true", 2),
-        ("StudyDate=19000101-21000101", 0),  # the basic profile leaves no date
+        ("StudyDate=19000101-21000101", 2),
+        ("StudyDate=20200115", 0),  # the date as it was
         ("StudyDate=-19000101", 0),
         ("AccessionNumber=%22%22&emptyvaluematching=true", 2),
         ("limit=1", 1),

@@ -23,7 +23,7 @@ def test_envelope_goes_when_no_entry_needs_it(app):
 
 
 def test_envelope_of_a_quarantined_object_stays(app):
-    send_ct(app, BurnedInAnnotation="YES")
+    send_ct(app, EncapsulatedDocument=b"%PDF-1.4")
     work(app)
     age(app.archive.parts.spool.envelopes)
     assert let_go(app.archive) == 0

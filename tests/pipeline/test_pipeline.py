@@ -182,6 +182,7 @@ def test_full_disk_leaves_objects_in_line(app, monkeypatch, error):
 
 
 def test_burned_in_text_is_not_published_under_basic(app):
+    app.registry.set_collection("inbox", {"profile": "basic"})
     send_ct(app, BurnedInAnnotation="YES")
     assert work(app)["quarantined"] == 1
 
@@ -196,7 +197,7 @@ def test_leak_holds_the_object(app):
 
 
 def test_retry_export_discard_from_the_quarantine(app, tmp_path):
-    content = ct_bytes(BurnedInAnnotation="YES")
+    content = ct_bytes(EncapsulatedDocument=b"%PDF-1.4")
     send(app, content)
     work(app)
     (receipt,) = quarantine.listed(app.archive)
@@ -213,7 +214,7 @@ def test_retry_export_discard_from_the_quarantine(app, tmp_path):
 
 
 def test_retry_that_was_cut_off_goes_on(app):
-    send_ct(app, BurnedInAnnotation="YES")
+    send_ct(app, EncapsulatedDocument=b"%PDF-1.4")
     work(app)
     (receipt,) = quarantine.listed(app.archive)
     app.archive.parts.receipts.forget(receipt.intake_id)
@@ -337,7 +338,7 @@ def test_counts_by_sender_add_up(app):
 
     send_ct(app)
     send_ct(app)
-    send_ct(app, sop="i2", BurnedInAnnotation="YES")
+    send_ct(app, sop="i2", EncapsulatedDocument=b"%PDF-1.4")
     work(app)
     send_ct(app, sop="i3")
     rows = sender_counts(app.archive)

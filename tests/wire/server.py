@@ -91,9 +91,9 @@ class Server:
         """Counts of accepted objects by what became of them."""
         return dict(json.loads(self.run("status", "--json")))
 
-    def wait_until_worked_off(self) -> dict[str, int]:
+    def wait_until_worked_off(self, seconds: float = 60) -> dict[str, int]:
         """The counts once nothing waits any more."""
-        return dict(wait_for(lambda: (found := self.status())["waiting"] == 0 and found, 60))
+        return dict(wait_for(lambda: (found := self.status())["waiting"] == 0 and found, seconds))
 
     def temporary_files(self) -> list[Path]:
         """What doors have half received."""

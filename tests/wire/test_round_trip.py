@@ -114,13 +114,28 @@ def send(server: WholeServer, client: DICOMwebClient, new: Callable[[str], str])
     return sent
 
 
+def same_but_for_text(received: Dataset, came: bytes | None, went: bytes | None) -> bool:
+    """Whether pixels are the same; text that was burned in may be black now, if the object says so (113101)."""
+    if came == went or came is None or went is None:
+        return came == went
+    changed = sum(a != b for a, b in zip(came, went, strict=True))
+    return says_text_is_gone(received) and changed < len(went) / 10
+
+
+def says_text_is_gone(received: Dataset) -> bool:
+    return "113101" in {item.CodeValue for item in received.DeidentificationMethodCodeSequence}
+
+
 def assert_same_pixels_and_no_identifier(trip: Trip, received: Dataset, raw: bytes) -> None:
     """One object that came back, against its original."""
     original = trip.sent[received.SOPInstanceUID]
     came, went = received.file_meta.TransferSyntaxUID, original.file_meta.TransferSyntaxUID
-    assert came == went or {came, went} == {ExplicitVRLittleEndian, ImplicitVRLittleEndian}
-    for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
-        assert received.get(keyword) == original.get(keyword)
+    if went.is_compressed and says_text_is_gone(received):
+        assert came in (went, ExplicitVRLittleEndian)  # cleaned: what nothing here encodes goes as it is
+    else:
+        assert came == went or {came, went} == {ExplicitVRLittleEndian, ImplicitVRLittleEndian}
+        for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
+            assert same_but_for_text(received, received.get(keyword), original.get(keyword))
     assert received.SOPClassUID == original.SOPClassUID
     for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "PatientName"):
         value = str(original.get(keyword) or "")
@@ -155,7 +170,7 @@ def test_getscu_brings_back_identical_pixels(trip: Trip, tmp_path: Path):
     came = {ds.SOPInstanceUID: ds for ds in map(pydicom.dcmread, tmp_path.iterdir())}
     assert came.keys() >= set(plain)
     for uid in plain:
-        assert came[uid].get("PixelData") == trip.sent[uid].get("PixelData")
+        assert same_but_for_text(came[uid], came[uid].get("PixelData"), trip.sent[uid].get("PixelData"))
 
 
 def test_web_client_brings_back_identical_pixels(trip: Trip):

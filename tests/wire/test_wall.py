@@ -167,7 +167,7 @@ def ask_everything(server: WholeServer, seen: list[bytes]) -> None:
 
 def test_planted_names_stay_behind_the_wall(whole, tmp_path):
     seen: list[bytes] = []
-    good = [planted_ct(0), planted_ct(1, BurnedInAnnotation="YES"), planted_ct(2, Modality="MR")]
+    good = [planted_ct(0), planted_ct(1, EncapsulatedDocument=b"%PDF-1.4"), planted_ct(2, Modality="MR")]
     for content in (*good, *malformed(good[0])):
         store_by_dimse(whole.port, content, seen)
         # DIMSE and STOW answers name the SOP instance that the sender named (PS3.7 9.1.1); nothing else of the object.
