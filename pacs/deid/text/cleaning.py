@@ -17,6 +17,7 @@ _CHUNK = re.compile(r"\S+")
 _MARKS = ".,;:!?\"'()[]{}<>*|~`´’^&#=_-+/\\"
 _DOUBT = "no word of the vocabulary"
 _BEFORE_PERSON = frozenset("by for per dr from c/o attn tech operator name nurse".split())
+_LABEL_REACH = 48
 _TIME = re.compile(r"\d{4}(?:\d\d)?(?!\d)")
 _MAX_UNSPACED = 8  # letters of the longest word that is looked for in text without blanks
 
@@ -87,9 +88,10 @@ def date_spans(
     for found in days.find(text, strength, own):
         if any(start < found.end and found.start < end for start, end in taken):
             continue
-        label = patterns.ends_with_birth_label(text[: found.start])
+        near = max(0, found.start - _LABEL_REACH)
+        label = patterns.ends_with_birth_label(text[near : found.start])
         if found.day in births or label is not None:
-            yield Span(found.start if label is None else label, found.end, "birth date")
+            yield Span(found.start if label is None else near + label, found.end, "birth date")
         elif any_date or found.day in own:
             yield Span(found.start, found.end, "date", Fate.DATE, extra=found)
         taken.append((found.start, found.end))

@@ -1,7 +1,7 @@
 """Evidence: what identifies in one object, and the cleaning of its texts by it. PS3.15 E.3.5."""
 
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import date
 from functools import cached_property
 from typing import NamedTuple
@@ -22,6 +22,7 @@ _VERSIONS = frozenset(
     if keyword in ("SoftwareVersions", "ManufacturerModelName", "Manufacturer", "ManufacturerModelVersion")
     or keyword.endswith(("SoftwareVersion", "FirmwareVersion", "AlgorithmVersion", "SchemeVersion"))
 )
+_LONG = 2000
 _MAX_RESULTS = 2048
 _WHOLE_VRS = SINGLE_VRS | {"UN"}
 
@@ -93,6 +94,9 @@ class Evidence:
     def _clean(self, text: str, strength: Strength, vr: str, *, any_date: bool) -> Cleaned:
         if not text or text.isspace():
             return Cleaned(text, ())
+        if len(text) > _LONG:
+            parts = [self._clean(part, strength, vr, any_date=any_date) for part in _pieces(text)]
+            return Cleaned("".join(part.text for part in parts), tuple(d for part in parts for d in part.decisions))
         if vr in _WHOLE_VRS or "\\" not in text:
             return self._clean_one(text, strength, vr, any_date=any_date)
         parts = [self._clean_one(part, strength, vr, any_date=any_date) for part in text.split("\\")]
@@ -161,6 +165,20 @@ class Evidence:
             if element.vr == "UI"
             for uid in values_of(element)
         }
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A long text cut at line ends, else at blanks, so that its cleaning takes time in proportion."""
+    position = 0
+    while len(text) - position > _LONG:
+        end = position + _LONG
+        cut = max(text.rfind("\n", position, end), text.rfind("\r", position, end)) + 1
+        if cut <= position + _LONG // 2:
+            cut = text.rfind(" ", position, end) + 1 or end
+        cut = cut if cut > position else end
+        yield text[position:cut]
+        position = cut
+    yield text[position:]
 
 
 def _is_telling(token: str) -> bool:

@@ -304,5 +304,5 @@ def _is_stranger(word: str) -> bool:
 
 def ends_with_birth_label(text: str) -> int | None:
     """Where a label of a birth date begins that ends a text."""
-    found = _BIRTH.search(text[-40:])
-    return None if found is None else max(0, len(text) - 40) + found.start()
+    found = _BIRTH.search(text)
+    return None if found is None else found.start()

@@ -208,9 +208,9 @@ class _Line(NamedTuple):
             return False
         if self.text[match.start() : match.end()].islower() and not self.text.islower():
             return True
-        return keeps_eponym(
-            self.words[index], tuple(self.words[max(0, index - 2) : index]), tuple(self.words[index + 1 : index + 4])
-        )
+        behind = index + 2 if self.words[index + 1 : index + 2] == ["s"] else index + 1
+        before, after = self.words[max(0, index - 1) : index], self.words[behind : behind + 1]
+        return keeps_eponym(self.words[index], tuple(before), tuple(after))
 
     def is_after_title(self, index: int) -> bool:
         start = self.found[index].start()

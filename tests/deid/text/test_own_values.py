@@ -122,6 +122,8 @@ def test_names_typed_in_other_elements_count(strength):
         ("Rose^Ute", "The pressure rose", "The pressure rose"),
         ("Baker^Ute", "MRI knee Baker cyst", "MRI knee Baker cyst"),
         ("Baker^Ute", "MRI knee BAKER", "MRI knee"),
+        ("Smith^Ute", "MRI SMITH rib fracture", "MRI rib fracture"),
+        ("Smith^Ute", "Smith's fracture", "Smith's fracture"),
         ("Li^Wei", "CHEST Li Wei", "CHEST"),
         ("Li^Wei", "CHEST Wei Li W/O", "CHEST W/O"),
         ("Wu^T", "Wu, T. CHEST", "CHEST"),
@@ -224,3 +226,12 @@ def test_station_name_is_whole_short_value():
 def test_maker_is_no_place():
     evidence = evidence_of((0x00080070, "LO", "SIEMENS Zeppelin"), (0x00080080, "LO", "Zeppelin Institute"))
     assert cleaned(evidence, "SIEMENS Zeppelin", KNOWN) == "SIEMENS Zeppelin"
+
+
+@BOTH
+def test_long_texts_are_cleaned_throughout(strength):
+    line = "No acute disease in the left lung, seen by SMITH on 2020-01-15.\r\n"
+    out = cleaned(smith(), line * 200, strength, "UT")
+    assert "SMITH" not in out
+    assert out.count("2017-04-20") == 200
+    assert out.count("left lung") == 200
