@@ -6,7 +6,7 @@ their own syntax where there is an encoder, else as Explicit VR Little Endian. W
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from pacs.dicom.syntaxes import (
     encoding_of,
 )
 from pacs.errors import NotAcceptable
+from pacs.pixels.codestream import clear_unused_bits, precision_of, unused_bits_set
 from pacs.pixels.encapsulated import LENGTHS, OFFSETS, Scratch, deflated_frame, put_frames
 from pacs.pixels.image import Array, Format, Image, decode
 from pacs.pixels.ocr import Box
@@ -60,6 +61,22 @@ def blanked(image: Image, boxes: Sequence[Box], folder: Path | None = None) -> B
         if encoded is not None:
             return Blanked(encoded, syntax)
     return Blanked(_decoded(image, boxes, folder), EXPLICIT_LE)
+
+
+def without_unused_bits(image: Image, folder: Path | None = None) -> Blanked | None:
+    """A compressed object whose pixels use bits above BitsStored, where overlays of old stood, without these; None when
+    it uses none. Native ones are cleared by `codestream`.
+    """
+    found = image.format
+    if not image.encapsulated or found.bits_stored >= found.bits_allocated:
+        return None
+    for number in range(image.count):
+        content = bytes(image.encoded(number))
+        if precision_of(content) > found.bits_stored:
+            pixels, _now = decode(content, image.transfer_syntax_uid, found, raw=True, unused_bits=True)
+            if unused_bits_set(image, pixels):
+                return blanked(image, (), folder)
+    return None
 
 
 def black_of(found: Format, pixels: Array, data_set: DataSet, syntax: str) -> Any:
@@ -138,6 +155,9 @@ def _filled(image: Image, boxes: Sequence[Box], extremes: "_Extremes") -> Iterat
     for number in range(image.count):
         pixels, now = image.decoded(number)
         pixels = np.array(pixels)
+        if unused_bits_set(image, pixels):  # decoders do not agree whether these bits are theirs to clear
+            clear_unused_bits(image, pixels)
+            now = replace(now, bits_stored=image.format.bits_stored)
         fill(pixels, boxes, now, black_of(now, pixels, image.data_set, image.transfer_syntax_uid))
         extremes.add(pixels)
         yield pixels, now

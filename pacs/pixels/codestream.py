@@ -4,6 +4,7 @@
 follows native ones, and unused bits. Nothing is copied where nothing has to go.
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from pacs.pixels.jpeg2000 import clean_jpeg2000
 from pacs.pixels.rle import clean_rle, without_tail
 from pacs.pixels.video import check_video
 
+# SOF markers of JPEG and JPEG-LS, and the precision that follows their length.
+_FRAME_HEADER = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf\xf7]..(.)", re.DOTALL)
 _PREFIX = "1.2.840.10008.1.2.4."
 JPEG = frozenset(_PREFIX + n for n in ("50", "51", "53", "55", "57", "70", "80", "81"))
 JPEG2000 = frozenset(_PREFIX + n for n in ("90", "91", "92", "93", "201", "202", "203"))
@@ -36,6 +39,16 @@ def clean_codestream(frame: Buffer, transfer_syntax_uid: str) -> Buffer:
     if transfer_syntax_uid in VIDEO:
         check_video(frame)
     return frame
+
+
+def precision_of(frame: bytes) -> int:
+    """Bits of a sample as the stream itself says; 16 for RLE, which says nothing, 0 for what is no still image."""
+    if frame[:4] == b"\xff\x4f\xff\x51" and len(frame) > 42:  # Ssiz of the first component
+        return (frame[42] & 0x7F) + 1
+    if frame[:2] == b"\xff\xd8":
+        found = _FRAME_HEADER.search(frame)
+        return found[1][0] if found else 0
+    return 16 if 1 <= int.from_bytes(frame[:4], "little") <= 15 and frame[4:8] == b"\x40\0\0\0" else 0
 
 
 def clean_pixel_value(image: Image, folder: Path | None) -> DataSet | None:

@@ -134,6 +134,13 @@ class Image:
             let_go(whole)
         return native_frame(whole, self.format, number, encoding_of(self.transfer_syntax_uid))
 
+    def check_whole(self) -> None:
+        """Raise `NotAcceptable` where the pixel data is no whole number of frames: nobody could read what is left."""
+        held = len(self.data_set[PIXEL_DATA].value) if not self.encapsulated else 0
+        rest = held - self.count * self.format.frame_bits // 8
+        if not self.count or (self.count < self.format.frames and rest > 1):
+            raise NotAcceptable("the pixel data is shorter than its attributes say")
+
     def native_bytes(self) -> Buffer:
         """The value of native pixel data such that 8-bit pixels stand in their order. PS3.5 8.1.1 and A.3."""
         if self._whole is None:
@@ -207,8 +214,13 @@ def by_pixel(stored: Array, found: Format) -> Array:
     return np.moveaxis(stored, 0, -1) if found.samples > 1 and found.planar else stored
 
 
-def decode(content: bytes, transfer_syntax_uid: str, found: Format, *, raw: bool) -> tuple[Array, Format]:
-    """Decode one compressed frame. Raises `NotAcceptable` without the decoder's own words: they may quote it."""
+def decode(
+    content: bytes, transfer_syntax_uid: str, found: Format, *, raw: bool, unused_bits: bool = False
+) -> tuple[Array, Format]:
+    """Decode one compressed frame; decoders may clear bits above BitsStored unless `unused_bits` asks for them.
+
+    Raises `NotAcceptable` without the decoder's own words: they may quote the object.
+    """
     options: dict[str, Any] = {
         "rows": found.rows,
         "columns": found.columns,
@@ -220,6 +232,7 @@ def decode(content: bytes, transfer_syntax_uid: str, found: Format, *, raw: bool
         "photometric_interpretation": found.photometric,
         "number_of_frames": 1,
         "pixel_keyword": "PixelData",
+        "correct_unused_bits": not unused_bits,
     }
     facts: dict[str, Any] = {}
     try:

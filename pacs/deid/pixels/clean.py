@@ -13,7 +13,7 @@ from pacs.dicom.syntaxes import VIDEO, encoding_of
 from pacs.dicom.values import first_text
 from pacs.errors import NotAcceptable
 from pacs.pixels import ocr
-from pacs.pixels.blank import blanked
+from pacs.pixels.blank import blanked, without_unused_bits
 from pacs.pixels.codestream import clean_pixel_value
 from pacs.pixels.icc import without_descriptions
 from pacs.pixels.image import Image, format_of, image_of
@@ -139,6 +139,12 @@ class _Work:
             return replace(outcome, path="no picture")
         if self.syntax in VIDEO:
             raise NotAcceptable("video cannot be decoded here")
+        image.check_whole()
+        cleared = without_unused_bits(image, self.policy.scratch)
+        if cleared is not None:
+            syntax = cleared.transfer_syntax_uid
+            outcome = replace(outcome, data_set=cleared.data_set, transfer_syntax_uid=syntax, stripped=True)
+            image = _image(outcome)
         return self.text(image, outcome, suspicion)
 
     def refused(self, suspicion: Suspicion) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pacs.pixels.image import Array
+from pacs.pixels.ocr import Box
 
 _MIN_STROKE_PIXELS = 24
 _MAX_SHARE = 0.08  # text that covers more of an image than this is no small print, and is found by its class
@@ -21,6 +22,7 @@ _BARELY = 0.03  # share of the range by which writing may differ from an even gr
 _EVEN = 0.2  # share of an image that makes an even ground
 _MIN_CHAIN = 3
 _MAX_GLYPHS = 400
+_CELL = 64  # pixels; areas to read are made of such squares
 
 
 def has_glyphs(pixels: Array) -> bool:
@@ -98,25 +100,34 @@ def _is_thin(mask: Array) -> bool:
 
 def _shows_text(mask: Array) -> bool:
     """Whether connected strokes of like height stand side by side on one line."""
+    return next(_rows_of_glyphs(mask), None) is not None
+
+
+def _rows_of_glyphs(mask: Array) -> Iterator[Array]:
+    """Glyphs (left, top, width, height, pixels) of a part of the mask each time that some of them stand in a row."""
     import cv2  # noqa: PLC0415 - wanted by one image in many
 
     _count, _labels, stats, _centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     stats = stats[1:]
     height, width, area = stats[:, 3], stats[:, 2], stats[:, 4]
     tallest = max(40, mask.shape[0] // 10)
-    fits = (
-        (height >= 5) & (height <= tallest) & (width <= 3 * height) & (area >= 5) & (area <= 0.98 * height * width + 12)
-    )
+    fits = (height >= 5) & (height <= tallest) & (width <= 3 * height)
+    fits &= (area >= 5) & (area <= 0.98 * height * width + 12)
     glyphs = stats[fits]
     glyphs = glyphs[np.argsort(glyphs[:, 1], kind="stable")]
-    starts = range(0, max(len(glyphs), 1), _MAX_GLYPHS)
-    return any(_longest_chain(glyphs[start : start + _MAX_GLYPHS]) >= _MIN_CHAIN for start in starts)
+    for start in range(0, len(glyphs), _MAX_GLYPHS):
+        part = glyphs[start : start + _MAX_GLYPHS]
+        longest, in_row = _chains(part)
+        if longest >= _MIN_CHAIN:
+            yield part[in_row]
 
 
-def _longest_chain(glyphs: Array) -> int:
-    """How many glyphs stand in one row at most: like heights, one base line, gaps below the height."""
+def _chains(glyphs: Array) -> tuple[int, Array]:
+    """How many glyphs stand in one row at most (like heights, one base line, gaps below the height), and which have
+    a neighbour at all.
+    """
     if len(glyphs) < _MIN_CHAIN:
-        return 0
+        return 0, np.zeros(len(glyphs), bool)
     left, top, width, height = (glyphs[:, column].astype(np.int64) for column in range(4))
     bottom = top + height
     taller = np.maximum(height[:, None], height[None, :])
@@ -129,4 +140,22 @@ def _longest_chain(glyphs: Array) -> int:
         before = np.flatnonzero(beside[:, index])
         if len(before):
             longest[index] = longest[before].max() + 1
-    return int(longest.max())
+    in_row: Array = np.logical_or(beside.any(axis=0), beside.any(axis=1))
+    return int(longest.max()), in_row
+
+
+def glyph_areas(pixels: Array) -> list[Box]:
+    """Rectangles with much room around the glyphs of an image, so that of a large one only these need be read."""
+    import cv2  # noqa: PLC0415 - wanted by one image in many
+
+    rows, columns = pixels.shape
+    coarse = np.zeros((rows // _CELL + 1, columns // _CELL + 1), np.uint8)
+    for mask in (*_visible(pixels), *_hidden(pixels)):
+        for glyphs in _rows_of_glyphs(mask):
+            for left, top, width, height, _area in glyphs:
+                room = _CELL + 2 * height
+                down = slice(max(top - room, 0) // _CELL, (top + height + room) // _CELL + 1)
+                coarse[down, max(left - room, 0) // _CELL : (left + width + room) // _CELL + 1] = 1
+    _count, _labels, stats, _centres = cv2.connectedComponentsWithStats(coarse, connectivity=8)
+    ends = ((left, top, left + width, top + height) for left, top, width, height, _area in stats[1:] * _CELL)
+    return [Box(int(a), int(b), min(int(c), columns), min(int(d), rows)) for a, b, c, d in ends]

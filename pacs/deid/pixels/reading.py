@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pacs.deid.pixels.glyphs import has_glyphs, hidden_glyphs
+from pacs.deid.pixels.glyphs import glyph_areas, has_glyphs, hidden_glyphs
 from pacs.pixels.image import Array, Image
 from pacs.pixels.ocr import Box, Line, Reader
 from pacs.pixels.picture import grey_picture, pictures, stretched
 
 _REMEMBERED = 3  # frames that a new one is compared with: banners may take turns
+_LARGE = 1280  # pixels of a side
 _AROUND = 64  # pixels around boxes that are read again
 _DIFFERENT = 24  # of 256; less is the noise of lossy compression
 
@@ -35,28 +36,38 @@ def read_frames(image: Image, reader: Callable[[], Reader], *, every: bool) -> R
         grey = grey_picture(image, number)
         if (every and number == 0) or _has_new_glyphs(grey, known):
             found.frames.append(number)
-            _read(image, number, grey, reader(), found)
+            # Nobody suspects a radiograph with letters at its side as a whole: it is read where the letters are.
+            small = every or max(grey.shape) <= _LARGE
+            areas = [Box(0, 0, grey.shape[1], grey.shape[0])] if small else glyph_areas(grey)
+            lines = _read(image, number, grey, reader(), areas)
+            found.lines += [line for line in lines if line not in found.lines]
             known.append(grey.copy() if image.count > 1 else grey)
     return found
 
 
-def _read(image: Image, number: int, grey: Array, reader: Reader, found: Reading) -> None:
+def _read(image: Image, number: int, grey: Array, reader: Reader, areas: Sequence[Box]) -> list[Line]:
+    """Lines of one frame, in those areas of it."""
     hidden = [mask.astype(np.uint8) * 255 for mask in hidden_glyphs(grey)]
+    lines: list[Line] = []
     for picture in (*pictures(image, number), *hidden):
-        found.lines += [line for line in reader.read(picture) if line not in found.lines]
+        for area in areas:
+            part = picture[area.top : area.bottom, area.left : area.right]
+            lines += [line.moved(area.left, area.top) for line in reader.read(part)]
+    return lines
 
 
 def read_again(image: Image, before: Reading, reader: Reader, boxes: Sequence[Box]) -> list[Line]:
     """Lines around the boxes that were blanked, in the frames that were read before."""
     rows, columns = image.format.rows, image.format.columns
-    left, top = max(min(box.left for box in boxes) - _AROUND, 0), max(min(box.top for box in boxes) - _AROUND, 0)
-    right = min(max(box.right for box in boxes) + _AROUND, columns)
-    bottom = min(max(box.bottom for box in boxes) + _AROUND, rows)
-    part = (slice(top, bottom), slice(left, right))
+    area = Box(
+        max(min(box.left for box in boxes) - _AROUND, 0),
+        max(min(box.top for box in boxes) - _AROUND, 0),
+        min(max(box.right for box in boxes) + _AROUND, columns),
+        min(max(box.bottom for box in boxes) + _AROUND, rows),
+    )
     lines: list[Line] = []
     for number in before.frames:
-        for picture in pictures(image, number):
-            lines += [line.moved(left, top) for line in reader.read(picture[part])]
+        lines += _read(image, number, grey_picture(image, number), reader, [area])
     return lines
 
 

@@ -20,6 +20,7 @@ from pacs.dicom.syntaxes import DEFLATED_FRAMES
 from pacs.dicom.values import first_text
 from pacs.pixels import ocr
 from pacs.pixels.encapsulated import deflated_frame, fragments_of, inflated_frame
+from pacs.pixels.image import decode, image_of
 from pacs.pixels.ocr import Box, Line, Word
 from tests.data_folder import shared_data
 from tests.pixels.pictures import NAME, as_object, ground, jpeg, labelled, parsed, seen, with_frames, written
@@ -257,6 +258,37 @@ def test_undecodable_frame_is_quarantined():
     outcome, _before, _syntax = cleaned(ds)
     assert outcome.quarantine
     assert "SMITH" not in outcome.quarantine
+
+
+def test_pixels_that_are_not_all_there_are_quarantined():
+    ds = as_object(labelled(), SOPClassUID=SC)
+    ds.PixelData = labelled().tobytes()[:-1000]
+    assert cleaned(ds)[0].quarantine
+    ds = as_object(np.stack([ground()] * 2), frames=2)
+    ds.PixelData = ds.PixelData[:-100]
+    assert cleaned(ds)[0].quarantine
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+def test_overlay_in_bits_of_compressed_pixels_goes(syntax):
+    proper = ground().astype("<u2") * 16
+    carrying = proper | (np.arange(proper.size, dtype="<u2").reshape(proper.shape) % 2 << 14)
+    data_set, _syntax = parsed(as_object(carrying, syntax))
+    for tag, number in ((0x00280101, 12), (0x00280102, 11)):
+        data_set.put(tag, "US", bytes((number, 0)))
+    outcome = clean_pixels(data_set, data_set, syntax, Known(), None, Pointing)
+    assert outcome.stripped
+    assert not outcome.cleaned
+    again, _now = decode_frame(outcome.data_set, outcome.transfer_syntax_uid)
+    assert np.array_equal(again, proper)
+
+
+def decode_frame(data_set: DataSet, syntax: str):
+    image = image_of(data_set, syntax)
+    assert image is not None
+    if not image.encapsulated:
+        return image.stored(0), image.format
+    return decode(bytes(image.encoded(0)), syntax, image.format, raw=True, unused_bits=True)
 
 
 def test_text_that_comes_back_is_quarantined():
