@@ -91,7 +91,7 @@ class Server:
         """Counts of accepted objects by what became of them."""
         return dict(json.loads(self.run("status", "--json")))
 
-    def wait_until_worked_off(self, seconds: float = 60) -> dict[str, int]:
+    def wait_until_worked_off(self, seconds: float = 240) -> dict[str, int]:
         """The counts once nothing waits any more."""
         return dict(wait_for(lambda: (found := self.status())["waiting"] == 0 and found, seconds))
 

@@ -108,7 +108,7 @@ def send(server: WholeServer, client: DICOMwebClient, new: Callable[[str], str])
         new(ds.SOPInstanceUID): ds for ds in (pydicom.dcmread(each) for each in [*dimse, *stow])
     }
     assert len(sent) == len(dimse) + len(stow), "two of the files are the same object"
-    wait_for(lambda: requests.get(f"{server.root}/readyz", timeout=10).json()["backlog"] == 0, 60)
+    wait_for(lambda: requests.get(f"{server.root}/readyz", timeout=10).json()["backlog"] == 0, 240)
     counts = server.wait_until_worked_off()
     assert counts["published"] == len(sent), counts
     return sent

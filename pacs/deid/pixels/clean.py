@@ -19,6 +19,7 @@ from pacs.pixels.icc import without_descriptions
 from pacs.pixels.image import Image, format_of, image_of
 from pacs.pixels.ocr import Box, Line, Reader
 
+_FEWEST_BYTES = 64  # of pixel data in which anything could be written
 _ROUNDS = 3  # readings of an image in which new text comes to light once other text is gone
 
 
@@ -135,7 +136,8 @@ class _Work:
             outcome = replace(outcome, data_set=clean, stripped=True)
             image = image_of(clean, self.syntax)
             assert image is not None
-        if first_text(self.original, SOP_CLASS) in NO_PICTURE:
+        few = len(result[PIXEL_DATA].value) <= _FEWEST_BYTES
+        if few or first_text(self.original, SOP_CLASS) in NO_PICTURE:
             return replace(outcome, path="no picture")
         if self.syntax in VIDEO:
             raise NotAcceptable("video cannot be decoded here")
