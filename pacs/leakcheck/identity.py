@@ -80,7 +80,7 @@ class Identity:
 def identity_of(original: DataSet, aes: tuple[str, ...] = (), kept: Mapping[int, str] | None = None) -> Identity:
     """Gather what identifies. `aes` are AE titles of the transfer; `kept` names the rule that keeps an element."""
     kept = kept or {}
-    found = Identity(kept=kept, original=original)
+    found, stays = Identity(kept=kept, original=original), Identity()
     for prefix, level, charset in levels(original, into_unknown=True):
         for tag, element in level.items():
             gather = _BY_TAG.get(tag) or _BY_VR.get(element.vr)
@@ -89,6 +89,7 @@ def identity_of(original: DataSet, aes: tuple[str, ...] = (), kept: Mapping[int,
             path = f"{prefix}{tag:08X}"
             if tag in kept:
                 found.excused.append((path, kept[tag]))
+                gather(stays, element, charset, path)
             else:
                 gather(found, element, charset, path)
     for title in aes:
@@ -96,7 +97,19 @@ def identity_of(original: DataSet, aes: tuple[str, ...] = (), kept: Mapping[int,
     found.places -= found.makers
     found.phrases = {phrase for phrase in found.phrases if not set(words(phrase)) <= found.makers | generic()}
     found.uids |= found.private_uids - found.class_uids
+    _excuse(found, stays)
     return found
+
+
+def _excuse(found: Identity, stays: Identity) -> None:
+    """Take out values that a named rule keeps elsewhere. Never names: a person typed into a kept element is a leak."""
+    found.ids -= stays.ids
+    found.short_ids -= stays.short_ids | stays.ids
+    found.uids -= stays.uids
+    found.machines -= stays.machines
+    found.phrases -= stays.phrases
+    found.places -= stays.places
+    found.dates -= stays.dates
 
 
 @lru_cache(maxsize=MAX_LEARNED)

@@ -72,3 +72,15 @@ def test_issued_identifier_may_hold_a_name_of_the_collection():
     result.put(0x00081030, "LO", b"SCAN OF TRIALON")
     found = check(original, result, encoding, b"", Context(issued=("TRIALON-ABCDEFG",)))
     assert [finding.path for finding in found] == ["00081030"]
+
+
+def test_value_that_a_rule_keeps_elsewhere_is_excused_but_never_a_name():
+    original = raw(
+        (0x00080018, "UI", "1.2.826.0.1.3680043.99.4"), (0x00181000, "LO", "SN778812"), (0x00100010, "PN", "Quixotic^Z")
+    )
+    result = raw((0x00080018, "UI", "1.2.826.0.1.3680043.99.4"), (0x0040A124, "UI", "1.2.826.0.1.3680043.99.4"))
+    result.put(0x00181000, "LO", b"SN778812")
+    kept = {0x00080018: "retain UIDs", 0x00181000: "retain device"}
+    assert not check(original, result, EXPLICIT, b"", Context(kept=kept))
+    result.put(0x00181000, "LO", b"Quixotic")
+    assert check(original, result, EXPLICIT, b"", Context(kept=kept))
