@@ -185,7 +185,7 @@ class _Work:
             away = merged(_with_padding(image, judged, kept))
             outcome = self.blank(image, outcome, away, outcome.path)
             image = _image(outcome)
-            again = read_again(image, reading, self.reader(), [box for box, _reason in away])
+            again = read_again(image, reading, self.reader(), [box for box, _reason in away], kept)
             judged = judge(again, self.evidence, suspect=suspect)
         if any(reason == "text" for _box, reason in judged.boxes):
             return replace(outcome, quarantine="Text in its pixels could not be blanked for good.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pacs.deid.pixels.glyphs import glyph_areas, has_glyphs, hidden_glyphs
+from pacs.deid.pixels.redact import shared
 from pacs.pixels.image import Array, Image
 from pacs.pixels.ocr import Box, Line, Reader
 from pacs.pixels.picture import grey_picture, pictures, stretched
@@ -56,19 +57,22 @@ def _read(image: Image, number: int, grey: Array, reader: Reader, areas: Sequenc
     return lines
 
 
-def read_again(image: Image, before: Reading, reader: Reader, boxes: Sequence[Box]) -> list[Line]:
-    """Lines around the boxes that were blanked, in the frames that were read before."""
-    rows, columns = image.format.rows, image.format.columns
-    area = Box(
-        max(min(box.left for box in boxes) - _AROUND, 0),
-        max(min(box.top for box in boxes) - _AROUND, 0),
-        min(max(box.right for box in boxes) + _AROUND, columns),
-        min(max(box.bottom for box in boxes) + _AROUND, rows),
-    )
+def read_again(image: Image, before: Reading, reader: Reader, boxes: Sequence[Box], kept: Sequence[Line]) -> list[Line]:
+    """Lines around the boxes that were blanked, in the frames that were read before.
+
+    Whole rows of the image are read, so that no line is cut; what was read before and stays is not judged again.
+    """
+    top = max(min(box.top for box in boxes) - _AROUND, 0)
+    bottom = min(max(box.bottom for box in boxes) + _AROUND, image.format.rows)
+    area = Box(0, top, image.format.columns, bottom)
     lines: list[Line] = []
     for number in before.frames:
         lines += _read(image, number, grey_picture(image, number), reader, [area])
-    return lines
+    return [line for line in lines if not any(_is_within(line.box, known.box) for known in kept)]
+
+
+def _is_within(box: Box, known: Box) -> bool:
+    return 2 * shared(box, known) > box.width * box.height
 
 
 def _has_new_glyphs(grey: Array, known: Iterable[Array]) -> bool:

@@ -152,7 +152,7 @@ def merged(boxes: Sequence[tuple[Box, str]]) -> list[tuple[Box, str]]:
     """The boxes, those that cover each other by more than half as one."""
     out: list[tuple[Box, str]] = []
     for box, reason in boxes:
-        same = next((index for index, (other, _why) in enumerate(out) if _covers(box, other)), None)
+        same = next((index for index, (other, _why) in enumerate(out) if _same_place(box, other)), None)
         if same is None:
             out.append((box, reason))
         else:
@@ -160,11 +160,16 @@ def merged(boxes: Sequence[tuple[Box, str]]) -> list[tuple[Box, str]]:
     return out
 
 
-def _covers(first: Box, second: Box) -> bool:
+def shared(first: Box, second: Box) -> int:
+    """Pixels that two boxes share."""
     width = min(first.right, second.right) - max(first.left, second.left)
     height = min(first.bottom, second.bottom) - max(first.top, second.top)
+    return max(width, 0) * max(height, 0)
+
+
+def _same_place(first: Box, second: Box) -> bool:
     smaller = min(first.width * first.height, second.width * second.height)
-    return width > 0 and height > 0 and 2 * width * height > smaller
+    return 2 * shared(first, second) > smaller
 
 
 def padded(box: Box, rows: int, columns: int, spared: Sequence[Box] = ()) -> Box:
