@@ -4,7 +4,6 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from urllib.parse import unquote
 
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -18,7 +17,6 @@ _WORDS = re.compile(r"[A-Za-z]{3}")
 _MIN_SHARE = 0.8  # of letters, digits and blanks in bytes that are text; chance makes more of other signs
 
 
-@lru_cache(maxsize=2048)  # the slices of a series say the same
 def undisguised(text: str) -> tuple[str, ...]:
     """What a text says when its coded parts are decoded; nothing for the usual text, which has none."""
     found = [unquote(text)] if "%" in text and _PERCENT.search(text) else []

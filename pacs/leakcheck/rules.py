@@ -121,11 +121,10 @@ def uids(identity: Identity, reading: Reading) -> Iterator[Finding]:
     for path, uid in reading.uids:
         if uid in identity.uids:
             yield Finding(path, "UID")
-    if identity.uids and re.search(r"\d\.\d", reading.everything):
-        for text in reading.texts:
-            found = {uid for uid in _UID.findall(text.folded) if len(uid) >= _MIN_UID_IN_TEXT}
-            if found & identity.uids:
-                yield Finding(text.path, "UID in text")
+    hits = {uid for uid in _UID.findall(reading.everything) if len(uid) >= _MIN_UID_IN_TEXT} & identity.uids
+    for text in reading.texts if hits else ():
+        if hits & set(_UID.findall(text.folded)):
+            yield Finding(text.path, "UID in text")
 
 
 def ages(identity: Identity, reading: Reading) -> Iterator[Finding]:
@@ -150,7 +149,7 @@ def same_dates(identity: Identity, reading: Reading) -> Iterator[Finding]:
 
 def dates_in_text(identity: Identity, reading: Reading) -> Iterator[Finding]:
     """A full date of the original in a text, in any usual way of writing it."""
-    if not identity.dates or not re.search(r"\d{4}", reading.everything):
+    if not identity.dates or not any(day in identity.dates for day in _days(reading.everything)):
         return
     moved = _moves(identity, reading)
     for text in reading.texts:

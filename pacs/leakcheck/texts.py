@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 
 from pacs.dicom.elements import PIXEL_TAGS, DataSet, Element
@@ -86,13 +87,19 @@ def read(result: Iterable[DataSet], issued: Collection[str] = (), *, little_endi
 
 
 def _add_text(reading: Reading, prefix: str, element: Element, charset: Charset) -> None:
-    raw = text_of(element, charset)
+    raw, *plains = _said(bytes(element.value), element.vr, charset)
     if raw.strip(" ") in reading.issued:
         return
     reading.texts.append(Text(prefix, element.tag, element.vr, raw, fold(raw)))
-    if len(raw) >= _MIN_CODED and element.vr not in DIGIT_VRS:
-        for plain in undisguised(raw):
-            reading.texts.append(Text(prefix, element.tag, element.vr, plain, fold(plain)))
+    for plain in plains:
+        reading.texts.append(Text(prefix, element.tag, element.vr, plain, fold(plain)))
+
+
+@lru_cache(maxsize=2048)  # the slices of a series say the same
+def _said(value: bytes, vr: str, charset: Charset) -> tuple[str, ...]:
+    """A text, and what its coded parts say."""
+    raw = text_of(Element(0, vr, value), charset)
+    return (raw, *undisguised(raw)) if len(raw) >= _MIN_CODED and vr not in DIGIT_VRS else (raw,)
 
 
 def _add_digits(reading: Reading, prefix: str, element: Element, charset: Charset) -> None:
