@@ -246,4 +246,3 @@ def _set_aside(file: Path, number: int, outcome: Hold | Quarantine, batch: Batch
     content = {"file": number, "state": state, "reason": outcome.reason, "findings": findings}
     (batch.quarantine / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
     return Done("quarantined", outcome.reason, report=content)
-

@@ -10,7 +10,7 @@ from typing import cast
 Instance = Mapping[str, Mapping[str, object]]  # DICOM JSON model of one instance, PS3.18 Annex F
 
 FLAG = "face"
-_MODALITIES = frozenset(("CT", "MR", "PT"))
+MODALITIES = frozenset(("CT", "MR", "PT"))
 _HEAD_PARTS = re.compile(
     r"HEAD|BRAIN|SKULL|FACE|ORBIT|SINUS|JAW|MAXILLA|MANDIBLE|NOSE|EYE|EAR|PITUITARY|CRAN|WHOLE ?BODY"
 )
@@ -28,7 +28,7 @@ _FIELD_OF_VIEW = (120.0, 620.0)
 
 def find_faces(instances: Sequence[Instance]) -> frozenset[str]:
     """The flag ``face`` for a head series from which a face could be rendered, else nothing."""
-    if not instances or _text(instances[0], "00080060") not in _MODALITIES:
+    if not instances or _text(instances[0], "00080060") not in MODALITIES:
         return frozenset()
     kinds = {value.upper() for value in _values(instances[0], "00080008")}
     if "LOCALIZER" in kinds or not is_head(instances[0]):

@@ -30,6 +30,7 @@ from pacs.model import (
 )
 from pacs.pipeline.contexts import context_of
 from pacs.pipeline.crosswalk import crosswalk_rows
+from pacs.pipeline.faces import MODALITIES
 from pacs.pipeline.stages import OBJECT_STAGES, Stage, fold
 from pacs.pipeline.work import Work
 from pacs.spool import Entry
@@ -127,7 +128,7 @@ class Processor:
             study_hmac=work.keys.receipt_hmac(originals["study"]),
             profile_version=" ".join((work.profile.name, work.profile.version, work.context.lists_version)).rstrip(),
             key_id=work.collection.key_id,
-            released=work.collection.release is Release.AUTOMATIC,
+            released=work.collection.release is Release.AUTOMATIC and not _may_show_a_face(work),
             flags=work.flags,
             crosswalk=crosswalk_rows(work.original, result),
             original=entry.path,
@@ -161,6 +162,11 @@ class Processor:
             received_md5=_md5(work.file),
             received_bytes=len(work.file),
         )
+
+
+def _may_show_a_face(work: Work) -> bool:
+    """Whether the series must be looked at for a face before anybody sees it: then the series stage releases it."""
+    return work.policy("faces") == "hold" and text_of(work.original, 0x00080060) in MODALITIES
 
 
 @contextmanager

@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta
 import orjson
 
 from pacs.archive import Archive
-from pacs.model import InstanceKey, Scope
+from pacs.deid import load_profile
+from pacs.model import CollectionInfo, InstanceKey, Release, Scope
+from pacs.pipeline.faces import FLAG as FACE
+from pacs.pipeline.faces import find_faces
 
 Instance = Mapping[str, Mapping[str, object]]  # DICOM JSON model of one instance, PS3.18 Annex F
 SeriesStage = Callable[[Sequence[Instance]], frozenset[str]]
@@ -36,7 +39,7 @@ def check_consistency(instances: Sequence[Instance]) -> frozenset[str]:
     return frozenset(found)
 
 
-SERIES_STAGES: tuple[SeriesStage, ...] = (check_consistency,)
+SERIES_STAGES: tuple[SeriesStage, ...] = (check_consistency, find_faces)
 
 
 def run_series_stages(archive: Archive, settle_s: float) -> int:
@@ -52,8 +55,31 @@ def run_series_stages(archive: Archive, settle_s: float) -> int:
         stored = index.open(InstanceKey(series.study_uid, series.series_uid), everything)
         instances = [orjson.loads(each) for each in index.metadata([each.id for each in stored])]
         flags = frozenset[str]().union(*(stage(instances) for stage in SERIES_STAGES))
+        collection = archive.registry.snapshot().collections.get(series.collection_id)
+        faces = faces_policy(archive, collection) if collection is not None else "flag"
+        if faces == "ignore":
+            flags -= {FACE}
         with archive.parts.database.atomic():
-            if index.examined(series) and flags != frozenset(series.flags):
+            unchanged = index.examined(series)
+            if unchanged and flags != frozenset(series.flags):
                 index.set_flags(series.id, flags)
+        if unchanged and faces == "hold" and FACE not in flags and collection is not None:
+            _release_faceless(archive, collection, series.series_uid)
         count += 1
     return count
+
+
+def faces_policy(archive: Archive, collection: CollectionInfo) -> str:
+    """What a collection does about faces: flag, hold or ignore."""
+    return collection.faces or load_profile(collection.profile, archive.parts.profiles).settings.faces
+
+
+def _release_faceless(archive: Archive, collection: CollectionInfo, series_uid: str) -> None:
+    """A series that waited only for this look is released, where release is automatic."""
+    if collection.release is not Release.AUTOMATIC:
+        return
+    with archive.parts.database.atomic():
+        archive.parts.index.release(collection.id, [series_uid], released=True)
+    if collection.originals == "until-release":
+        for intake_id in archive.parts.receipts.published_in(collection.id, series_uid):
+            archive.parts.originals.forget(collection.id, intake_id)
