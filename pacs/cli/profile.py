@@ -11,8 +11,9 @@ from pacs.cli.options import data_option, json_option, open_data, operator, sett
 from pacs.cli.output import print_facts, print_table
 from pacs.config import Folders
 from pacs.deid import load_profile
+from pacs.deid.pixels.pixel_script import pixel_script
 from pacs.deid.profiles import profile_names
-from pacs.deid.profiles.library import PRIVATE_TAGS_FILE, shipped_folder
+from pacs.deid.profiles.library import PIXEL_SCRIPT_SUFFIX, PRIVATE_TAGS_FILE, shipped_folder
 from pacs.deid.profiles.private_tags import read_knowledge_base
 from pacs.errors import BadRequest
 from pacs.web.knowledge_base import profile_page, shown_rules
@@ -20,7 +21,7 @@ from pacs.web.knowledge_base import profile_page, shown_rules
 
 @click.group()
 def command() -> None:
-    """Profiles: list, show, check, add, versions, import-private-tags."""
+    """Profiles: list, show, check, add, versions, import-pixel-script, import-private-tags."""
 
 
 def _folder(data: Path, config_file: Path | None) -> Path:
@@ -100,6 +101,30 @@ def versions(data: Path, config_file: Path | None, as_json: bool) -> None:
     found = open_data(data, config_file).registry.profile_versions()
     rows = [{"name": name, "version": version, "since": since} for name, version, since in found]
     print_table(rows, ("name", "version", "since"), as_json)
+
+
+@command.command("import-pixel-script")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@data_option
+@json_option
+def import_pixel_script(file: Path, data: Path, config_file: Path | None, as_json: bool) -> None:
+    """Import regions of known devices that are blanked without reading: a pixel script in the format of RSNA CTP.
+
+    It holds for all profiles that clean pixels; one of the same name is replaced.
+    """
+    text = file.read_text(encoding="utf-8", errors="replace")
+    signatures = pixel_script(text, file.name)
+    if not signatures:
+        raise BadRequest("there is no signature in this file")
+    app = open_data(data, config_file)
+    folder = app.folders.profiles
+    folder.mkdir(exist_ok=True)
+    temporary = folder / f".{file.stem}.{os.getpid()}"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(folder / f"{file.stem}{PIXEL_SCRIPT_SUFFIX}")
+    app.archive.parts.trail.add(operator(), "import pixel script", file.stem, f"{len(signatures)} signatures")
+    app.follow_profiles()
+    print_facts({"name": file.stem, "signatures": len(signatures)}, as_json)
 
 
 @command.command("import-private-tags")

@@ -1,11 +1,12 @@
 """The pixel stage: after the elements were cleaned, before the second reader."""
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pacs.deid.marks import add_codes
 from pacs.deid.pixels import PixelOutcome, PixelPolicy, clean_pixels
-from pacs.deid.pixels.signatures import built_in
+from pacs.deid.pixels.pixel_script import pixel_script
+from pacs.deid.pixels.signatures import Signature, built_in
 from pacs.deid.text import Evidence
 from pacs.dicom.elements import DataSet, encode
 from pacs.dicom.fileformat import file_start
@@ -41,7 +42,7 @@ def clean_pixels_stage(work: Work) -> Outcome:
     policy = PixelPolicy(
         mode=work.policy("pixels"),
         paper=work.profile.settings.scanned_paper,
-        signatures=built_in(),
+        signatures=_signatures(work.profile.pixel_scripts),
         scratch=work.scratch,
     )
     evidence = _LazyEvidence(work)
@@ -54,6 +55,12 @@ def clean_pixels_stage(work: Work) -> Outcome:
     if outcome.data_set is not work.result.data_set:
         _take(work, outcome)
     return _read_again(work, outcome.frames[:MOST_FRAMES]) if outcome.frames else Keep()
+
+
+@lru_cache(maxsize=8)
+def _signatures(scripts: tuple[tuple[str, str], ...]) -> tuple[Signature, ...]:
+    """The site's signatures, then the program's own."""
+    return (*(each for name, text in scripts for each in pixel_script(text, name)), *built_in())
 
 
 def _read_again(work: Work, frames: tuple[int, ...]) -> Outcome:

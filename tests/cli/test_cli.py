@@ -170,3 +170,36 @@ def test_collection_may_not_claim_our_own_title(tmp_path):
     done = pacs("collection", "create", "trial", "--called-aet", "TRIALPACS", data=tmp_path / "d")
     assert done.returncode == 1
     assert "dimse.aet" in done.stderr
+
+
+def test_imports_for_profiles_are_checked_and_kept(tmp_path):
+    data, good, bad = tmp_path / "d", tmp_path / "ours.script", tmp_path / "bad.script"
+    good.write_text('One { Manufacturer.equals("ACME") } (0, 0, 3, 1)')
+    bad.write_text("{ Manufacturer.equals(")
+    before = json.loads(ok("profile", "list", "--json", data=data))
+    assert json.loads(ok("profile", "import-pixel-script", str(good), "--json", data=data))["signatures"] == 1
+    refused = pacs("profile", "import-pixel-script", str(bad), data=data)
+    assert refused.returncode == 1
+    assert "line 1" in refused.stderr
+    table = tmp_path / "kb.csv"
+    table.write_text('element_sig_pattern,tag_name,vr,private_disposition\n"(0019,""M"",01)",Name,LO,k\n')
+    assert json.loads(ok("profile", "import-private-tags", str(table), "--json", data=data))["rows"] == 1
+    after = json.loads(ok("profile", "list", "--json", data=data))
+    assert {each["version"] for each in before}.isdisjoint(each["version"] for each in after)
+    versions = json.loads(ok("profile", "versions", "--json", data=data))
+    assert [each["name"] for each in versions] == ["tcia", "tcia", "tcia"]
+
+
+def test_own_profile_is_added_and_used(tmp_path):
+    data, file = tmp_path / "d", tmp_path / "lung.toml"
+    file.write_text('title = "Lung"\nbase = "tcia"\n')
+    assert pacs("collection", "create", "LUNG", "--profile", "lung", data=data).returncode == 1
+    ok("profile", "add", str(file), data=data)
+    ok("collection", "create", "LUNG", "--profile", "lung", data=data)
+    ok("collection", "set", "inbox", "--profile", "basic+retain_uids", data=data)
+    file.write_text('title = "Lung"\nbase = "nosuch"\n')
+    assert pacs("profile", "add", str(file), data=data).returncode == 1
+    (data / "profiles" / "lung.toml").write_text("title = 7\n")
+    started = pacs("status", data=data)
+    assert started.returncode == 1
+    assert "lung, line 1" in started.stderr

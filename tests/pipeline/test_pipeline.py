@@ -382,3 +382,17 @@ def test_encapsulated_uncompressed_frames_are_cut_as_stored(app):
     content = instance.path.read_bytes()
     found = [b"".join(content[a : a + n] for a, n in each.ranges) for each in app.archive.frames(instance)]
     assert found == frames
+
+
+def test_region_of_an_imported_pixel_script_is_blanked(app):
+    folder = app.folders.profiles
+    folder.mkdir()
+    (folder / "ours.pixels").write_text('Our scanner { Manufacturer.equals("ACME") } (0, 0, 3, 1)')
+    app.follow_profiles()
+    send_ct(app)
+    assert work(app)["published"] == 1
+    (blob,) = app.folders.blobs.rglob("*.dcm")
+    pixels = blob.read_bytes()[-128:]
+    blank = pixels[:2]
+    assert pixels[:8] == pixels[16:24] == blank * 4
+    assert pixels[8:16] + pixels[24:] == bytes(range(8, 16)) + bytes(range(24, 128))

@@ -17,6 +17,7 @@ from pacs.deid.profiles.table import OPTIONS, basic_rules, data_file, option_rul
 from pacs.errors import ProfileError
 
 PRIVATE_TAGS_FILE = "private-tags.csv"
+PIXEL_SCRIPT_SUFFIX = ".pixels"
 MAX_BASES = 8
 
 
@@ -45,23 +46,39 @@ def load_profile(name: str, folder: Path | None = None) -> Profile:
         if option not in OPTIONS:
             raise ProfileError(f"{option!r} is no option; known: {', '.join(OPTIONS)}")
     chain = _chain(base, folder)
-    stamps = tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in chain)
-    knowledge = None if folder is None else folder / PRIVATE_TAGS_FILE
-    if knowledge is not None and knowledge.exists():
-        stamps += ((str(knowledge), knowledge.stat().st_mtime_ns, knowledge.stat().st_size),)
+    files = [*chain, *_imported(folder)]
+    stamps = tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files)
     return _load(name, tuple(options), len(chain), stamps)
+
+
+def _imported(folder: Path | None) -> list[Path]:
+    """What the site imported for all profiles: its private tags, and pixel scripts."""
+    if folder is None or not folder.is_dir():
+        return []
+    knowledge = folder / PRIVATE_TAGS_FILE
+    return [*([knowledge] if knowledge.exists() else []), *sorted(folder.glob(f"*{PIXEL_SCRIPT_SUFFIX}"))]
 
 
 @lru_cache(maxsize=64)
 def _load(name: str, options: tuple[str, ...], files: int, stamps: tuple[tuple[str, int, int], ...]) -> Profile:
     chain = [_read(Path(path), stamp) for path, stamp, _size in stamps[:files]]
     safe = standard_safe_list()
+    scripts = []
     for path, stamp, _size in stamps[files:]:
-        safe |= _knowledge(Path(path), stamp)
-    return assemble(name, chain, options, safe)
+        if path.endswith(PIXEL_SCRIPT_SUFFIX):
+            scripts.append((Path(path).name, Path(path).read_text(encoding="utf-8", errors="replace")))
+        else:
+            safe |= _knowledge(Path(path), stamp)
+    return assemble(name, chain, options, safe, tuple(scripts))
 
 
-def assemble(name: str, chain: list[ProfileFile], options: tuple[str, ...], safe: PrivateTags) -> Profile:
+def assemble(
+    name: str,
+    chain: list[ProfileFile],
+    options: tuple[str, ...],
+    safe: PrivateTags,
+    scripts: tuple[tuple[str, str], ...] = (),
+) -> Profile:
     """One profile of files in order, the first the deepest base, and options. Raises `ProfileError`."""
     chosen = {*options, *(option for file in chain for option in file.options)}
     if {"retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"} <= chosen:
@@ -75,7 +92,7 @@ def assemble(name: str, chain: list[ProfileFile], options: tuple[str, ...], safe
     settings |= _settings_of(options)
     last = chain[-1]
     heading = Heading(last.name if not options else name, last.title, last.prose, ordered)
-    return flatten(heading, sets, replace(ProfileSettings(), **settings), safe)
+    return flatten(heading, sets, replace(ProfileSettings(), **settings), safe, scripts)
 
 
 def _settings_of(options: tuple[str, ...]) -> dict[str, str]:

@@ -45,6 +45,7 @@ class Profile:
     private_rules: Mapping[str, Rule] = field(repr=False)  # by canonical private match
     paths: tuple[tuple[tuple[str, ...], Rule], ...] = field(repr=False)  # the most exact first
     safe_private: PrivateTags = field(repr=False)
+    pixel_scripts: tuple[tuple[str, str], ...] = field(repr=False)  # name and text of each, in CTP's format
 
     def rule_of(self, tag: int, vr: str | None = None) -> Rule | None:
         """The one rule for a tag; None keeps it. `vr` is the VR found in the object, the dictionary's by default."""
@@ -96,6 +97,7 @@ def flatten(
     sets: Iterable[RuleSet],
     settings: ProfileSettings | None = None,
     safe_private: PrivateTags | None = None,
+    pixel_scripts: tuple[tuple[str, str], ...] = (),
 ) -> Profile:
     """One profile of ordered rule sets: of two rules for the same match the later set's stays.
 
@@ -113,7 +115,9 @@ def flatten(
     paths.sort(key=lambda each: (-len(each[0]), each[0][-1] == "*"))
     return Profile(
         name=heading.name,
-        version=_version(heading, by_match, settings, safe_private if private.code == "safe" else PrivateTags()),
+        version=_version(
+            heading, by_match, settings, safe_private.digest if private.code == "safe" else "", pixel_scripts
+        ),
         title=heading.title,
         prose=heading.prose,
         options=heading.options,
@@ -126,14 +130,19 @@ def flatten(
         private_rules={m: r for m, r in by_match.items() if m.startswith("private:") or is_private_key(m)},
         paths=tuple(paths),
         safe_private=safe_private,
+        pixel_scripts=pixel_scripts,
     )
 
 
 def _version(
-    heading: Heading, by_match: Mapping[str, Rule], settings: ProfileSettings, safe_private: PrivateTags
+    heading: Heading,
+    by_match: Mapping[str, Rule],
+    settings: ProfileSettings,
+    private_tags: str,
+    pixel_scripts: tuple[tuple[str, str], ...],
 ) -> str:
     rules = sorted((rule.match, rule.code, rule.value) for rule in by_match.values())
-    decisive = [ENGINE, heading.options, rules, settings.as_dict(), safe_private.digest]
+    decisive = [ENGINE, heading.options, rules, settings.as_dict(), private_tags, pixel_scripts]
     return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]
 
 
