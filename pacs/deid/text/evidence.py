@@ -10,6 +10,7 @@ from pacs.deid.text import cleaning, patterns
 from pacs.deid.text.encoding import encode_text
 from pacs.deid.text.folding import WORD, fold
 from pacs.deid.text.identity import facts_of, identity_of, levels, uid_spans
+from pacs.deid.text.misread import is_misread_term
 from pacs.deid.text.spans import Cleaned, Decision, Fate, Span, Strength
 from pacs.dicom.dictionary import KEYWORD_OF
 from pacs.dicom.elements import DataSet, Element
@@ -85,9 +86,13 @@ class Evidence:
         return CleanedValue(cleaned.text.encode(), True, cleaned.decisions)
 
     def identifies(self, text: str) -> bool:
-        """Whether something in a text that was read from an image says who it is; single odd letters do not."""
+        """Whether something in a text that was read from an image says who it is.
+
+        Single odd letters do not, nor do terms that were misread by a letter (``CTDlvol`` for CTDIvol).
+        """
         return any(
-            not decision.kept and (not decision.in_doubt or _is_telling(decision.token))
+            not decision.kept
+            and (not decision.in_doubt or (_is_telling(decision.token) and not is_misread_term(decision.token)))
             for decision in self.clean(text, Strength.FULL, "UT").decisions
         )
 
