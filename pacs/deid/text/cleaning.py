@@ -177,7 +177,9 @@ def _free(start: int, end: int, taken: list[tuple[int, int]]) -> Iterator[tuple[
 def _word_tokens(start: int, word: str, reason: str, added: Collection[str]) -> Iterator[Token]:
     plain = fold(word)
     if not word.isascii() and UNSPACED.search(word):
-        yield from _unspaced_tokens(start, word)
+        for run in atoms(word):
+            yield from _word_tokens(start, run, reason, added) if run.isascii() else _unspaced_tokens(start, run)
+            start += len(run)
         return
     if not reason and plain in added:
         reason = "a word of the collection"

@@ -16,6 +16,7 @@ _PLAIN = str.maketrans(
 _HIRAGANA = {letter: letter - 0x60 for letter in range(0x30A1, 0x30F7)}  # the two kana write the same sounds
 # Where a run of letters and digits has seams: HeadNeck, B30f, GTVp1, SMITHjohn.
 _ATOM = re.compile(r"\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SCRIPTS = re.compile(r"\d+|[A-Za-z]+|[^\W\d_A-Za-z]+")
 _LETTERS_OR_DIGITS = re.compile(r"\d+|[^\W\d_]+")
 
 
@@ -63,9 +64,11 @@ def folded(text: str) -> Folded:
 @lru_cache(maxsize=16384)
 def atoms(word: str) -> tuple[str, ...]:
     """A word cut where case changes as in HeadNeck, and between letters and digits."""
-    if word.islower() and word.isalpha():
+    if word.islower() and word.isalpha() and not has_unspaced(word):
         return (word,)
-    return tuple((_ATOM if word.isascii() else _LETTERS_OR_DIGITS).findall(word))
+    if word.isascii():
+        return tuple(_ATOM.findall(word))
+    return tuple((_SCRIPTS if has_unspaced(word) else _LETTERS_OR_DIGITS).findall(word))
 
 
 def has_unspaced(text: str) -> bool:

@@ -125,11 +125,17 @@ class People:
             yield from self.glued(text, found)
         if any(name in plain for name in self.long):
             for match in found:
-                word = match.group()
-                if not is_term(word) and any(name in word for name in self.long):
-                    yield match.span()
+                yield from self.within(match)
         if not plain.isascii():
             yield from self.foreign(plain, found)
+
+    def within(self, match: re.Match[str]) -> Iterator[tuple[int, int]]:
+        """A word that holds a name of six letters or more; of one in two scripts, the part that does."""
+        position = match.start()
+        for piece in atoms(match.group()) if has_unspaced(match.group()) else (match.group(),):
+            if not is_term(piece) and any(name in piece for name in self.long):
+                yield position, position + len(piece)
+            position += len(piece)
 
     def is_short(self, word: str) -> bool:
         """A part too short to be looked for, unless every unknown word goes."""
@@ -163,7 +169,7 @@ class People:
         """A name glued to other words by case or digits: ``SmithChest``, ``smith2``."""
         for match in found:
             word = text[match.start() : match.end()]
-            if len(word) <= MIN_LETTERS or (word.islower() and word.isascii() and word.isalpha()):
+            if len(word) <= MIN_LETTERS or (word.isascii() and word.islower() and word.isalpha()):
                 continue
             pieces = atoms(word)
             if len(pieces) > 1 and self.is_lookalike(fold(word)):
