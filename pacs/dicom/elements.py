@@ -5,7 +5,7 @@ complete. It is iterative: nesting costs memory, not stack.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pacs.dicom.dictionary import US_OR_SS, VR_OF, vr_of
@@ -23,6 +23,8 @@ MAX_DEPTH = 512  # items within items; far above any real object (PS3.5 sets no 
 LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
 SHORT_VRS = frozenset("AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _SHORT_CODES = {vr.encode(): vr for vr in SHORT_VRS}
+_VR_CODES = {vr: vr.encode() for vr in SHORT_VRS}
+_LARGE_BYTES = 1 << 16
 _LONG_CODES = {vr.encode(): vr for vr in LONG_VRS}
 # Bytes of one number, for VRs whose byte order matters. PS3.5 7.3.
 WIDTH = {"US": 2, "SS": 2, "OW": 2, "AT": 2, "UL": 4, "SL": 4, "FL": 4, "OF": 4, "OL": 4, "FD": 8, "OD": 8, "SV": 8}
@@ -97,6 +99,7 @@ class _Parser:
         self.encoding = encoding
         order = "<" if encoding.little_endian else ">"
         self.tag_at = struct.Struct(order + "HH").unpack_from
+        self.short_header_at = struct.Struct(order + "HH2sH").unpack_from
         self.u16_at = struct.Struct(order + "H").unpack_from
         self.u32_at = struct.Struct(order + "I").unpack_from
         self.root = DataSet()
@@ -110,9 +113,36 @@ class _Parser:
             top = self.stack[-1]
             if len(self.stack) == 1 and (position >= self.size or self.is_blank_tail(position)):
                 break
-            position = self.read_item(position, top) if top.sequence else self.read_element(position, top)
+            if top.sequence:
+                position = self.read_item(position, top)
+            elif top.implicit:
+                position = self.read_element(position, top)
+            else:
+                position = self.read_plain_elements(position, top)
         self.settle_signed_pixels(self.root)
         return self.root
+
+    def read_plain_elements(self, position: int, top: _Open) -> int:
+        """Elements of short explicit VRs, as many as stand in a row: nearly all there are. Others one at a time."""
+        view, data_set, header_at = self.view, top.data_set, self.short_header_at
+        stop = self.limit() if top.end is None else top.end
+        last = min(stop - 8, self.blank_from - 1) if len(self.stack) == 1 else stop - 8
+        while position <= last:
+            group, number, code, length = header_at(view, position)
+            vr = _SHORT_CODES.get(code)
+            end = position + 8 + length
+            if vr is None or group == 0xFFFE or end > stop:
+                return self.read_element(position, top)
+            tag = (group << 16) | number
+            element = Element(tag, vr, view[position + 8 : end])
+            if tag in data_set:
+                data_set.place(element)
+            else:
+                data_set[tag] = element
+            position = end
+        if position == top.end or (len(self.stack) == 1 and (position >= self.size or self.is_blank_tail(position))):
+            return position
+        return self.read_element(position, top)
 
     def close_finished(self, position: int) -> int:
         while len(self.stack) > 1:
@@ -314,12 +344,22 @@ def encode(data_set: DataSet, source: Encoding, target: Encoding) -> Iterator[Bu
     """The bytes of a data set in ascending tag order, in pieces; large values are passed on as they are.
 
     `source` is how the values were read; numbers change byte order when `target` differs. Sequences get defined
-    lengths. Group lengths (retired) are left out, as PS3.5 7.2 allows. Iterative: nesting costs no stack.
+    lengths. Group lengths (retired) are left out, as PS3.5 7.2 allows. Iterative: nesting costs no stack. Small pieces
+    come joined; the value of a pixel data element is always a piece of its own.
     """
     writer = _Writer(source, target)
+    small: list[Buffer] = []
     for tag in sorted(data_set):
-        if tag & 0xFFFF:
-            yield from writer.element(data_set[tag])
+        if not tag & 0xFFFF:
+            continue
+        for piece in writer.plain_or_nested(data_set[tag]):
+            if len(piece) > _LARGE_BYTES or (tag in PIXEL_TAGS and piece is data_set[tag].value):
+                yield b"".join(small)
+                small.clear()
+                yield piece
+            else:
+                small.append(piece)
+    yield b"".join(small)
 
 
 class _Writer:
@@ -329,6 +369,17 @@ class _Writer:
         self.target = target
         self.swap = source.little_endian != target.little_endian
         self.order = "<" if target.little_endian else ">"
+        self.pack_short = struct.Struct(self.order + "HH2sH").pack
+
+    def plain_or_nested(self, element: Element) -> Sequence[Buffer]:
+        """The pieces of an element; the usual one takes the short way."""
+        if element.items is not None or element.encapsulated or self.swap or not self.target.explicit:
+            return self.element(element)
+        tag, value = element.tag, element.value
+        code, length = _VR_CODES.get(element.vr), len(value)
+        if code is None or length > 0xFFFF or length % 2:
+            return self.plain(element)
+        return self.pack_short(tag >> 16, tag & 0xFFFF, code, length), value
 
     def element(self, element: Element) -> list[Buffer]:
         """The pieces of an element with all that it holds."""

@@ -54,7 +54,7 @@ def review(
     found = [finding for rule in RULES for finding in rule(identity, reading)]
     if context.learned:
         found += [finding for rule in NAME_RULES for finding in rule(learned_names(context.learned), reading)]
-    found += raw_bytes(identity, reading, header)
+    found += raw_bytes(identity, reading)
     found += preamble(header)
     return Review(tuple(dict.fromkeys(found)), tuple(Finding(path, rule) for path, rule in identity.excused))
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from pacs.dicom.elements import PIXEL_TAGS, DataSet, parse
+from pacs.dicom.elements import DataSet, parse
 from pacs.dicom.syntaxes import Encoding
 from pacs.errors import Refused
 from pacs.leakcheck.identity import Identity
@@ -19,13 +19,14 @@ _DIGITS = re.compile(rb"[0-9.\0]+")
 _UIDS = re.compile(rb"[0-9][0-9.]{7,63}")
 
 
-def raw_bytes(identity: Identity, reading: Reading, header: bytes) -> Iterator[Finding]:
+def raw_bytes(identity: Identity, reading: Reading) -> Iterator[Finding]:
     """Names, ids and UIDs in values that are no text: OB, OW, UN and the like.
 
-    `header` is the encoded result before its pixel data; a needle that is not in it is in no value either.
+    All of them are searched at once first; only a hit looks for its place.
     """
-    hidden = [bytes(element.value) for _path, element in reading.byte_values if element.tag in PIXEL_TAGS]
-    lowered = b"\0".join((header, *hidden)).lower() if hidden else header.lower()
+    if not reading.byte_values:
+        return
+    lowered = b"\0".join(element.value for _path, element in reading.byte_values).lower()
     needles = [needle for needle in _needles(identity) if needle in lowered]
     uids = {uid.encode() for uid in identity.uids if len(uid) >= MIN_RAW_UID}
     uids &= {uid.rstrip(b".") for uid in _UIDS.findall(lowered)} if uids else set()

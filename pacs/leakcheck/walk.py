@@ -1,12 +1,14 @@
 """Every element of a data set at any depth, with its path and character set; nothing is skipped."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from pacs.dicom.elements import DataSet, Element, holds_items, parse_items
 from pacs.dicom.values import DEFAULT, Charset, charset_of
 from pacs.errors import Refused
 
+_FIRST_OF_ITEM = 0xFE  # the first byte of an item tag in Little Endian: a quick look before a careful one
 _MAX_UN_BYTES = 1 << 20  # a UN value longer than this is bulk data, not a sequence of ids
 
 
@@ -36,9 +38,12 @@ def levels(data_set: DataSet, *, into_unknown: bool = False) -> Iterator[tuple[s
         yield prefix, level, charset
         for each in level.shadowed:  # one at a time: a tag may come more than twice
             yield prefix, DataSet({each.tag: each}), charset
-        for element in (*level.values(), *level.shadowed):
+        for element in chain(level.values(), level.shadowed) if level.shadowed else level.values():
             items = element.items
-            if items is None and into_unknown and holds_items(element.value):
+            if items is None:
+                value = element.value
+                if not into_unknown or len(value) < 8 or value[0] != _FIRST_OF_ITEM or not holds_items(value):
+                    continue
                 items = _hidden_items(element)
             if items:
                 waiting.extend(

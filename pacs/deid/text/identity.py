@@ -103,11 +103,10 @@ def _is_loose(raw: bytes) -> bool:
     return b"@" in raw or b"^" in raw
 
 
-def _day_texts(text: str) -> Iterator[str]:
-    for value in text.split("\\"):
-        found = _DAY.match(value.strip())
-        if found:
-            yield "".join(found.groups())
+@lru_cache(maxsize=8192)  # the slices of a series have the same dates
+def _day_texts(text: str) -> tuple[str, ...]:
+    found = (_DAY.match(value.strip()) for value in text.split("\\"))
+    return tuple("".join(each.groups()) for each in found if each)
 
 
 def _dates(texts: Collection[str]) -> frozenset[date]:
