@@ -22,7 +22,7 @@ from pacs.deid import load_profile
 from pacs.deid.mapping import MappingRow, read_mapping
 from pacs.errors import BadRequest
 from pacs.model import CrosswalkRow
-from pacs.pipeline.batch import Batch, Done, deidentify_file
+from pacs.pipeline.batch import Batch, Done, deidentify_file, remove_scratch
 from pacs.registry.snapshot import INBOX
 from pacs.vault import KeyFile
 from pacs.vault.export import write_crosswalk
@@ -199,6 +199,7 @@ def _in_order(files: list[Path], batch: Batch, jobs: int) -> Iterator[Done]:
 
 
 def _finish(run: Run, batch: Batch, crosswalk: Path | None, report: Path | None) -> None:
+    remove_scratch(batch.quarantine)
     with suppress(OSError):  # empty: nothing was quarantined
         batch.quarantine.rmdir()
     if crosswalk is not None:

@@ -17,6 +17,7 @@ from pacs.deid.profiles.rules import ACTION_WORDS
 from pacs.dicom.elements import Buffer
 from pacs.dicom.fileformat import text_of
 from pacs.errors import PacsError
+from pacs.mapped import in_parts
 from pacs.model import (
     Access,
     CollectionInfo,
@@ -34,6 +35,7 @@ from pacs.pipeline.crosswalk import crosswalk_rows
 from pacs.pipeline.stages import OBJECT_STAGES, fold
 from pacs.pipeline.work import Work
 
+SCRATCH = ".scratch-"
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 VALID_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")
 _NAMING = {"SOP Class UID": 0x00080016, "SOP Instance UID": 0x00080018, "Study Instance UID": 0x0020000D}
@@ -78,9 +80,9 @@ def deidentify_file(file: Path, number: int, batch: Batch) -> Done:
         if isinstance(outcome, Keep):
             return _written(work, number, batch)
     finally:
-        for each in work.scratch.iterdir():
-            each.unlink(missing_ok=True)
-        work.scratch.rmdir()
+        with os.scandir(work.scratch) as left:
+            for each in left:
+                Path(each).unlink()
     if isinstance(outcome, Drop):
         return Done("skipped", outcome.rule)
     assert isinstance(outcome, Hold | Quarantine)
@@ -118,12 +120,25 @@ def _work(file: Path, batch: Batch) -> Work:
     with file.open("rb") as opened:
         size = os.fstat(opened.fileno()).st_size
         content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
-    scratch = batch.quarantine / f".scratch-{token_hex(8)}"
-    scratch.mkdir(parents=True, mode=0o700)
+    scratch = _scratch(batch.quarantine, os.getpid())
     keys = _keys(batch.master, batch.label)
     patients = _Patients(batch, keys) if batch.mapping else None
     context = Context(site=batch.site, collection=batch.label, patients=patients)
     return Work(content, _collection(batch), load_profile(batch.profile, batch.profiles), keys, context, scratch)
+
+
+@cache
+def _scratch(quarantine: Path, process: int) -> Path:
+    """This process's folder for temporary files, inside the wall."""
+    scratch = quarantine / f"{SCRATCH}{process}"
+    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return scratch
+
+
+def remove_scratch(quarantine: Path) -> None:
+    """Remove the folders for temporary files, those of a run that was killed too."""
+    for folder in quarantine.glob(f"{SCRATCH}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache
@@ -184,7 +199,8 @@ def _put(target: Path, pieces: tuple[Buffer, ...]) -> bool:
     temporary = target.with_name(f".{os.getpid()}-{token_hex(4)}.part")
     try:
         with temporary.open("xb") as sink:
-            sink.writelines(pieces)
+            for piece in pieces:
+                sink.writelines(in_parts(piece))
         os.link(temporary, target)
     except FileExistsError:
         return False

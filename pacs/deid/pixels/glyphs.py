@@ -77,13 +77,16 @@ def _in_margins(mask: Array) -> Array:
 
 def _spikes(pixels: Array, low: int, high: int) -> list[int]:
     """Values between the extremes that are far more frequent than those around them. Every other row is looked at."""
-    some = np.ascontiguousarray(pixels[::2])
-    counts = np.bincount((some.astype(np.int32) - low).ravel(), minlength=high - low + 1)
-    often = np.flatnonzero(counts >= _MIN_STROKE_PIXELS)
+    some = pixels[::2].astype(np.intp).ravel()
+    some -= low
+    counts = np.bincount(some, minlength=high - low + 1)
+    beside = np.pad(counts, 1)
+    # What stands out from 48 values around it stands out from the next ones: nearly none does.
+    often = np.flatnonzero((counts >= _MIN_STROKE_PIXELS) & (counts > 6 * np.maximum(beside[:-2], beside[2:])))
     if not len(often):
         return []
     around = np.lib.stride_tricks.sliding_window_view(np.pad(counts, 24, mode="reflect"), 49)[often]
-    ordered = np.sort(around, axis=1)
+    ordered = np.partition(around, -2, axis=1)
     standing_out = often[counts[often] > 6 * np.maximum(ordered[:, -2], 2)]
     best = sorted((int(value) for value in standing_out), key=lambda value: -int(counts[value]))[:4]
     return [value + low for value in best]
