@@ -87,30 +87,39 @@ def read(result: Iterable[DataSet], issued: Collection[str] = (), *, little_endi
 
 
 def _add_text(reading: Reading, prefix: str, element: Element, charset: Charset) -> None:
-    raw, *plains = _said(bytes(element.value), element.vr, charset)
-    if raw.strip(" ") in reading.issued:
+    tag, vr = element.tag, element.vr
+    said = _said(bytes(element.value), vr, charset)
+    if reading.issued and said[0][0].strip(" ") in reading.issued:
         return
-    reading.texts.append(Text(prefix, element.tag, element.vr, raw, fold(raw)))
-    for plain in plains:
-        reading.texts.append(Text(prefix, element.tag, element.vr, plain, fold(plain)))
+    for raw, plain in said:
+        reading.texts.append(Text(prefix, tag, vr, raw, plain))
 
 
-@lru_cache(maxsize=2048)  # the slices of a series say the same
-def _said(value: bytes, vr: str, charset: Charset) -> tuple[str, ...]:
-    """A text, and what its coded parts say."""
+@lru_cache(maxsize=4096)  # the slices of a series say the same
+def _said(value: bytes, vr: str, charset: Charset) -> tuple[tuple[str, str], ...]:
+    """A text, and what its coded parts say, each as it is and folded."""
     raw = text_of(Element(0, vr, value), charset)
-    return (raw, *undisguised(raw)) if len(raw) >= _MIN_CODED and vr not in DIGIT_VRS else (raw,)
+    every = (raw, *undisguised(raw)) if len(raw) >= _MIN_CODED and vr not in DIGIT_VRS else (raw,)
+    return tuple((text, fold(text)) for text in every)
+
+
+@lru_cache(maxsize=4096)
+def _digits(value: bytes, vr: str) -> tuple[tuple[str, ...], bool]:
+    """The UIDs of a value, and whether it holds more than digits should."""
+    uids = tuple(values_of(Element(0, vr, value))) if vr == "UI" else ()
+    return uids, (_LETTERS if vr == "UI" else _ASTRAY).search(value) is not None
 
 
 def _add_digits(reading: Reading, prefix: str, element: Element, charset: Charset) -> None:
+    uids, is_text = _digits(bytes(element.value), element.vr)
     if element.vr == "UI":
         path = f"{prefix}{element.tag:08X}"
-        reading.uids.extend((path, uid) for uid in values_of(element))
+        reading.uids.extend((path, uid) for uid in uids)
     elif element.vr in ("DA", "DT"):
         reading.dates[f"{prefix}{element.tag:08X}"] = text_of(element)
     elif element.vr == "AS":
         reading.ages.append((f"{prefix}{element.tag:08X}", text_of(element)))
-    if (_LETTERS if element.vr == "UI" else _ASTRAY).search(element.value):
+    if is_text:
         _add_text(reading, prefix, element, charset)
 
 

@@ -36,6 +36,7 @@ from pacs.pipeline.stages import OBJECT_STAGES, fold
 from pacs.pipeline.work import Work
 
 SCRATCH = ".scratch-"
+LARGE_BYTES = 8 << 20
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 VALID_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")
 _NAMING = {"SOP Class UID": 0x00080016, "SOP Instance UID": 0x00080018, "Study Instance UID": 0x0020000D}
@@ -119,7 +120,8 @@ def _judge(work: Work) -> Outcome:
 def _work(file: Path, batch: Batch) -> Work:
     with file.open("rb") as opened:
         size = os.fstat(opened.fileno()).st_size
-        content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+        # A small file is read at once, which is cheaper than its page faults; a large one never stands in memory whole.
+        content = opened.read() if size < LARGE_BYTES else mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
     scratch = _scratch(batch.quarantine, os.getpid())
     keys = _keys(batch.master, batch.label)
     patients = _Patients(batch, keys) if batch.mapping else None
