@@ -11,8 +11,8 @@ from pathlib import Path
 from secrets import token_hex
 
 from pacs.liveness import owner_is_alive
+from pacs.mapped import in_parts
 
-_CHUNK_BYTES = 4 * 1024**2
 _SYNCS_AT_ONCE = 8
 
 
@@ -46,7 +46,7 @@ class LocalBlobs:
         try:
             with path.open("xb", buffering=1024**2) as file:
                 for piece in pieces:
-                    for part in _parts(piece):
+                    for part in in_parts(piece):
                         digest.update(part)
                         file.write(part)
                         size += len(part)
@@ -111,16 +111,6 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _parts(piece: bytes | memoryview) -> Iterator[bytes | memoryview]:
-    """A large piece in chunks, so that hashing and writing share the cache."""
-    if len(piece) <= _CHUNK_BYTES:
-        yield piece
-        return
-    view = memoryview(piece)
-    for start in range(0, len(view), _CHUNK_BYTES):
-        yield view[start : start + _CHUNK_BYTES]
 
 
 def _make_folders(folder: Path, root: Path) -> set[Path]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pacs.dicom.elements import PIXEL_DATA, Buffer, DataSet
 from pacs.leakcheck.codestreams import metadata, streams
+from pacs.mapped import in_parts
 
 _ROWS, _COLUMNS, _SAMPLES, _FRAMES = 0x00280010, 0x00280011, 0x00280002, 0x00280008
 _ALLOCATED, _STORED, _HIGH, _SIGNED, _PHOTOMETRIC = 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280004
@@ -59,15 +60,15 @@ def _unused_bits(data_set: DataSet, value: Buffer, order: str) -> Iterator[bytes
     stored, high = _number(data_set, _STORED, order), _number(data_set, _HIGH, order)
     if not 0 < stored < 16 or high != stored - 1:
         return
-    words = np.frombuffer(value, order + "u2", len(value) // 2)
-    if _number(data_set, _SIGNED, order):
-        above = (words >> high) if _differs(words >> high, 16 - high) else None
-        above = None if above is None else above >> 1
-    else:
-        above = words >> stored if int(np.bitwise_or.reduce(words)) >> stored else None
-    if above is None:
-        return
-    yield from _assembled(above, 16 - stored)
+    signed = bool(_number(data_set, _SIGNED, order))
+    for part in in_parts(value):  # of a long value each part by itself
+        words = np.frombuffer(part, order + "u2", len(part) // 2)
+        if signed:
+            used = _differs(words >> high, 16 - high)
+        else:
+            used = bool(int(np.bitwise_or.reduce(words, initial=0)) >> stored)
+        if used:
+            yield from _assembled(words >> stored, 16 - stored)
 
 
 def _differs(above: np.ndarray, bits: int) -> bool:

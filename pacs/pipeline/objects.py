@@ -16,6 +16,7 @@ from pacs.dicom.fileformat import text_of
 from pacs.dicom.frames import frame_ranges
 from pacs.dicom.json import dicom_json, index_attributes
 from pacs.errors import PacsError
+from pacs.mapped import in_parts
 from pacs.model import (
     Drop,
     Ending,
@@ -181,7 +182,10 @@ def _mapped(entry: Entry) -> Iterator[mmap.mmap | bytes]:
 
 def _md5(file: mmap.mmap | bytes) -> str:
     """MD5 of what was received: no secret, the digest by which senders recognise their object."""
-    return hashlib.md5(file, usedforsecurity=False).hexdigest()
+    digest = hashlib.md5(usedforsecurity=False)
+    for part in in_parts(file):
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def _original_uids(data_set: DataSet) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import IO
 
 from pacs.dicom.elements import ITEM, PIXEL_DATA, SEQUENCE_END, UNDEFINED, Buffer, DataSet
 from pacs.errors import NotAcceptable
+from pacs.mapped import in_parts
 
 OFFSETS, LENGTHS = 0x7FE00001, 0x7FE00002
 _STARTS = (b"\xff\xd8", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP")  # JPEG and JPEG-LS, JPEG 2000 stream and file
@@ -99,7 +100,8 @@ class Scratch:
             larger = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - its mapping outlives this function
             larger.write(self.file.getbuffer())
             self.file = larger
-        self.file.write(piece)
+        for part in in_parts(piece):
+            self.file.write(part)
         self.size += len(piece)
 
     def view(self) -> memoryview:
@@ -140,13 +142,6 @@ def put_frames(data_set: DataSet, frames: Iterable[Buffer], folder: Path | None)
             data_set.pop(tag, None)
     data_set.put(PIXEL_DATA, "OB", whole.view())
     data_set[PIXEL_DATA].encapsulated = True
-
-
-def let_go(value: Buffer) -> None:
-    """Tell the system that the pages of a mapped file are not needed now; they come back when they are read again."""
-    mapped = memoryview(value).obj
-    if isinstance(mapped, mmap.mmap):
-        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def inflated_frame(content: bytes, limit_bytes: int) -> bytes:

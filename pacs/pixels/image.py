@@ -17,7 +17,8 @@ from pacs.dicom.elements import PIXEL_DATA, Buffer, DataSet, swapped
 from pacs.dicom.fileformat import text_of
 from pacs.dicom.syntaxes import DEFLATED_FRAMES, ENCAPSULATED_PLAIN, VIDEO, Encoding, encoding_of, is_encapsulated
 from pacs.errors import NotAcceptable
-from pacs.pixels.encapsulated import frames_of, inflated_frame, let_go
+from pacs.mapped import let_go
+from pacs.pixels.encapsulated import frames_of, inflated_frame
 
 Array = npt.NDArray[Any]
 _IN_SIGHT_BYTES = 1 << 26
@@ -119,6 +120,7 @@ class Image:
     def encoded(self, number: int) -> bytes | memoryview:
         """The stored bytes of an encapsulated frame."""
         parts = self.frames[number]
+        self._pass(sum(map(len, parts)), self.data_set[PIXEL_DATA].value)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def stored(self, number: int) -> Array:
@@ -128,11 +130,15 @@ class Image:
         (rows, columns / 2, 4) as Y Y Cb Cr when chrominance is shared. One-bit pixels are 0 and 1.
         """
         whole = self.native_bytes()
-        self._touched += self.format.frame_bits // 8
-        if self._touched > _IN_SIGHT_BYTES:  # a large object passes through memory a part at a time
+        self._pass(self.format.frame_bits // 8, whole)
+        return native_frame(whole, self.format, number, encoding_of(self.transfer_syntax_uid))
+
+    def _pass(self, size: int, whole: Buffer) -> None:
+        """Count bytes that are read; a large object passes through memory a part at a time."""
+        self._touched += size
+        if self._touched > _IN_SIGHT_BYTES:
             self._touched = 0
             let_go(whole)
-        return native_frame(whole, self.format, number, encoding_of(self.transfer_syntax_uid))
 
     def check_whole(self) -> None:
         """Raise `NotAcceptable` where the pixel data is no whole number of frames: nobody could read what is left."""
