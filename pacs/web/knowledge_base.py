@@ -34,7 +34,7 @@ _SETTINGS = {
 
 
 class ShownRule(NamedTuple):
-    """A rule in words. `match` is how a profile writes it, `tag` how people do; `code` as in Table E.1-1, or our own."""
+    """A rule in words. `match` is how a profile writes it, `tag` how people do; `code` as in Table E.1-1 or our own."""
 
     match: str
     tag: str

@@ -73,7 +73,8 @@ def check_cleaned(before: Element, after: Element | None, option: str) -> None:
         return
     assert after is not None
     if vr == "SQ":
-        assert items({before.tag: after}, before.tag)[0][0x00080100].value
+        assert after.items is not None
+        assert after.items[0][0x00080100].value
     elif option == "retain_longitudinal_modified_dates" and tag not in PUBLIC_DATES and before.vr in ("DA", "DT"):
         moved = f"{DAY + timedelta(days=shift_days()):%Y%m%d}"
         assert bytes(after.value).decode().strip() == moved + bytes(before.value).decode().strip()[8:]

@@ -33,7 +33,7 @@ GOOD = 'title = "t"\n\n[[rule]]\nmatch = "PatientName"\naction = "remove"\nreaso
 )
 def test_fault_is_named(change, named):
     with pytest.raises(ProfileError) as caught:
-        read_profile(GOOD.replace(*change, 1), "site")
+        read_profile(GOOD.replace(change[0], change[1], 1), "site")
     for word in ("site", *named):
         assert word in str(caught.value)
 
