@@ -160,6 +160,7 @@ class Archive:
             "state": ending.state.value,
             "reason": ending.reason,
             "waiting_for": ending.waiting_for,
+            "notes": ending.notes,
             "findings": orjson.dumps(ending.findings).decode() if ending.findings else "",
             "received_at": envelope.opened_at if envelope else datetime.now(UTC),
             "ended_at": datetime.now(UTC),
@@ -302,4 +303,5 @@ def _ending_of(publication: Publication, state: State, reason: str) -> Ending:
         new_sop_uid=publication.sop_uid,
         new_study_uid=publication.study_uid,
         new_series_uid=publication.series_uid,
+        notes=publication.notes,
     )

@@ -382,6 +382,7 @@ class Publication:
     key_id: int
     released: bool
     flags: tuple[str, ...] = ()
+    notes: str = ""  # JSON: what was done that a curator may want to know; no values
     crosswalk: tuple[CrosswalkRow, ...] = ()
     original: Path | None = None
 
@@ -405,6 +406,7 @@ class Ending:
     new_study_uid: str = ""
     new_series_uid: str = ""
     waiting_for: str = ""
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

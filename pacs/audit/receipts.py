@@ -1,6 +1,6 @@
 """Receipts: one row for each accepted object in each collection, written in the transaction that decides about it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from peewee import fn
@@ -57,6 +57,12 @@ class Receipts:
         """Held receipts of a collection that wait for a row of its mapping table, oldest first."""
         where = (Receipt.collection_id == collection_id) & (Receipt.waiting_for != "")
         return list(Receipt.select().where(where & (Receipt.state == State.HELD.value)).order_by(Receipt.id))
+
+    def notes_in(self, collection_id: int) -> Iterator[str]:
+        """What was noted (JSON) about each published object of a collection, where something was."""
+        where = (Receipt.collection_id == collection_id) & (Receipt.notes != "")
+        rows: Any = Receipt.select(Receipt.notes).where(where & (Receipt.state == State.PUBLISHED.value)).tuples()
+        return (notes for (notes,) in rows.iterator())
 
     def forget(self, intake_id: str) -> None:
         """Remove the receipt of an object that goes back in line; it gets a new one."""

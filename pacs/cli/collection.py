@@ -8,6 +8,7 @@ import click
 from pacs.app import DEFAULT_PROFILE
 from pacs.cli.options import data_option, json_option, open_data, operator
 from pacs.cli.output import print_facts, print_table
+from pacs.curation.cleaning import doubts_of, unknown_private
 from pacs.curation.mapping import add_mapping, clear_mapping, export_crosswalk, set_names
 from pacs.curation.release import release as release_series
 from pacs.deid import load_profile
@@ -22,7 +23,7 @@ _DUPLICATES = click.Choice([each.value for each in Duplicates])
 
 @click.group()
 def command() -> None:
-    """Collections: create, list, show, set, release, mapping, names, crosswalk."""
+    """Collections: create, list, show, set, release, mapping, names, doubts, crosswalk."""
 
 
 @command.command()
@@ -87,10 +88,15 @@ def show(name: str, data: Path, config_file: Path | None, as_json: bool) -> None
     app = open_data(data, config_file)
     collection = app.registry.snapshot().collection_named(name)
     flagged = [{"series_uid": uid, "flags": flags} for uid, flags in app.archive.parts.index.flagged(collection.id)]
-    print_facts(facts_of(collection) | {"flagged_series": flagged if as_json else len(flagged)}, as_json)
+    unknown = unknown_private(app.archive, collection)
+    more: dict[str, object] = {"flagged_series": flagged if as_json else len(flagged)}
+    more["unknown_private"] = unknown if as_json else sum(unknown.values())
+    print_facts(facts_of(collection) | more, as_json)
     if not as_json:
         for row in flagged:
             click.echo(f"  {row['series_uid']}  {row['flags']}")
+        for creator, count in sorted(unknown.items()):
+            click.echo(f"  {count} removed private elements of {creator or 'creators that nobody has published'}")
 
 
 @command.command("set")
@@ -164,6 +170,17 @@ def names(name: str, file: Path, data: Path, config_file: Path | None, as_json: 
     collection = app.registry.snapshot().collection_named(name)
     version = set_names(app.archive, collection, _read_text(file).splitlines(), operator())
     print_facts({"collection": name, "names_version": version or "none"}, as_json)
+
+
+@command.command()
+@click.argument("name")
+@data_option
+@json_option
+def doubts(name: str, data: Path, config_file: Path | None, as_json: bool) -> None:
+    """Words that cleaning removed only in doubt, with the element. They may be names: reading them is audited."""
+    app = open_data(data, config_file)
+    collection = app.registry.snapshot().collection_named(name)
+    print_table(doubts_of(app.archive, collection, operator()), ("path", "word"), as_json)
 
 
 @command.command()

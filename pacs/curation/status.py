@@ -77,4 +77,5 @@ def receipt_facts(archive: Archive, receipts: list[Receipt]) -> Iterator[dict[st
             "received_at": receipt.received_at.isoformat(),
             "ended_at": receipt.ended_at.isoformat(),
             "findings": receipt.findings,
+            "notes": receipt.notes,
         }

@@ -32,6 +32,7 @@ from pacs.model import (
     Release,
 )
 from pacs.pipeline.crosswalk import crosswalk_rows
+from pacs.pipeline.learned import LearnedNames
 from pacs.pipeline.stages import OBJECT_STAGES, fold
 from pacs.pipeline.work import Work
 
@@ -126,7 +127,13 @@ def _work(file: Path, batch: Batch) -> Work:
     keys = _keys(batch.master, batch.label)
     patients = _Patients(batch, keys) if batch.mapping else None
     context = Context(site=batch.site, collection=batch.label, patients=patients)
-    return Work(content, _collection(batch), load_profile(batch.profile, batch.profiles), keys, context, scratch)
+    profile = load_profile(batch.profile, batch.profiles)
+    return Work(content, _collection(batch), profile, keys, context, scratch, _learned())
+
+
+@cache
+def _learned() -> LearnedNames:
+    return LearnedNames()
 
 
 @cache

@@ -13,7 +13,7 @@ def crosswalk_rows(original: DataSet, result: Result) -> tuple[CrosswalkRow, ...
     """Every UID that changed, words removed in doubt, and the patient. Identified."""
     kinds = {_text(original, tag): kind for kind, tag in _KINDS.items()}
     rows = [CrosswalkRow(kinds.get(old, "uid"), old, new) for old, new in result.uid_map.items()]
-    rows += [CrosswalkRow("doubt", f"{doubt.word} at {doubt.path}", "") for doubt in result.doubts]
+    rows += [CrosswalkRow("doubt", f"{doubt.word} at {doubt.path}", doubt.path) for doubt in result.doubts]
     extra = {
         "issuer": _text(original, _ISSUER),
         "name": _text(original, _NAME),

@@ -32,6 +32,8 @@ from pacs.model import (
 from pacs.pipeline.contexts import context_of
 from pacs.pipeline.crosswalk import crosswalk_rows
 from pacs.pipeline.faces import MODALITIES
+from pacs.pipeline.learned import LearnedNames
+from pacs.pipeline.notes import notes_of
 from pacs.pipeline.stages import OBJECT_STAGES, Stage, fold
 from pacs.pipeline.work import Work
 from pacs.spool import Entry
@@ -49,6 +51,7 @@ class Processor:
         self.archive = archive
         self.max_crashes = max_crashes
         self.stages = stages
+        self.learned = LearnedNames()
         self._keys = lru_cache(maxsize=64)(archive.keys_of)
 
     def process(self, entry: Entry) -> Publication | Ending:
@@ -71,6 +74,7 @@ class Processor:
                 keys=keys,
                 context=context_of(self.archive, collection, envelope, keys),
                 scratch=entry.path.parent,
+                learned=self.learned,
                 envelope=envelope,
             )
             return self._judge(entry, work)
@@ -131,6 +135,7 @@ class Processor:
             key_id=work.collection.key_id,
             released=work.collection.release is Release.AUTOMATIC and not _may_show_a_face(work),
             flags=work.flags,
+            notes=notes_of(work),
             crosswalk=crosswalk_rows(work.original, result),
             original=entry.path,
         )

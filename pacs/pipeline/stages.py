@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from pacs.deid import deidentify
-from pacs.deid.actions import kept_by
+from pacs.deid.actions import PATIENT_NAME, kept_by
 from pacs.deid.dummies import ENCAPSULATED_DOCUMENT
 from pacs.dicom.elements import PIXEL_TAGS, encode, parse
 from pacs.dicom.fileformat import file_start, read_start, stored_syntax, text_of
 from pacs.dicom.syntaxes import DEFLATED_LE, encoding_of
+from pacs.dicom.values import charset_of, first_text
 from pacs.errors import Refused, Unmapped
 from pacs.leakcheck import Context as LeakContext
 from pacs.leakcheck import check
@@ -63,7 +64,11 @@ def check_for_leaks(work: Work) -> Outcome:
     pixels = {id(element.value) for tag, element in work.result.data_set.items() if tag in PIXEL_TAGS}
     header = b"".join(piece for piece in work.pieces if id(piece) not in pixels)
     issued = (work.result.patient_id, work.result.patient_name)
-    context = LeakContext(aes=_ae_titles(work), kept=kept_by(work.profile), issued=issued)
+    learned = frozenset[str]()
+    if work.learned is not None:
+        name = first_text(work.original, PATIENT_NAME, charset_of(work.original))
+        learned = work.learned.others(work.collection.id, name)
+    context = LeakContext(aes=_ae_titles(work), kept=kept_by(work.profile), issued=issued, learned=learned)
     findings = check(work.original, work.result.data_set, work.encoding, header, context)
     if findings:
         rules = ", ".join(sorted({finding.rule for finding in findings}))

@@ -11,6 +11,7 @@ from pacs.dicom.elements import Buffer, DataSet
 from pacs.dicom.fileformat import FileStart
 from pacs.dicom.syntaxes import Encoding
 from pacs.model import CollectionInfo, Envelope
+from pacs.pipeline.learned import LearnedNames
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class Work:
     keys: CollectionKeys
     context: Context
     scratch: Path
+    learned: LearnedNames | None = None
     envelope: Envelope | None = None
     start: FileStart | None = None
     encoding: Encoding | None = None

@@ -1,15 +1,19 @@
 """Mapping tables in the line: unmapped patients wait, and go on by themselves; names and crosswalk of a collection."""
 
 import csv
+from threading import Event
 
 import pytest
 
+from pacs.curation.cleaning import doubts_of, unknown_private
 from pacs.curation.mapping import add_mapping, clear_mapping, export_crosswalk, set_names
+from pacs.curation.status import status_json
 from pacs.errors import BadRequest
 from pacs.model import State
+from pacs.pipeline import Worker
 from pacs.pipeline.housekeeping import Housekeeping
-from tests.builders import uid
-from tests.installation import inbox_id, send_ct, work
+from tests.builders import ct_bytes, uid, with_raw
+from tests.installation import inbox_id, send, send_ct, work
 from tests.pipeline.test_pipeline import studies
 
 HEAD = "from_patient_id,to_patient_id,date_shift\n"
@@ -124,3 +128,27 @@ def test_encapsulated_document_is_quarantined_by_default(app):
     send_ct(app, sop="i2", **document)
     assert work(app)["published"] == 1
     assert inbox_id(app)
+
+
+def test_curator_sees_what_was_taken_away(app):
+    private = {0x00090010: ("LO", b"SIEMENS MR HEADER "), 0x00091099: ("SH", b"x "), 0x00110010: ("LO", b"Dr Fernsby")}
+    content = ct_bytes(SeriesDescription="AXIAL Fernsbyish")
+    for tag, (vr, value) in private.items():
+        content = with_raw(content, tag, vr, value)
+    send(app, with_raw(content, 0x00111001, "SH", b"y "))
+    assert work(app)["published"] == 1
+    assert unknown_private(app.archive, inbox(app)) == {"SIEMENS MR HEADER": 1, "": 1}
+    assert doubts_of(app.archive, inbox(app), "curator") == [{"path": "0008103E", "word": "Fernsbyish"}]
+    (notes,) = app.archive.parts.receipts.notes_in(inbox_id(app))
+    assert "Fernsby" not in notes
+
+
+def test_name_of_an_earlier_patient_holds_but_never_changes_an_object(app):
+    worker = Worker(app.archive, app.settings.pipeline, Event())
+    send_ct(app, PatientName="Wolfeschlegel^Anna")
+    assert worker.work_once() == 1
+    send_ct(app, sop="i3", series="s3", study="t3", patient="P3", Manufacturer="WOLFESCHLEGEL")
+    assert worker.work_once() == 1
+    worker.claims.close()
+    counts = status_json(app.archive)
+    assert (counts["published"], counts["held"]) == (1, 1)

@@ -26,6 +26,7 @@ class Receipt(Base):
     reason = TextField(default="")
     waiting_for = CharField(default="", index=True)  # keyed digest of a patient id that the mapping table lacks
     findings = TextField(default="")  # JSON: tag paths and rules, no values
+    notes = TextField(default="")  # JSON: what was done that a curator may want to know; no values
     received_at = UtcField()
     ended_at = UtcField()
 
