@@ -2,11 +2,12 @@
 
 import json
 import os
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from pacs.deid import load_profile
 from pacs.deid.mapping import MappingRow, read_mapping
 from pacs.errors import BadRequest
 from pacs.model import CrosswalkRow
-from pacs.pipeline.batch import Batch, Done, deidentify_file, remove_scratch
+from pacs.pipeline.batch import Batch, Done, deidentify_file, prepare, tidy
 from pacs.registry.snapshot import INBOX
 from pacs.vault import KeyFile
 from pacs.vault.export import write_crosswalk
@@ -112,8 +113,7 @@ def command(
         mapping=_mapping(mapping),
         with_report=report is not None,
     )
-    out.mkdir(parents=True, exist_ok=True)
-    quarantine.mkdir(parents=True, exist_ok=True, mode=0o700)
+    prepare(batch)
     run = Run()
     try:
         for done in _all_done(files, batch, jobs, show=not as_json):
@@ -181,7 +181,7 @@ def _in_order(files: list[Path], batch: Batch, jobs: int) -> Iterator[Done]:
     if jobs == 1:
         yield from (one(file, number) for number, file in enumerate(files, 1))
         return
-    pool = ProcessPoolExecutor(jobs)
+    pool = ProcessPoolExecutor(jobs, initializer=_end_with, initargs=(os.getpid(),))
     try:
         waiting: list[Future[Done]] = []
         for number, file in enumerate(files, 1):
@@ -198,10 +198,19 @@ def _in_order(files: list[Path], batch: Batch, jobs: int) -> Iterator[Done]:
         pool.shutdown(cancel_futures=True)
 
 
+def _end_with(parent: int) -> None:
+    """Let this process end when the one that started it was killed: nobody would take its results."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _finish(run: Run, batch: Batch, crosswalk: Path | None, report: Path | None) -> None:
-    remove_scratch(batch.quarantine)
-    with suppress(OSError):  # empty: nothing was quarantined
-        batch.quarantine.rmdir()
+    tidy(batch)
     if crosswalk is not None:
         write_crosswalk(crosswalk, run.crosswalk.values())
     if report is not None:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,7 @@ from pacs.pipeline.stages import OBJECT_STAGES, fold
 from pacs.pipeline.work import Work
 
 SCRATCH = ".scratch-"
+PARTS = ".parts"
 LARGE_BYTES = 8 << 20
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 VALID_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")
@@ -144,10 +146,20 @@ def _scratch(quarantine: Path, process: int) -> Path:
     return scratch
 
 
-def remove_scratch(quarantine: Path) -> None:
-    """Remove the folders for temporary files, those of a run that was killed too."""
-    for folder in quarantine.glob(f"{SCRATCH}*"):
+def prepare(batch: Batch) -> None:
+    """Make the folders of a run. Raises OSError."""
+    batch.out.mkdir(parents=True, exist_ok=True)
+    batch.quarantine.mkdir(parents=True, exist_ok=True, mode=0o700)
+    tidy(batch)
+    (batch.out / PARTS).mkdir()
+
+
+def tidy(batch: Batch) -> None:
+    """Remove temporary files, those of a run that was killed too, and a quarantine that nothing went to."""
+    for folder in (batch.out / PARTS, *batch.quarantine.glob(f"{SCRATCH}*")):
         shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # not empty
+        batch.quarantine.rmdir()
 
 
 @cache
@@ -199,13 +211,13 @@ def _written(work: Work, number: int, batch: Batch) -> Done:
         rules[key] = rules.get(key, 0) + 1
     report = _report(work, number, str(relative)) if batch.with_report else {}
     done = Done("done", "", str(relative), report, crosswalk_rows(work.original, result), rules)
-    return done if _put(target, work.pieces) else Done("duplicate", "its SOP instance was there already")
+    return done if _put(batch.out, target, work.pieces) else Done("duplicate", "its SOP instance was there already")
 
 
-def _put(target: Path, pieces: tuple[Buffer, ...]) -> bool:
+def _put(out: Path, target: Path, pieces: tuple[Buffer, ...]) -> bool:
     """Write a file whole or not at all; False when it is there already."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{os.getpid()}-{token_hex(4)}.part")
+    temporary = out / PARTS / f"{os.getpid()}-{token_hex(4)}"
     try:
         with temporary.open("xb") as sink:
             for piece in pieces:

@@ -1,15 +1,18 @@
 """``pacs deid``: files in, de-identified files out, and nothing else."""
 
+import contextlib
 import csv
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pydicom
 import pytest
 
 from tests.builders import ct_bytes, uid
+from tests.wire.server import wait_for
 
 
 def pacs(*words, **more):
@@ -147,3 +150,29 @@ def test_comparison_shows_what_would_differ_without_values(images):
     assert (rows["00081030"]["old"], rows["00081030"]["new"]) == ("removed", "kept")
     assert "0020000D" not in rows
     assert "Quixotic" not in done.stdout + done.stderr
+
+
+def test_killed_run_leaves_no_process_and_can_be_run_again(images, tmp_path):
+    for number in range(60):
+        (images / f"more{number}.dcm").write_bytes(ct_bytes(sop=f"m{number}"))
+    command = [sys.executable, "-m", "pacs", "deid", images, tmp_path / "out", "--jobs", "2"]
+    with subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        wait_for(lambda: len(outputs(tmp_path / "out")) > 2, 60)
+        children = children_of(run.pid)
+        run.kill()
+    assert children
+    wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 30)
+    done = pacs("deid", images, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert len(outputs(tmp_path / "out")) == 63
+    assert not [each for each in (tmp_path / "out").rglob("*") if each.is_file() and each.suffix != ".dcm"]
+
+
+def children_of(parent):
+    status = (each / "stat" for each in Path("/proc").iterdir() if each.name.isdigit())
+    found = []
+    for file in status:
+        with contextlib.suppress(OSError):
+            if int(file.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(file.parent.name)
+    return found
