@@ -148,10 +148,9 @@ def _scratch(quarantine: Path, process: int) -> Path:
 
 def prepare(batch: Batch) -> None:
     """Make the folders of a run. Raises OSError."""
-    batch.out.mkdir(parents=True, exist_ok=True)
-    batch.quarantine.mkdir(parents=True, exist_ok=True, mode=0o700)
     tidy(batch)
-    (batch.out / PARTS).mkdir()
+    batch.quarantine.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (batch.out / PARTS).mkdir(parents=True)
 
 
 def tidy(batch: Batch) -> None:

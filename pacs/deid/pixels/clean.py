@@ -114,7 +114,7 @@ class _Work:
     original: DataSet
     result: DataSet
     syntax: str
-    evidence: Evidence
+    evidence: WithInitials
     policy: PixelPolicy
     reader: Callable[[], Reader]
 
@@ -174,7 +174,7 @@ class _Work:
             return replace(outcome, path="looked at")
         path = f"read: {suspicion.reason or 'glyphs in the image'}"
         outcome = replace(outcome, path=path, frames=tuple(reading.frames))
-        judged = judge(reading.lines, self.evidence, suspect=suspect)
+        judged = judge(reading.lines, self.evidence, suspect=suspect, own=self.evidence.words)
         if judged.boxes and self.policy.mode != "clean":
             refused = "Text that may identify was read in its pixels." if self.policy.mode == "quarantine" else None
             return replace(outcome, found=True, quarantine=refused)
@@ -186,7 +186,7 @@ class _Work:
             outcome = self.blank(image, outcome, away, outcome.path)
             image = _image(outcome)
             again = read_again(image, reading, self.reader(), [box for box, _reason in away], kept)
-            judged = judge(again, self.evidence, suspect=suspect)
+            judged = judge(again, self.evidence, suspect=suspect, own=self.evidence.words)
         if any(reason == "text" for _box, reason in judged.boxes):
             return replace(outcome, quarantine="Text in its pixels could not be blanked for good.")
         return _read(outcome, kept)

@@ -22,12 +22,26 @@ _BARELY = 0.03  # share of the range by which writing may differ from an even gr
 _EVEN = 0.2  # share of an image that makes an even ground
 _MIN_CHAIN = 3
 _MAX_GLYPHS = 400
+_FRESH = 0.3  # share of a glyph's pixels that makes it a new one
 _CELL = 64  # pixels; areas to read are made of such squares
 
 
 def has_glyphs(pixels: Array) -> bool:
     """Whether an image of one sample, (rows, columns), shows rows of glyphs."""
     return any(_shows_text(mask) for mask in (*_visible(pixels), *_hidden(pixels)))
+
+
+def has_changed_glyphs(pixels: Array, changed: Array) -> bool:
+    """Whether rows of glyphs stand in an image that were not there before: much of their strokes is in `changed`."""
+    for mask in _visible(pixels):
+        for glyphs in _rows_of_glyphs(mask):
+            fresh = 0
+            for left, top, width, height, area in glyphs:
+                place = slice(top, top + height), slice(left, left + width)
+                fresh += bool(np.count_nonzero(mask[place] & changed[place]) > _FRESH * area)
+            if fresh >= _MIN_CHAIN:
+                return True
+    return False
 
 
 def hidden_glyphs(pixels: Array) -> "list[Array]":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pacs.deid.pixels.glyphs import glyph_areas, has_glyphs, hidden_glyphs
+from pacs.deid.pixels.glyphs import glyph_areas, has_changed_glyphs, has_glyphs, hidden_glyphs
 from pacs.deid.pixels.redact import shared
 from pacs.pixels.image import Array, Image
 from pacs.pixels.ocr import Box, Line, Reader
@@ -15,6 +15,8 @@ from pacs.pixels.picture import grey_picture, pictures, stretched
 _REMEMBERED = 3  # frames that a new one is compared with: banners may take turns
 _LARGE = 1280  # pixels of a side
 _AROUND = 64  # pixels around boxes that are read again
+_SQUARE = 32  # pixels
+_BUSY = 0.35  # share of a square's pixels
 _DIFFERENT = 24  # of 256; less is the noise of lossy compression
 
 
@@ -88,4 +90,23 @@ def _shows_more(grey: Array, last: Array) -> bool:
     changed = np.abs(now.astype(np.int16) - before) > _DIFFERENT
     if not changed.any():
         return False
-    return has_glyphs(np.where(changed, now, 0).astype(np.uint8))
+    # What moves is full of odd shapes in its difference: there the frame's own glyphs count.
+    moving = _moving(changed)
+    if moving.any() and has_changed_glyphs(now, changed & moving):
+        return True
+    return has_glyphs(np.where(changed & ~moving, now, 0).astype(np.uint8))
+
+
+def _moving(changed: Array) -> Array:
+    """Those squares of an image in which more has changed than a text could, with the squares around them."""
+    rows, columns = (-(-side // _SQUARE) for side in changed.shape)
+    whole = np.zeros((rows * _SQUARE, columns * _SQUARE), bool)
+    whole[: changed.shape[0], : changed.shape[1]] = changed
+    share = whole.reshape(rows, _SQUARE, columns, _SQUARE).mean(axis=(1, 3))
+    busy = np.pad(share > _BUSY, 1)
+    near = np.zeros((rows, columns), bool)
+    for down in range(3):
+        for right in range(3):
+            near |= busy[down : down + rows, right : right + columns]
+    spread = np.repeat(np.repeat(near, _SQUARE, axis=0), _SQUARE, axis=1)
+    return spread[: changed.shape[0], : changed.shape[1]]

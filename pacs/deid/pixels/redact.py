@@ -5,11 +5,11 @@ identifies. Of a line with both, the marks stay.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from pacs.deid.pixels.technical import Kind, bare_numbers, kind_of, parts_of, technical_parts
+from pacs.deid.pixels.technical import Kind, bare_numbers, is_term, kind_of, parts_of, technical_parts
 from pacs.dicom.elements import DataSet
 from pacs.dicom.values import charset_of, values_of
 from pacs.pixels.ocr import Box, Line, Word
@@ -23,7 +23,7 @@ _DATE = (
 _LONG_NUMBER = r"(?<![\d.])\d{5,}"
 # What stands beside these is a person, a number of a person, or a house.
 _LABEL = (
-    r"\b(?:name|patient|pat|pt|mrn|pid|dob|birth\w*|born|accession|acc|dr|prof|hospital|h[oô]pital|klinik\w*|clinic"
+    r"\b(?:name|patient(?!\s*(?:position|orientation)\b)|pat|pt|mrn|pid|dob|birth\w*|born|accession|acc|dr|prof|hospital|h[oô]pital|klinik\w*|clinic"
     r"|clinica|krankenhaus|institut\w*|medical cent\w+|med ct\w*|univ\w*|physician|operator|tech|performed by)\b"
 )
 _ALWAYS = re.compile(f"(?i){_DATE}|{_LONG_NUMBER}|{_LABEL}")
@@ -52,6 +52,12 @@ class WithInitials:
         values = [values_of(e, charset) for e in self.original.values() if e.vr == "PN" and e.items is None]
         return [_LETTERS.findall(name.lower()) for each in values for name in each]
 
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Those words of the names that identify by themselves."""
+        parts = {part for parts in self.names for part in parts if len(part) > 2}
+        return frozenset(part for part in parts if self.evidence.identifies(part))
+
     def identifies(self, text: str) -> bool:
         """See `Evidence`."""
         return self.evidence.identifies(text) or self._has_initial(_LETTERS.findall(text.lower()))
@@ -72,12 +78,15 @@ class Judged(NamedTuple):
     kept: tuple[Line, ...]
 
 
-def judge(lines: Iterable[Line], evidence: Evidence, *, suspect: bool) -> Judged:
-    """Decide about every line. `suspect`: by its class the object is likely to carry text, so guesses go too."""
+def judge(lines: Iterable[Line], evidence: Evidence, *, suspect: bool, own: Container[str] = ()) -> Judged:
+    """Decide about every line. `suspect`: by its class the object is likely to carry text, so guesses go too.
+
+    `own` are words of the object's own names, in lower case: no technical mark, unless a number stands beside it.
+    """
     boxes: list[tuple[Box, str]] = []
     kept: list[Line] = []
     for line in lines:
-        away = _unreadable(line) if line.score < _SURE else _identifying(line, evidence)
+        away = _unreadable(line) if line.score < _SURE else _identifying(line, evidence, own)
         if away is None:
             continue
         if line.score < _SURE and not suspect:
@@ -94,12 +103,15 @@ def _unreadable(line: Line) -> list[Box] | None:
     return [line.box] if line.box.width >= 2 * line.box.height and len(line.text.strip()) > 1 else None
 
 
-def _identifying(line: Line, evidence: Evidence) -> list[Box]:
+def _identifying(line: Line, evidence: Evidence, own: Container[str]) -> list[Box]:
     text = line.text.strip()
     parts = parts_of(text)
     if not any(letter.isalnum() for letter in text):
         return []
-    technical = technical_parts(parts)
+    technical = [
+        flag and not (part.lower() in own and not _has_number_beside(parts, index))
+        for index, (part, flag) in enumerate(zip(parts, technical_parts(parts), strict=True))
+    ]
     numbers = [number for number in bare_numbers(parts) if not evidence.identifies(number)]
     harmless = [flag or part in numbers for part, flag in zip(parts, technical, strict=True)]
     always = _ALWAYS.search(text) is not None
@@ -110,6 +122,10 @@ def _identifying(line: Line, evidence: Evidence) -> list[Box]:
     return _words_that_go(line, parts, _marks_among_words(parts, technical))
 
 
+def _has_number_beside(parts: Sequence[str], index: int) -> bool:
+    return any(letter.isdigit() for letter in "".join(parts[index : index + 2]))
+
+
 def _marks_among_words(parts: Sequence[str], technical: Sequence[bool]) -> list[str]:
     """Marks that stay in a line that identifies; a mark of letters beside a word may be a part of the name."""
     kept = []
@@ -117,7 +133,7 @@ def _marks_among_words(parts: Sequence[str], technical: Sequence[bool]) -> list[
         after = parts[index + 1 : index + 2]
         near = {kind_of(other) for other in (*parts[max(index - 1, 0) : index], *after)}
         has_value = any(letter.isdigit() for letter in part + "".join(after))
-        if flag and (has_value or Kind.WORD not in near):
+        if flag and (has_value or Kind.WORD not in near or is_term(part)):
             kept.append(part)
     return kept
 

@@ -383,3 +383,21 @@ def test_real_ultrasound_keeps_its_settings():
     assert outcome.cleaned
     assert {"C5-1", "28Hz", "11cm"} <= set(outcome.texts_after)
     assert not any("2011" in text for text in outcome.texts_after)
+
+
+def test_moving_ground_is_read_once():
+    banner = labelled(rows=256, columns=256)
+    rng = np.random.default_rng(5)
+    frames = np.stack([np.vstack((banner[:100], rng.integers(0, 90, (156, 256)).astype(np.uint8))) for _ in range(6)])
+    reader = Pointing(("SMITH^JOHN", AT))
+    outcome, before, syntax = cleaned(as_object(frames, frames=6, SOPClassUID=US), reader)
+    assert outcome.frames == (0,)
+    assert_only_boxes_changed(outcome, before, syntax)
+
+
+def test_new_text_on_moving_ground_is_read():
+    rng = np.random.default_rng(6)
+    frames = [rng.integers(0, 90, (256, 256)).astype(np.uint8) for _ in range(4)]
+    frames[2] = written(frames[2], "SMITH^JOHN", (40, 150))
+    outcome, _before, _syntax = cleaned(as_object(np.stack(frames), frames=4, SOPClassUID=US))
+    assert 2 in outcome.frames
