@@ -15,6 +15,7 @@ from pacs.pixels.picture import grey_picture, pictures, stretched
 _REMEMBERED = 3  # frames that a new one is compared with: banners may take turns
 _LARGE = 1280  # pixels of a side
 _AROUND = 64  # pixels around boxes that are read again
+_BAND = 512  # rows at least: the reader enlarges what is narrow, which costs memory
 _SQUARE = 32  # pixels
 _BUSY = 0.35  # share of a square's pixels
 _DIFFERENT = 24  # of 256; less is the noise of lossy compression
@@ -65,7 +66,8 @@ def read_again(image: Image, before: Reading, reader: Reader, boxes: Sequence[Bo
     Whole rows of the image are read, so that no line is cut; what was read before and stays is not judged again.
     """
     top = max(min(box.top for box in boxes) - _AROUND, 0)
-    bottom = min(max(box.bottom for box in boxes) + _AROUND, image.format.rows)
+    bottom = min(max(*(box.bottom + _AROUND for box in boxes), top + _BAND), image.format.rows)
+    top = max(min(top, bottom - _BAND), 0)
     area = Box(0, top, image.format.columns, bottom)
     lines: list[Line] = []
     for number in before.frames:
