@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Run:
     reasons: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
     objects: list[object] = field(default_factory=list)
-    crosswalk: dict[tuple[str, str], CrosswalkRow] = field(default_factory=dict)
+    crosswalk: dict[tuple[str, str, str], CrosswalkRow] = field(default_factory=dict)
 
     def add(self, done: Done) -> None:
         """Count one file."""
@@ -50,11 +50,11 @@ class Run:
         self.rules.update(done.rules)
         if done.report:
             self.objects.append(dict(done.report))
-        self.crosswalk |= {(row.kind, row.old): row for row in done.crosswalk}
+        self.crosswalk |= {(row.kind, row.old, row.new): row for row in done.crosswalk}
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path, exists=True))
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("out", metavar="OUT", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--profile", default=DEFAULT_PROFILE, show_default=True, help="A profile's name, or a file (.toml).")
 @click.option("--key-file", type=click.Path(path_type=Path, dir_okay=False), help="Key file; made when it is new.")
@@ -92,6 +92,8 @@ def command(
     the quarantine, each with its reason. File names may identify patients: they are not printed, files are named by
     their number in path order. Exit status 3 when some files were quarantined.
     """
+    if not source.exists():
+        raise BadRequest("IN does not exist")
     profiles = Folders(data).profiles if data is not None else None
     files = list(_files(source))
     if compare is not None:
@@ -100,7 +102,7 @@ def command(
     if out is None:
         raise click.UsageError("OUT is missing")
     quarantine = quarantine or out.with_name(out.name + ".quarantine")
-    _check_places(source, out, quarantine, crosswalk)
+    _check_places(source, out, {"--quarantine": quarantine, "--crosswalk": crosswalk, "--report": report})
     load_profile(profile, profiles)  # a fault in it shows before anything is written
     batch = Batch(
         out=out,
@@ -124,12 +126,14 @@ def command(
     ctx.exit(SOME_QUARANTINED if run.states["quarantined"] else 0)
 
 
-def _check_places(source: Path, out: Path, quarantine: Path, crosswalk: Path | None) -> None:
-    """Nothing identified may lie under OUT, and OUT not within IN. Raises `BadRequest`."""
+def _check_places(source: Path, out: Path, others: Mapping[str, Path | None]) -> None:
+    """OUT gets images alone, nothing is written into IN, and OUT does not lie within it. Raises `BadRequest`."""
     root = out.resolve()
-    for name, folder in (("--quarantine", quarantine), ("--crosswalk", crosswalk)):
-        if folder is not None and folder.resolve().is_relative_to(root):
-            raise BadRequest(f"{name} holds identified data and must not lie under OUT")
+    for name, place in others.items():
+        if place is not None and place.resolve().is_relative_to(root):
+            raise BadRequest(f"{name} must not lie under OUT, which gets the images and nothing else")
+        if place is not None and place.resolve().is_relative_to(source.resolve()):
+            raise BadRequest(f"{name} must not lie in IN")
     if source.is_dir() and root.is_relative_to(source.resolve()):
         raise BadRequest("OUT must not lie within IN")
     if source.resolve().is_relative_to(root):
@@ -212,7 +216,7 @@ def _end_with(parent: int) -> None:
 def _finish(run: Run, batch: Batch, crosswalk: Path | None, report: Path | None) -> None:
     tidy(batch)
     if crosswalk is not None:
-        write_crosswalk(crosswalk, run.crosswalk.values())
+        write_crosswalk(crosswalk, run.crosswalk.values(), replace=True)
     if report is not None:
         profile = load_profile(batch.profile, batch.profiles)
         content = {"profile": profile.name, "version": profile.version, "counts": run.states, "rules": run.rules}

@@ -11,6 +11,7 @@ from pacs.cli.processes import run_scp_process, run_web_process, run_worker_proc
 from pacs.cli.supervise import Body, Supervisor
 from pacs.config import Settings
 from pacs.curation.doctor import tidy
+from pacs.pipeline.warming import warm_up
 
 MODULES = {"scp": "pacs.dimse.server", "worker": "pacs.pipeline", "web": "pacs.wsgi"}
 BODIES: dict[str, Body] = {"scp": run_scp_process, "worker": run_worker_process, "web": run_web_process}
@@ -28,6 +29,8 @@ def run_processes(
     _prepare(settings)
     for kind in counts:
         importlib.import_module(MODULES[kind])  # loaded once, so that the forked processes share it
+    if "worker" in counts:
+        warm_up()
     stop = stop_on_signal()
     supervisor = Supervisor(settings)
     for kind, count in counts.items():

@@ -15,6 +15,7 @@ _DA = re.compile(r"(\d{4})(?:([.\-/]?)(\d{2})(?:\2(\d{2}))?)?")
 _DT = re.compile(r"(\d{4}(?:\d{2}(?:\d{2})?)?)((?:\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?)?(?:[+-]\d{4})?)")
 _INTEGERS = {"SL": "i", "UL": "I", "SV": "q", "UV": "Q"}
 _DAY_S = 86400
+_YEARS = range(1850, 2151)  # others are placeholders such as 99991231, or mistakes
 
 
 def shift_day(day: date, days: int) -> date | None:
@@ -35,6 +36,8 @@ def shift_da(value: str, days: int) -> str | None:
         return None
     year, mark, month, day = found.groups()
     try:
+        if int(year) not in _YEARS:
+            return None
         moved = shift_day(date(int(year), int(month or 1), int(day or 1)), days)
     except ValueError:
         return None

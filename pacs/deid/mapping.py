@@ -26,6 +26,7 @@ COLUMNS = (
 MAX_ROWS = 1_000_000
 MAX_SHIFT_DAYS = 36_525
 _MAX_ID = 64
+_FORMULA = ("=", "+", "-", "@")  # a spreadsheet would run it
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ def read_mapping(text: str) -> list[MappingRow]:
 def _check_header(names: list[str]) -> None:
     missing = [name for name in COLUMNS[:2] if name not in names]
     if missing:
-        raise BadRequest(f"mapping table, line 1: column {missing[0]} is missing")
+        hint = "; columns are parted by commas" if any(";" in name or "\t" in name for name in names) else ""
+        raise BadRequest(f"mapping table, line 1: column {missing[0]} is missing{hint}")
     unknown = [name for name in names if name and name not in COLUMNS]
     if unknown:
         raise BadRequest(f"mapping table, line 1: {unknown[0]!r} is no column; known: {', '.join(COLUMNS)}")
@@ -115,6 +117,10 @@ def _row(line: int, names: list[str], raw: Mapping[str, str]) -> MappingRow:
         value = cells.get(name, "")
         if len(value) > _MAX_ID or "\\" in value or not value.isascii() or not value.isprintable():
             raise BadRequest(f"mapping table, line {line}: {name} has at most 64 ASCII characters, without backslash")
+        if value.startswith(_FORMULA):
+            raise BadRequest(f"mapping table, line {line}: {name} must not begin like a formula (= + - @)")
+    if cells["to_patient_id"] == cells["from_patient_id"]:
+        raise BadRequest(f"mapping table, line {line}: to_patient_id is the patient's own id")
     shift = cells.get("date_shift", "")
     diagnosis, baseline = (_date(line, name, cells.get(name, "")) for name in ("diagnosis_date", "baseline_date"))
     if shift and (diagnosis and baseline):
@@ -140,6 +146,8 @@ def _shift(line: int, text: str) -> int | None:
         days = int(text)
     except ValueError:
         raise BadRequest(f"mapping table, line {line}: date_shift is no whole number of days") from None
+    if not days:
+        raise BadRequest(f"mapping table, line {line}: a date_shift of 0 would leave the true dates")
     if abs(days) > MAX_SHIFT_DAYS:
         raise BadRequest(f"mapping table, line {line}: date_shift is beyond {MAX_SHIFT_DAYS} days")
     return days

@@ -18,7 +18,6 @@ from pacs.deid.profiles.rules import ACTION_WORDS
 from pacs.dicom.elements import Buffer
 from pacs.dicom.fileformat import text_of
 from pacs.errors import PacsError
-from pacs.mapped import in_parts
 from pacs.model import (
     Access,
     CollectionInfo,
@@ -73,6 +72,10 @@ class Done:
     rules: Mapping[str, int] = field(default_factory=dict)
 
 
+class UidReused(Exception):
+    """Two different objects with one SOP Instance UID."""
+
+
 def deidentify_file(file: Path, number: int, batch: Batch) -> Done:
     """De-identify one file into ``<patient>/<study>/<series>/<sop>.dcm`` under `batch.out`.
 
@@ -82,7 +85,10 @@ def deidentify_file(file: Path, number: int, batch: Batch) -> Done:
     try:
         outcome = _judge(work)
         if isinstance(outcome, Keep):
-            return _written(work, number, batch)
+            try:
+                return _written(work, number, batch)
+            except UidReused:
+                outcome = Quarantine("Another object with this SOP Instance UID and other content is there already.")
     finally:
         with os.scandir(work.scratch) as left:
             for each in left:
@@ -209,8 +215,32 @@ def _written(work: Work, number: int, batch: Batch) -> Done:
         key = f"{change.rule.match} {ACTION_WORDS.get(change.action, change.action)}"
         rules[key] = rules.get(key, 0) + 1
     report = _report(work, number, str(relative)) if batch.with_report else {}
-    done = Done("done", "", str(relative), report, crosswalk_rows(work.original, result), rules)
-    return done if _put(batch.out, target, work.pieces) else Done("duplicate", "its SOP instance was there already")
+    crosswalk = crosswalk_rows(work.original, result)
+    if not _claim(batch.out / PARTS / result.sop_uid, str(relative)):
+        raise UidReused
+    if _put(batch.out, target, work.pieces):
+        return Done("done", "", str(relative), report, crosswalk, rules)
+    if not _holds(target, work.pieces):
+        raise UidReused
+    return Done("duplicate", "its SOP instance was there already", str(relative), report, crosswalk)
+
+
+def _claim(file: Path, place: str) -> bool:
+    """Reserve a SOP Instance UID for one place in OUT; False when another place has it. PS3.5 9.1."""
+    try:
+        with file.open("x") as claim:
+            claim.write(place)
+    except FileExistsError:
+        return file.read_text() in (place, "")  # empty: another process is just writing it
+    return True
+
+
+def _holds(target: Path, pieces: tuple[Buffer, ...]) -> bool:
+    """Whether a file has this content."""
+    if target.stat().st_size != sum(map(len, pieces)):
+        return False
+    with target.open("rb") as file:
+        return all(file.read(len(piece)) == piece for piece in pieces)
 
 
 def _put(out: Path, target: Path, pieces: tuple[Buffer, ...]) -> bool:
@@ -219,8 +249,7 @@ def _put(out: Path, target: Path, pieces: tuple[Buffer, ...]) -> bool:
     temporary = out / PARTS / f"{os.getpid()}-{token_hex(4)}"
     try:
         with temporary.open("xb") as sink:
-            for piece in pieces:
-                sink.writelines(in_parts(piece))
+            sink.writelines(pieces)
         os.link(temporary, target)
     except FileExistsError:
         return False

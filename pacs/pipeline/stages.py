@@ -1,9 +1,10 @@
 """The object stages, in their order. Each fills in what it makes and says whether the object goes on."""
 
+import re
 from collections.abc import Callable
 
 from pacs.deid import deidentify
-from pacs.deid.actions import PATIENT_NAME, kept_by
+from pacs.deid.actions import PATIENT_ID, PATIENT_NAME, kept_by
 from pacs.deid.dummies import ENCAPSULATED_DOCUMENT
 from pacs.dicom.elements import PIXEL_TAGS, encode, parse
 from pacs.dicom.fileformat import file_start, read_start, stored_syntax, text_of
@@ -18,6 +19,7 @@ from pacs.pipeline.work import Work
 from pacs.spool import inflated
 
 Stage = Callable[[Work], Outcome]
+_PARTS = re.compile(r"[^\W_]+")
 MAX_INFLATED_BYTES = 1 << 40  # the door has applied its limit already
 
 
@@ -63,7 +65,7 @@ def check_for_leaks(work: Work) -> Outcome:
     assert work.encoding is not None
     pixels = {id(element.value) for tag, element in work.result.data_set.items() if tag in PIXEL_TAGS}
     header = b"".join(piece for piece in work.pieces if id(piece) not in pixels)
-    issued = (work.result.patient_id, work.result.patient_name)
+    issued = tuple(value for value in (work.result.patient_id, work.result.patient_name) if not _is_own(value, work))
     learned = frozenset[str]()
     if work.learned is not None:
         name = first_text(work.original, PATIENT_NAME, charset_of(work.original))
@@ -74,6 +76,16 @@ def check_for_leaks(work: Work) -> Outcome:
         rules = ", ".join(sorted({finding.rule for finding in findings}))
         return Hold(f"The second reader found identifying values in the result ({rules}).", tuple(findings))
     return Keep()
+
+
+def _is_own(value: str, work: Work) -> bool:
+    """Whether a new id or name, as a mapping table gave it, has something of the patient's own in it."""
+    if work.context.patients is None:  # made by key
+        return False
+    charset = charset_of(work.original)
+    own = {first_text(work.original, tag, charset).casefold() for tag in (PATIENT_ID, PATIENT_NAME)}
+    parts = {part for text in own for part in _PARTS.findall(text) if len(part) > 1 and not part.isdigit()}
+    return value.casefold() in own or not parts.isdisjoint(_PARTS.findall(value.casefold()))
 
 
 def _ae_titles(work: Work) -> tuple[str, ...]:

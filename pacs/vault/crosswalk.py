@@ -39,7 +39,7 @@ class Crosswalk:
         self._open()
         fresh = {}
         for row in rows:
-            lookup = _lookup(key, row.kind, row.old)
+            lookup = _lookup(key, row.kind, row.old or row.new)  # patients without an id are told apart too
             if (collection_id, lookup) not in self._known:
                 fresh[lookup] = row
         if not fresh:

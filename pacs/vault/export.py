@@ -13,11 +13,12 @@ UID_COLUMNS = ("kind", "old", "new")
 PATIENT_COLUMNS = ("old_id", "new_id", "old_name", "new_name", "date_shift_days")
 
 
-def write_crosswalk(folder: Path, rows: Iterable[CrosswalkRow]) -> dict[str, int]:
+def write_crosswalk(folder: Path, rows: Iterable[CrosswalkRow], *, replace: bool = False) -> dict[str, int]:
     """Write both tables (0600, the folder 0700 when it is new), each pair once; returns rows by file.
 
     Cells that a spreadsheet would run as a formula are written with an apostrophe in front of them, as OWASP advises;
-    identifiers that begin so do not occur in practice. Raises `BadRequest` when a file is there already.
+    identifiers that begin so do not occur in practice. Raises `BadRequest` when a file is there already, unless it is
+    to be replaced.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     uids: dict[tuple[str, ...], None] = {}
@@ -29,8 +30,10 @@ def write_crosswalk(folder: Path, rows: Iterable[CrosswalkRow]) -> dict[str, int
             patients[row.old, row.new, extra.get("name", ""), new_name, extra.get("date_shift_days", "")] = None
         elif row.kind != "doubt":
             uids[row.kind, row.old, row.new] = None
-    _write(folder / "uids.csv", UID_COLUMNS, uids)
-    _write(folder / "patients.csv", PATIENT_COLUMNS, patients)
+    for name, columns, content in (("uids.csv", UID_COLUMNS, uids), ("patients.csv", PATIENT_COLUMNS, patients)):
+        if replace:
+            (folder / name).unlink(missing_ok=True)
+        _write(folder / name, columns, content)
     return {"uids.csv": len(uids), "patients.csv": len(patients)}
 
 

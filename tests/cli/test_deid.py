@@ -176,3 +176,53 @@ def children_of(parent):
             if int(file.read_text().rpartition(")")[2].split()[1]) == parent:
                 found.append(file.parent.name)
     return found
+
+
+@pytest.mark.parametrize("option", ["--report", "--crosswalk", "--quarantine"])
+def test_nothing_is_written_into_in(images, tmp_path, option):
+    target = images / "a" / "Quixotic-i1.dcm"
+    before = target.read_bytes()
+    done = pacs("deid", images, tmp_path / "out", option, target if option == "--report" else images / "x")
+    assert done.returncode == 1
+    assert "must not lie in IN" in done.stderr
+    assert target.read_bytes() == before
+    assert pacs("deid", images, tmp_path / "out", "--report", tmp_path / "out" / "r.json").returncode == 1
+
+
+def test_missing_in_is_not_named(tmp_path):
+    done = pacs("deid", tmp_path / "Quixotic", tmp_path / "out")
+    assert done.returncode == 1
+    assert "Quixotic" not in done.stderr
+
+
+def test_second_run_tells_the_crosswalk_of_what_is_there(images, tmp_path):
+    for _run in range(2):
+        done = pacs("deid", images, tmp_path / "out", "--crosswalk", tmp_path / "cross")
+        assert done.returncode == 0, done.stderr
+    with (tmp_path / "cross" / "uids.csv").open(newline="") as file:
+        assert {uid(name) for name in ("i1", "i2", "i3")} <= {row["old"] for row in csv.DictReader(file)}
+
+
+def test_patients_without_an_id_are_told_apart(images, tmp_path):
+    for name in ("x", "y"):
+        (images / f"{name}.dcm").write_bytes(ct_bytes(sop=name, study=name, series=name, PatientID="", PatientName=""))
+    assert pacs("deid", images, tmp_path / "out", "--crosswalk", tmp_path / "cross").returncode == 0
+    with (tmp_path / "cross" / "patients.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if not row["old_id"]]
+    assert len({row["new_id"] for row in rows}) == 2
+
+
+@pytest.mark.parametrize("other", [{"study": "t9", "series": "s9", "patient": "P9"}, {"KVP": 100}])
+def test_other_object_under_a_known_uid_is_set_aside(images, tmp_path, other):
+    (images / "z.dcm").write_bytes(ct_bytes(sop="i1", **other))
+    done = pacs("deid", images, tmp_path / "out", "--jobs", 1)
+    assert done.returncode == 3
+    assert "3 done, 1 quarantined" in done.stdout
+    assert len(outputs(tmp_path / "out")) == 3
+
+
+def test_mapping_to_the_patients_own_name_is_held(images, tmp_path):
+    table = tmp_path / "map.csv"
+    table.write_text("from_patient_id,to_patient_id,to_patient_name\nID-P1-4711,TRIAL-1,Quixotic\n")
+    assert pacs("deid", images, tmp_path / "out", "--mapping", table).returncode == 3
+    assert outputs(tmp_path / "out") == []

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 import requests
@@ -118,8 +119,9 @@ def same_but_for_text(received: Dataset, came: bytes | None, went: bytes | None)
     """Whether pixels are the same; text that was burned in may be black now, if the object says so (113101)."""
     if came == went or came is None or went is None:
         return came == went
-    changed = sum(a != b for a, b in zip(came, went, strict=True))
-    return says_text_is_gone(received) and changed < len(went) / 10
+    if len(came) != len(went) or not says_text_is_gone(received):
+        return False
+    return sum(a != b for a, b in zip(came, went, strict=True)) < len(went) / 10
 
 
 def says_text_is_gone(received: Dataset) -> bool:
@@ -132,6 +134,10 @@ def assert_same_pixels_and_no_identifier(trip: Trip, received: Dataset, raw: byt
     came, went = received.file_meta.TransferSyntaxUID, original.file_meta.TransferSyntaxUID
     if went.is_compressed and says_text_is_gone(received):
         assert came in (went, ExplicitVRLittleEndian)  # cleaned: what nothing here encodes goes as it is
+    elif went.is_compressed:
+        assert came == went  # comments in the stream may be gone: the image is the same
+        if received.get("PixelData") != original.get("PixelData"):
+            assert np.array_equal(received.pixel_array, original.pixel_array)
     else:
         assert came == went or {came, went} == {ExplicitVRLittleEndian, ImplicitVRLittleEndian}
         for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):

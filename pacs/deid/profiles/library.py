@@ -3,6 +3,7 @@
 A name may carry options of PS3.15 E.3: ``basic+retain_uids+clean_descriptors``.
 """
 
+import difflib
 import sys
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -82,7 +83,7 @@ def assemble(
     """One profile of files in order, the first the deepest base, and options. Raises `ProfileError`."""
     chosen = {*options, *(option for file in chain for option in file.options)}
     if {"retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"} <= chosen:
-        raise ProfileError(f"{name}: full dates and modified dates cannot both be retained")
+        raise ProfileError(f"{name}, key 'options': full dates and modified dates cannot both be retained")
     ordered = tuple(option for option in OPTIONS if option in chosen)
     sets = [basic_rules(), beyond_rules(), *(option_rules(option) for option in ordered)]
     sets += [file.rules for file in chain]
@@ -105,12 +106,24 @@ def _chain(name: str, folder: Path | None) -> list[Path]:
     """The files of a profile, its deepest base first."""
     chain: list[Path] = []
     while name:
-        file = find(name, folder)
+        file = find(name, folder) if not chain else _base_of(chain[-1], name, folder)
         if file in chain or len(chain) >= MAX_BASES:
             raise ProfileError(f"profile {name!r} builds on itself")
         chain.append(file)
         name = _read(file, file.stat().st_mtime_ns).base
     return chain[::-1]
+
+
+def _base_of(file: Path, name: str, folder: Path | None) -> Path:
+    """The file of a profile's base; a base that there is not is a fault of the file that names it."""
+    try:
+        return find(name, folder)
+    except ProfileError:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        line = next((n for n, text in enumerate(lines, 1) if text.split("=")[0].strip() == "base"), 1)
+        near = difflib.get_close_matches(name, profile_names(folder), 1, 0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(profile_names(folder))}"
+        raise ProfileError(f"{file.stem}, line {line}, key 'base': there is no profile {name!r}{hint}") from None
 
 
 def find(name: str, folder: Path | None = None) -> Path:
@@ -131,7 +144,9 @@ def _read(file: Path, stamp: int) -> ProfileFile:
     del stamp  # part of the cache's key: a changed file is read again
     try:
         return read_profile(file.read_text(encoding="utf-8"), file.stem)
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ProfileError(f"profile file {file} is not UTF-8") from None
+    except OSError as error:
         raise ProfileError(f"profile file {file} cannot be read: {type(error).__name__}") from error
 
 

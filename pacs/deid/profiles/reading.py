@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pacs.deid.profiles.fitting import misfit
 from pacs.deid.profiles.rules import ACTIONS, Rule, RuleSet, canonical_match, code_of
 from pacs.deid.profiles.settings import CHOICES
 from pacs.deid.profiles.table import OPTIONS
@@ -44,13 +45,17 @@ class _Reader:
         self.lines = text.splitlines()
         self.name = name
         self.content = content
+        self.lines_of_match: dict[str, int] = {}
 
     def read(self) -> ProfileFile:
         content = self.content
         self.check_keys(content, TOP_KEYS, lambda key: self.line_of(key, 0))
         for key in _TEXTS:
-            if not isinstance(content.get(key, ""), str):
+            text = content.get(key, "")
+            if not isinstance(text, str):
                 self.fail(self.line_of(key, 0), key, "must be a text")
+            if not text.replace("\n", " ").replace("\t", " ").isprintable():
+                self.fail(self.line_of(key, 0), key, "holds control characters")
         title = content.get("title", "")
         if not title:
             self.fail(1, "title", "is missing")
@@ -99,29 +104,41 @@ class _Reader:
         for key in ("match", "action", "reason"):
             if not entry.get(key):
                 self.fail(start, key, "is missing")
-        try:
-            code = code_of(entry["action"])
-        except (KeyError, TypeError):
-            word = entry["action"]
-            self.fail(self.line_of("action", start), "action", f"{word!r} is no action", (str(word), ACTIONS))
-        option = entry.get("option", "")
-        if option and option not in OPTIONS:
-            self.fail(self.line_of("option", start), "option", f"{option!r} is no option", (str(option), OPTIONS))
         for key in ("reason", "source", "value"):
             if not isinstance(entry.get(key, ""), str):
                 self.fail(self.line_of(key, start), key, "must be a text")
-        if ("value" in entry) != (code == "set"):
-            self.fail(self.line_of("action", start), "value", "belongs to the action set, and only to that")
-        matches = entry["match"] if isinstance(entry["match"], list) else [entry["match"]]
-        for match in matches:
-            yield Rule(
-                self.match(match, start),
-                code,
-                entry["reason"],
-                entry.get("source", source),
-                option,
-                entry.get("value", ""),
-            )
+        option = entry.get("option", "")
+        if option and option not in OPTIONS:
+            self.fail(self.line_of("option", start), "option", f"{option!r} is no option", (str(option), OPTIONS))
+        code = self.code(entry, start)
+        texts = (entry["reason"], entry.get("source", source), option, entry.get("value", ""))
+        for match in entry["match"] if isinstance(entry["match"], list) else [entry["match"]]:
+            rule = Rule(self.match(match, start), code, *texts)
+            self.check_rule(rule, match, start)
+            yield rule
+
+    def code(self, entry: Mapping[str, Any], start: int) -> str:
+        word = entry["action"]
+        try:
+            code = code_of(word)
+        except (KeyError, TypeError):
+            self.fail(self.line_of("action", start), "action", f"{word!r} is no action", (str(word), ACTIONS))
+            raise
+        if code == "set" and "value" not in entry:
+            self.fail(self.line_of("action", start), "value", "is missing: what is the element set to?")
+        if code != "set" and "value" in entry:
+            self.fail(self.line_of("value", start), "value", "belongs to the action set only")
+        return code
+
+    def check_rule(self, rule: Rule, match: str, start: int) -> None:
+        """A rule must fit what it matches, and be the only one for it in its file."""
+        wrong = misfit(rule)
+        if wrong:
+            self.fail(self.line_of("action", start), "action", wrong)
+        line = self.line_of("match", start)
+        first = self.lines_of_match.setdefault(rule.match, line)
+        if first != line:
+            self.fail(line, "match", f"{match!r} has a rule already, in line {first}")
 
     def match(self, match: Any, start: int) -> str:
         line = self.line_of("match", start)

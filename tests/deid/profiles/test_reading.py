@@ -29,6 +29,12 @@ GOOD = 'title = "t"\n\n[[rule]]\nmatch = "PatientName"\naction = "remove"\nreaso
         (("[[rule]]", "[rule]"), ["'rule'", "[[rule]]"]),
         (('title = "t"', ""), ["'title'", "missing"]),
         (('"remove"', '"remove'), ["line 5"]),
+        (('"PatientName"', '"SOPInstanceUID"'), ["line 5", "'action'", "(0008,0018)"]),
+        (('"PatientName"', '"PixelData"'), ["line 5", "(7FE0,0010)"]),
+        (('"PatientName"\naction = "remove"', '"StudyDate"\naction = "set"\nvalue = "hello"'), ["'action'", "VR DA"]),
+        (('"PatientName"\naction = "remove"', '"PatientComments"\naction = "shift"'), ["'action'", "VR LT"]),
+        (('"PatientName"', '"PatientName.*"'), ["'action'", "no sequence"]),
+        (('"t"', '"t\\u0000"'), ["line 1", "control characters"]),
     ],
 )
 def test_fault_is_named(change, named):
@@ -41,6 +47,12 @@ def test_fault_is_named(change, named):
 def test_fault_in_second_rule_has_its_line():
     with pytest.raises(ProfileError, match="line 9"):
         read_profile(GOOD + '[[rule]]\nmatch = "PatientID"\naction = "wipe"\nreason = "r"\n', "site")
+
+
+def test_second_rule_for_the_same_match_is_refused():
+    second = '[[rule]]\nmatch = "(0010,0010)"\naction = "empty"\nreason = "r"\n'
+    with pytest.raises(ProfileError, match=r"line 8.*already, in line 4"):
+        read_profile(GOOD + second, "site")
 
 
 @pytest.mark.parametrize(
