@@ -9,9 +9,10 @@ import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
-from pacs.dicom.elements import encode, parse
+from pacs.dicom.elements import parse
 from pacs.dicom.fileformat import read_start
 from pacs.dicom.syntaxes import encoding_of
+from pacs.dicom.writing import encode
 from pacs.model import Door, Envelope
 
 CT = "1.2.840.10008.5.1.4.1.1.2"

@@ -8,6 +8,7 @@ must say exactly where a cut object ends, and runs on every element of every ima
 silently and takes 3 to 5 times as long. pydicom stays our dictionary, character set decoder and pixel decoder.
 """
 
-from pacs.dicom.elements import DataSet, Element, encode, parse
+from pacs.dicom.elements import DataSet, Element, parse
+from pacs.dicom.writing import encode
 
 __all__ = ["DataSet", "Element", "encode", "parse"]

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pacs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from pacs.dicom.elements import Buffer, DataSet, encode, header, parse
+from pacs.dicom.elements import Buffer, DataSet, parse
 from pacs.dicom.syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding, encoding_of
+from pacs.dicom.writing import encode, header
 from pacs.errors import NotDicom, Truncated
 
 _META = Encoding(explicit=True, little_endian=True)

@@ -14,9 +14,10 @@ from functools import lru_cache
 import orjson
 
 from pacs.dicom.dictionary import tag_of
-from pacs.dicom.elements import PIXEL_TAGS, WIDTH, DataSet, Element, swapped
+from pacs.dicom.elements import PIXEL_TAGS, WIDTH, DataSet, Element
 from pacs.dicom.syntaxes import Encoding
 from pacs.dicom.values import Charset, charset_of, decode, numbers_of, parse_number, values_of
+from pacs.dicom.writing import swapped
 
 INLINE_BYTES = 1024  # longer binary values are bulk data
 MAX_DEPTH = 80  # items within items, each three levels of JSON, of which orjson writes 254; deeper ones stay empty

@@ -3,9 +3,10 @@
 import mmap
 from pathlib import Path
 
-from pacs.dicom.elements import Buffer, encode, parse
+from pacs.dicom.elements import Buffer, parse
 from pacs.dicom.fileformat import read_start
 from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE, encoding_of
+from pacs.dicom.writing import encode
 from pacs.errors import NotAcceptable
 from pacs.model import StoredInstance
 from pacs.pixels import explicit_little_endian, read_file

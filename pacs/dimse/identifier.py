@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from pacs.dicom.dictionary import KEYWORD_OF, is_private, tag_of
-from pacs.dicom.elements import DataSet, Element, header, parse
+from pacs.dicom.elements import DataSet, Element, parse
 from pacs.dicom.syntaxes import Encoding, encoding_of
 from pacs.dicom.values import DEFAULT, Charset, charset_of, numbers_of, values_of
+from pacs.dicom.writing import header
 from pacs.dimse.negotiation import (
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,

@@ -8,9 +8,10 @@ from pacs.deid.pixels import PixelOutcome, PixelPolicy, clean_pixels
 from pacs.deid.pixels.pixel_script import pixel_script
 from pacs.deid.pixels.signatures import Signature, built_in
 from pacs.deid.text import Evidence
-from pacs.dicom.elements import DataSet, encode
+from pacs.dicom.elements import DataSet
 from pacs.dicom.fileformat import file_start
 from pacs.dicom.syntaxes import encoding_of
+from pacs.dicom.writing import encode
 from pacs.leakcheck.pixels import check_pixels
 from pacs.model import Hold, Keep, Outcome, Quarantine
 from pacs.pipeline.work import Work

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pacs.deid import deidentify
 from pacs.deid.actions import PATIENT_ID, PATIENT_NAME, kept_by
 from pacs.deid.dummies import ENCAPSULATED_DOCUMENT
-from pacs.dicom.elements import PIXEL_TAGS, encode, parse
+from pacs.dicom.elements import PIXEL_TAGS, parse
 from pacs.dicom.fileformat import file_start, read_start, stored_syntax, text_of
 from pacs.dicom.syntaxes import DEFLATED_LE, encoding_of
 from pacs.dicom.values import charset_of, first_text
+from pacs.dicom.writing import encode
 from pacs.errors import Refused, Unmapped
 from pacs.leakcheck import Context as LeakContext
 from pacs.leakcheck import check

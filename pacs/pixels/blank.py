@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydicom.pixels.encoders.base import get_encoder
 
-from pacs.dicom.elements import PIXEL_DATA, Buffer, DataSet, Element, swapped
+from pacs.dicom.elements import PIXEL_DATA, Buffer, DataSet, Element
 from pacs.dicom.syntaxes import (
     DEFLATED_FRAMES,
     ENCAPSULATED_PLAIN,
@@ -22,6 +22,7 @@ from pacs.dicom.syntaxes import (
     RLE,
     encoding_of,
 )
+from pacs.dicom.writing import swapped
 from pacs.errors import NotAcceptable
 from pacs.pixels.codestream import clear_unused_bits, precision_of, unused_bits_set
 from pacs.pixels.encapsulated import LENGTHS, OFFSETS, Scratch, deflated_frame, put_frames

@@ -13,9 +13,10 @@ from libjpeg import utils as libjpeg
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
-from pacs.dicom.elements import PIXEL_DATA, Buffer, DataSet, swapped
+from pacs.dicom.elements import PIXEL_DATA, Buffer, DataSet
 from pacs.dicom.fileformat import text_of
 from pacs.dicom.syntaxes import DEFLATED_FRAMES, ENCAPSULATED_PLAIN, VIDEO, Encoding, encoding_of, is_encapsulated
+from pacs.dicom.writing import swapped
 from pacs.errors import NotAcceptable
 from pacs.mapped import let_go
 from pacs.pixels.encapsulated import frames_of, inflated_frame

@@ -11,10 +11,11 @@ from typing import Any
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
-from pacs.dicom.elements import PIXEL_DATA, WIDTH, Buffer, DataSet, encode, header, parse, swapped
+from pacs.dicom.elements import PIXEL_DATA, WIDTH, Buffer, DataSet, parse
 from pacs.dicom.fileformat import file_start, read_start, text_of
 from pacs.dicom.frames import frame_ranges
 from pacs.dicom.syntaxes import EXPLICIT_LE, Encoding, encoding_of, is_encapsulated
+from pacs.dicom.writing import encode, header, swapped
 from pacs.errors import NotAcceptable
 from pacs.model import PixelFrame
 

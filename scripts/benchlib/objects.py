@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pacs.dicom.dictionary import tag_of, vr_of
-from pacs.dicom.elements import DataSet, encode
+from pacs.dicom.elements import DataSet
 from pacs.dicom.fileformat import file_start
 from pacs.dicom.syntaxes import EXPLICIT_LE, encoding_of
+from pacs.dicom.writing import encode
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 ROOT = "1.2.826.0.1.3680043.10.1999"

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from pacs.deid import CollectionKeys, Context, deidentify, load_profile
 from pacs.dicom.dictionary import VR_OF, vr_of
-from pacs.dicom.elements import PIXEL_TAGS, DataSet, Element, encode, parse
+from pacs.dicom.elements import PIXEL_TAGS, DataSet, Element, parse
 from pacs.dicom.syntaxes import EXPLICIT_LE, encoding_of
 from pacs.dicom.values import first_text
+from pacs.dicom.writing import encode
 from tests.deid.corpus import make_corpus
 
 ENCODING = encoding_of(EXPLICIT_LE)
@@ -179,7 +180,8 @@ _DIGEST = """
 import hashlib, sys
 from pathlib import Path
 from pacs.deid import CollectionKeys, Context, deidentify, load_profile
-from pacs.dicom.elements import encode, parse
+from pacs.dicom.elements import parse
+from pacs.dicom.writing import encode
 from pacs.dicom.fileformat import read_start
 from pacs.dicom.syntaxes import encoding_of
 keys, digest = CollectionKeys.derive(b"k" * 32, "inbox"), hashlib.sha256()

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pacs.dicom.elements import DataSet, Element, encode, parse
+from pacs.dicom.elements import DataSet, Element, parse
 from pacs.dicom.fileformat import FileStart, inflate, read_start
 from pacs.dicom.syntaxes import DEFLATED_LE, Encoding, encoding_of
+from pacs.dicom.writing import encode
 from pacs.errors import Refused
 from tests.data_folder import shared_data
 

@@ -5,9 +5,10 @@ import struct
 
 import pytest
 
-from pacs.dicom.elements import encode, parse
+from pacs.dicom.elements import parse
 from pacs.dicom.fileformat import read_start
 from pacs.dicom.syntaxes import encoding_of
+from pacs.dicom.writing import encode
 from tests.builders import ct_bytes
 from tests.installation import send, work
 

@@ -11,9 +11,10 @@ from PIL import ImageDraw, ImageFont
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from pacs.dicom.elements import DataSet, encode, parse
+from pacs.dicom.elements import DataSet, parse
 from pacs.dicom.fileformat import file_start, read_start
 from pacs.dicom.syntaxes import encoding_of
+from pacs.dicom.writing import encode
 from tests.builders import file_bytes, make_ct
 
 NAME, MARK = (10, 8), (10, 70)  # where texts are drawn: left, top

@@ -8,8 +8,9 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from pacs.dicom.elements import DataSet, encode
+from pacs.dicom.elements import DataSet
 from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE, encoding_of
+from pacs.dicom.writing import encode
 from pacs.dimse.messages import parse_command
 from tests.wire.peers import PATIENT_ROOT, STUDY_ROOT, Bare, Receiver, dcmtk, find, get, move
 from tests.wire.server import Server, free_port, wait_for

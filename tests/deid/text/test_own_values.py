@@ -80,8 +80,8 @@ def test_values_of_items_and_hidden_items_count():
 
 
 def _encoded(inner):
-    from pacs.dicom.elements import encode
     from pacs.dicom.syntaxes import Encoding
+    from pacs.dicom.writing import encode
 
     implicit = Encoding(explicit=False, little_endian=True)
     return encode(inner, Encoding(explicit=True, little_endian=True), implicit)
