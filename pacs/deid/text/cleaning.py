@@ -11,7 +11,7 @@ from pacs.deid.text.days import Day, Shift
 from pacs.deid.text.folding import UNSPACED, WORD, atoms, fold
 from pacs.deid.text.spans import Cleaned, Decision, Fate, Span, Strength
 from pacs.deid.text.technical import is_number, is_technical, is_technical_word
-from pacs.deid.text.vocabulary import is_name_first, is_term, is_word, keeps_eponym, may_be_person
+from pacs.deid.text.vocabulary import is_code, is_name_first, is_term, is_word, keeps_eponym, keeps_view, may_be_person
 
 _CHUNK = re.compile(r"\S+")
 _MARKS = ".,;:!?\"'()[]{}<>*|~`´’^&#=_-+/\\"
@@ -108,11 +108,12 @@ def doubts(text: str, spans: list[Span], added: Collection[str]) -> tuple[list[S
     kept: list[Token] = []
     strange = [token for token in tokens if not token.reason and token.plain.isalpha()]
     people = [(span.start, span.end) for span in spans if span.fate is Fate.CUT and "person" in span.reason]
+    known = {end for _start, end in people}
     people += [(token.start, token.end) for token in strange]
     cut = {end for _start, end in people}
     starts = {start for start, _end in people}
     for index, token in enumerate(tokens):
-        if may_stay_as_eponym(tokens, index):
+        if may_stay_as_eponym(tokens, index) and not {token.start - 1, token.start - 2} & known:
             kept.append(token._replace(reason="a name within its phrase"))
         elif not token.reason and is_name_first(token.plain) and token.word.islower() and not text.islower():
             kept.append(token._replace(reason="vocabulary"))
@@ -127,8 +128,15 @@ def doubts(text: str, spans: list[Span], added: Collection[str]) -> tuple[list[S
 
 def may_stay_as_eponym(tokens: list[Token], index: int) -> bool:
     """Whether a name stands in the phrase that it is known for."""
+    plain = tokens[index].plain
     before = tuple(token.plain for token in tokens[max(0, index - 2) : index])
-    return keeps_eponym(tokens[index].plain, before, tuple(token.plain for token in tokens[index + 1 : index + 4]))
+    if keeps_eponym(plain, before, tuple(token.plain for token in tokens[index + 1 : index + 4])):
+        return True
+    others = [token for place, token in enumerate(tokens) if place != index]
+    beside = [token for token in tokens[max(0, index - 1) : index + 2] if token is not tokens[index]]
+    if any(not token.reason or token.plain in _BEFORE_PERSON for token in beside):
+        return False
+    return keeps_view(plain, [token.plain for token in others])
 
 
 def _doubtful(text: str, token: Token) -> Iterator[Span]:
@@ -218,7 +226,17 @@ def chunk_reason(chunk: str) -> str:
         return "vocabulary"
     if is_technical(core) or (is_number(core) and sum(map(str.isdigit, core)) <= 8):
         return "a technical form"
-    return ""
+    return "a code within a technical compound" if _is_compound(core) else ""
+
+
+def _is_compound(core: str) -> bool:
+    """Whether joined parts are technical but for one short code that nobody is called: ``t2_hemo_tra``."""
+    parts = WORD.findall(core)
+    if len(parts) < 3 or any(len(part) > 5 and part.isdigit() for part in parts):
+        return False
+    strange = [part for part in parts if not word_reason(part)]
+    people = [part for part in parts if may_be_person(fold(part)) and not is_term(fold(part))]
+    return len(strange) == 1 and not people and 2 < len(strange[0]) < 5 and is_code(strange[0])
 
 
 @lru_cache(maxsize=32768)

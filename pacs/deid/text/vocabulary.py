@@ -8,7 +8,7 @@ eponyms    names that stay within their phrase (``Crohn disease``)
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -29,6 +29,10 @@ _PREFIX = re.compile(
     r"|nephro|pyelo|re|un|over|under)-?([a-z]{4,})"
 )
 _MIN_MEDICAL = 8
+_SIDES = frozenset(
+    "lt rt left right l r both bilat bilateral ap pa lat lateral obl oblique axial ax view views projection"
+    " method modified reverse xr dx cr x ray xray standing stehend upright supine prone".split()
+)
 
 
 def _listed(name: str) -> list[str]:
@@ -40,6 +44,16 @@ def _words(name: str) -> frozenset[str]:
     return frozenset(word for line in _listed(name) for word in line.split())
 
 
+def _phrases(name: str) -> Mapping[str, frozenset[str]]:
+    """The words that keep each name; a name of several lines has those of all of them."""
+    out: dict[str, frozenset[str]] = {}
+    for line in _listed(name):
+        names, _, heads = line.partition(":")
+        for each in names.split():
+            out[each] = out.get(each, frozenset()) | frozenset(heads.split())
+    return out
+
+
 @dataclass(frozen=True, slots=True)
 class Lists:
     """The vocabulary, folded. `eponyms`: the words one of which must follow within two, or stand before."""
@@ -48,6 +62,7 @@ class Lists:
     ordinary: frozenset[str]
     ambiguous: frozenset[str]
     eponyms: Mapping[str, frozenset[str]]
+    views: Mapping[str, frozenset[str]]
     generic: frozenset[str]
     short: frozenset[str]
     names_first: frozenset[str]
@@ -56,16 +71,13 @@ class Lists:
 @cache
 def lists() -> Lists:
     """The lists, read once."""
-    eponyms: dict[str, frozenset[str]] = {}
-    for line in _listed("eponyms.txt"):
-        names, _, heads = line.partition(":")
-        eponyms |= dict.fromkeys(names.split(), frozenset(heads.split()))
     terms = _words("radiology.txt") | _words("terms.txt")
     return Lists(
         terms,
         _words("ordinary.txt"),
         _words("ambiguous.txt"),
-        eponyms,
+        _phrases("eponyms.txt"),
+        _phrases("views.txt"),
         _words("institutions.txt"),
         _words("short.txt"),
         _words("names_first.txt"),
@@ -106,10 +118,24 @@ def may_be_person(folded: str) -> bool:
     return folded in lists().ambiguous
 
 
+def is_code(word: str) -> bool:
+    """Whether a short run of ASCII letters, all of one case, is the name of nobody known."""
+    plain = fold(word)
+    return word.isascii() and word.isalpha() and (word.isupper() or word.islower()) and plain not in lists().short
+
+
 def keeps_eponym(word: str, before: tuple[str, ...], after: tuple[str, ...]) -> bool:
     """Whether a name stands within the phrase that it is known for: ``Crohn`` before ``disease``."""
     heads = lists().eponyms.get(word) or lists().eponyms.get(word.removesuffix("s"))
     return heads is not None and not heads.isdisjoint((*before, *after))
 
 
-__all__ = ["fold", "is_term", "is_word", "keeps_eponym", "lists", "may_be_person"]
+def keeps_view(word: str, others: Collection[str]) -> bool:
+    """Whether a name is of a projection here: a word of its region stands in the text, or only sides and views do."""
+    regions = lists().views.get(word)
+    if regions is None:
+        return False
+    return not regions.isdisjoint(others) or all(other in _SIDES or not other.isalpha() for other in others)
+
+
+__all__ = ["fold", "is_code", "is_term", "is_word", "keeps_eponym", "keeps_view", "lists", "may_be_person"]
