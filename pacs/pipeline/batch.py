@@ -18,6 +18,7 @@ from pacs.deid.profiles.rules import ACTION_WORDS
 from pacs.dicom.elements import Buffer
 from pacs.dicom.fileformat import text_of
 from pacs.errors import PacsError
+from pacs.mapped import in_parts
 from pacs.model import (
     Access,
     CollectionInfo,
@@ -240,7 +241,7 @@ def _holds(target: Path, pieces: tuple[Buffer, ...]) -> bool:
     if target.stat().st_size != sum(map(len, pieces)):
         return False
     with target.open("rb") as file:
-        return all(file.read(len(piece)) == piece for piece in pieces)
+        return all(file.read(len(part)) == part for piece in pieces for part in in_parts(piece))
 
 
 def _put(out: Path, target: Path, pieces: tuple[Buffer, ...]) -> bool:
@@ -249,7 +250,8 @@ def _put(out: Path, target: Path, pieces: tuple[Buffer, ...]) -> bool:
     temporary = out / PARTS / f"{os.getpid()}-{token_hex(4)}"
     try:
         with temporary.open("xb") as sink:
-            sink.writelines(pieces)
+            for piece in pieces:
+                sink.writelines(in_parts(piece))
         os.link(temporary, target)
     except FileExistsError:
         return False
