@@ -51,7 +51,10 @@ class Word(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line of text, its words from left to right, and how sure the reader is (0 to 1)."""
+    """A line of text, its words from left to right, and how sure the reader is (0 to 1).
+
+    The text is empty where something was seen that looks like a line, in letters that the reader does not know.
+    """
 
     text: str
     box: Box
@@ -93,6 +96,19 @@ class _RapidReader:
             }
         )
         logging.getLogger("RapidOCR").handlers.clear()  # its lines may quote what it reads
+        self.unread: Any = ()
+        self._build = self.engine.build_final_output
+        vars(self.engine)["build_final_output"] = self._with_unread
+
+    def _with_unread(self, image: Array, found: Any, turned: Any, read: Any, parts: Any, record: Any) -> Any:
+        """The engine's last step, which leaves out lines that were seen but not read: they are remembered first."""
+        from rapidocr.utils.process_img import map_boxes_to_original  # noqa: PLC0415 - see above
+
+        self.unread = ()
+        blank = [index for index, text in enumerate(read.txts or ()) if not text.strip()]
+        if blank and found.boxes is not None:
+            self.unread = map_boxes_to_original(found.boxes[blank].copy(), record, *image.shape[:2])
+        return self._build(image, found, turned, read, parts, record)
 
     def read(self, picture: Array) -> list[Line]:
         rows, columns = picture.shape[:2]
@@ -110,10 +126,10 @@ class _RapidReader:
         # Letters at the very edge are found better with some ground around them.
         framed = np.pad(np.ascontiguousarray(enlarged), around, mode="edge")
         found = self.engine(framed, return_word_box=True)
+        lines = [Line("", _box(corners, scale, tile), 0.0, ()) for corners in self.unread]
         if found.boxes is None or not found.txts:
-            return []
+            return lines
         words = found.word_results or [() for _ in found.txts]
-        lines = []
         for corners, text, score, parts in zip(found.boxes, found.txts, found.scores, words, strict=True):
             read = tuple(Word(part[0], _box(part[2], scale, tile)) for part in parts or () if part[2] is not None)
             lines.append(Line(text, _box(corners, scale, tile), float(score), read))

@@ -168,13 +168,12 @@ class _Work:
             if signature.complete:
                 return replace(outcome, frames=(0,))
             image = _image(outcome)
-        suspect = bool(suspicion.reason)
-        reading = read_frames(image, self.reader, every=suspect)
+        reading = read_frames(image, self.reader, every=bool(suspicion.reason))
         if not reading.frames:
             return replace(outcome, path="looked at")
         path = f"read: {suspicion.reason or 'glyphs in the image'}"
         outcome = replace(outcome, path=path, frames=tuple(reading.frames))
-        judged = judge(reading.lines, self.evidence, suspect=suspect, own=self.evidence.words)
+        judged = self.judge(reading.lines)
         if judged.boxes and self.policy.mode != "clean":
             refused = "Text that may identify was read in its pixels." if self.policy.mode == "quarantine" else None
             return replace(outcome, found=True, quarantine=refused)
@@ -186,10 +185,14 @@ class _Work:
             outcome = self.blank(image, outcome, away, outcome.path)
             image = _image(outcome)
             again = read_again(image, reading, self.reader(), [box for box, _reason in away], kept)
-            judged = judge(again, self.evidence, suspect=suspect, own=self.evidence.words)
+            judged = self.judge(again)
         if any(reason == "text" for _box, reason in judged.boxes):
             return replace(outcome, quarantine="Text in its pixels could not be blanked for good.")
         return _read(outcome, kept)
+
+    def judge(self, lines: Sequence[Line]) -> Judged:
+        """Which lines go; see `redact.judge`."""
+        return judge(lines, self.evidence, own=self.evidence.words, patient=self.evidence.patient)
 
     def blank(self, image: Image, outcome: PixelOutcome, boxes: Sequence[tuple[Box, str]], path: str) -> PixelOutcome:
         """Make boxes black in every frame."""

@@ -44,6 +44,17 @@ def has_changed_glyphs(pixels: Array, changed: Array) -> bool:
     return False
 
 
+def has_glyphs_within(pixels: Array, box: Box) -> bool:
+    """Whether a row of glyphs stands within a box of an image."""
+    for mask in (*_visible(pixels), *_hidden(pixels)):
+        for glyphs in _rows_of_glyphs(mask):
+            across, down = glyphs[:, 0] + glyphs[:, 2] / 2, glyphs[:, 1] + glyphs[:, 3] / 2
+            inside = (across >= box.left) & (across < box.right) & (down >= box.top) & (down < box.bottom)
+            if _chains(glyphs[inside])[0] >= _MIN_CHAIN:
+                return True
+    return False
+
+
 def hidden_glyphs(pixels: Array) -> "list[Array]":
     """Masks of glyphs that differ little from what is around them: writing that people may not see, but programs do."""
     return [mask for mask in _hidden(pixels) if _shows_text(mask)]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pacs.deid.pixels.glyphs import glyph_areas, has_changed_glyphs, has_glyphs, hidden_glyphs
-from pacs.deid.pixels.redact import shared
+from pacs.deid.pixels.glyphs import glyph_areas, has_changed_glyphs, has_glyphs, has_glyphs_within, hidden_glyphs
+from pacs.deid.pixels.redact import SURE, shared
 from pacs.pixels.image import Array, Image
 from pacs.pixels.ocr import Box, Line, Reader
 from pacs.pixels.picture import grey_picture, pictures, stretched
@@ -17,16 +17,21 @@ _LARGE = 1280  # pixels of a side
 _AROUND = 64  # pixels around boxes that are read again
 _BAND = 512  # rows at least: the reader enlarges what is narrow, which costs memory
 _SQUARE = 32  # pixels
+_TALLEST = 64  # pixels, or an eighth of the image: what is taller and was not read is no line
 _BUSY = 0.35  # share of a square's pixels
 _DIFFERENT = 24  # of 256; less is the noise of lossy compression
 
 
 @dataclass(slots=True)
 class Reading:
-    """Lines of all frames that were read, and the numbers of these frames."""
+    """Lines of all frames that were read, and the numbers of these frames.
+
+    `guesses`: the object is likely to carry text, so that all that looks like a line counts.
+    """
 
     lines: list[Line] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
+    guesses: bool = True
 
 
 def read_frames(image: Image, reader: Callable[[], Reader], *, every: bool) -> Reading:
@@ -34,7 +39,7 @@ def read_frames(image: Image, reader: Callable[[], Reader], *, every: bool) -> R
 
     Without `every` a frame is read only when it shows glyphs. `reader` is asked for when it is needed first.
     """
-    found = Reading()
+    found = Reading(guesses=every)
     known: deque[Array] = deque(maxlen=_REMEMBERED)
     for number in range(image.count):
         grey = grey_picture(image, number)
@@ -43,21 +48,34 @@ def read_frames(image: Image, reader: Callable[[], Reader], *, every: bool) -> R
             # Nobody suspects a radiograph with letters at its side as a whole: it is read where the letters are.
             small = every or max(grey.shape) <= _LARGE
             areas = [Box(0, 0, grey.shape[1], grey.shape[0])] if small else glyph_areas(grey)
-            lines = _read(image, number, grey, reader(), areas)
+            lines = _read(image, number, grey, reader(), areas, guesses=every)
             found.lines += [line for line in lines if line not in found.lines]
             known.append(grey.copy() if image.count > 1 else grey)
     return found
 
 
-def _read(image: Image, number: int, grey: Array, reader: Reader, areas: Sequence[Box]) -> list[Line]:
-    """Lines of one frame, in those areas of it."""
+def _read(image: Image, number: int, grey: Array, reader: Reader, areas: Sequence[Box], *, guesses: bool) -> list[Line]:
+    """Lines of one frame, in those areas of it. What cannot be read counts as a line in rows of glyphs at least, and
+    only where no picture of the frame could be read.
+    """
     hidden = [mask.astype(np.uint8) * 255 for mask in hidden_glyphs(grey)]
     lines: list[Line] = []
     for picture in (*pictures(image, number), *hidden):
         for area in areas:
             part = picture[area.top : area.bottom, area.left : area.right]
             lines += [line.moved(area.left, area.top) for line in reader.read(part)]
-    return lines
+    sure = [line for line in lines if line.score >= SURE]
+    tallest = max(_TALLEST, grey.shape[0] // 8)
+    return [
+        line
+        for line in lines
+        if line.score >= SURE
+        or (
+            (line.text or not any(_is_within(line.box, known.box) for known in sure))
+            and (line.text or line.box.height <= tallest)
+            and (guesses or has_glyphs_within(grey, line.box))
+        )
+    ]
 
 
 def read_again(image: Image, before: Reading, reader: Reader, boxes: Sequence[Box], kept: Sequence[Line]) -> list[Line]:
@@ -71,7 +89,7 @@ def read_again(image: Image, before: Reading, reader: Reader, boxes: Sequence[Bo
     area = Box(0, top, image.format.columns, bottom)
     lines: list[Line] = []
     for number in before.frames:
-        lines += _read(image, number, grey_picture(image, number), reader, [area])
+        lines += _read(image, number, grey_picture(image, number), reader, [area], guesses=before.guesses)
     return [line for line in lines if not any(_is_within(line.box, known.box) for known in kept)]
 
 

@@ -9,12 +9,12 @@ from collections.abc import Container, Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from pacs.deid.pixels.technical import Kind, bare_numbers, is_term, kind_of, parts_of, technical_parts
+from pacs.deid.pixels.technical import Kind, bare_numbers, is_term, kind_of, parts_of, plain, technical_parts
 from pacs.dicom.elements import DataSet
 from pacs.dicom.values import charset_of, values_of
 from pacs.pixels.ocr import Box, Line, Word
 
-_SURE = 0.5  # below this a reading is a guess
+SURE = 0.5  # of a line's score; below this a reading is a guess
 # Full dates and long numbers go, whatever the evidence says: nobody can check them against the object's own.
 _DATE = (
     r"(?<!\d)\d{1,2}\s?[-/.]\s?\d{1,2}\s?[-/.]\s?\d{4}(?!\d)|(?<!\d)\d{4}\s?[-/.]\s?\d{1,2}\s?[-/.]\s?\d{1,2}(?!\d)"
@@ -26,9 +26,14 @@ _LABEL = (
     r"\b(?:name|patient(?!\s*(?:position|orientation)\b)|pat|pt|mrn|pid|dob|birth\w*|born|accession|acc|dr|prof|hospital|h[oô]pital|klinik\w*|clinic"
     r"|clinica|krankenhaus|institut\w*|medical cent\w+|med ct\w*|univ\w*|physician|operator|tech|performed by)\b"
 )
-_ALWAYS = re.compile(f"(?i){_DATE}|{_LONG_NUMBER}|{_LABEL}")
+_PLACE = r"\b(?:ward|wing|pavilion)\b[\s:]*(?-i:[^\W\d_a-z])[^\W\d_]+"  # the name of a part of a house
+_ALWAYS = re.compile(f"(?i){_DATE}|{_LONG_NUMBER}|{_LABEL}|{_PLACE}")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _PADDING = 5  # boxes grow by a fifth of their height
+_PATIENT = 0x0010  # the group of the patient's own elements
+_APART = 2  # heights of a line; a wider gap sets words apart
+_SEVERAL = 2.5  # heights of a line, that no single letter is wide
+_BESIDE = 3  # heights of a line; a value within them belongs to the word
 
 
 class Evidence(Protocol):
@@ -58,6 +63,15 @@ class WithInitials:
         parts = {part for parts in self.names for part in parts if len(part) > 2}
         return frozenset(part for part in parts if self.evidence.identifies(part))
 
+    @cached_property
+    def patient(self) -> re.Pattern[str] | None:
+        """What text of nothing but the patient's own names matches, letters that look alike written as one."""
+        charset = charset_of(self.original)
+        own = [e for e in self.original.values() if e.tag >> 16 == _PATIENT and e.vr == "PN" and e.items is None]
+        names = " ".join(name for e in own for name in values_of(e, charset))
+        parts = {re.escape(plain(part)) for part in _LETTERS.findall(names) if len(part) > 1}
+        return re.compile(f"(?:{'|'.join(sorted(parts))})+") if parts else None
+
     def identifies(self, text: str) -> bool:
         """See `Evidence`."""
         return self.evidence.identifies(text) or self._has_initial(_LETTERS.findall(text.lower()))
@@ -78,29 +92,88 @@ class Judged(NamedTuple):
     kept: tuple[Line, ...]
 
 
-def judge(lines: Iterable[Line], evidence: Evidence, *, suspect: bool, own: Container[str] = ()) -> Judged:
-    """Decide about every line. `suspect`: by its class the object is likely to carry text, so guesses go too.
+def judge(
+    lines: Iterable[Line], evidence: Evidence, *, own: Container[str] = (), patient: re.Pattern[str] | None = None
+) -> Judged:
+    """Decide about every line; what cannot be read goes.
 
     `own` are words of the object's own names, in lower case: no technical mark, unless a number stands beside it.
+    Words that are nothing but the patient's name, as `patient` knows it, go too when no value stands beside them.
     """
     boxes: list[tuple[Box, str]] = []
     kept: list[Line] = []
+    lines = list(lines)
     for line in lines:
-        away = _unreadable(line) if line.score < _SURE else _identifying(line, evidence, own)
+        away = _unreadable(line) if line.score < SURE else _identifying(line, evidence, own)
         if away is None:
             continue
-        if line.score < _SURE and not suspect:
+        if not away and _is_too_wide(line):
+            boxes.append((line.box, "unreadable"))
             continue
+        if not away and patient is not None:
+            away = _names_alone(line, lines, patient)
         if away:
-            boxes += [(box, "unreadable" if line.score < _SURE else "text") for box in away]
+            boxes += [(box, "unreadable" if line.score < SURE else "text") for box in away]
         else:
             kept.append(line)
     return Judged(tuple(boxes), tuple(kept))
 
 
+def _is_too_wide(line: Line) -> bool:
+    """Whether one letter or two, no marks, were read where more stand: of a script that the reader does not know."""
+    parts = parts_of(line.text)
+    letters = "".join(parts)
+    if len(letters) == 1:
+        return letters.isalnum() and line.box.width >= _SEVERAL * line.box.height
+    unknown = letters.isalpha() and any(len(part) == 1 and kind_of(part) == Kind.WORD for part in parts)
+    return len(letters) == 2 and unknown and line.box.width >= _SEVERAL * line.box.height
+
+
+def _names_alone(line: Line, lines: Sequence[Line], patient: re.Pattern[str]) -> list[Box]:
+    """Boxes of words, set apart from others, that are the patient's name and have no value beside them."""
+    found = _set_apart(line)
+    others = [part for other in lines if other.score >= SURE and other is not line for part in _set_apart(other)]
+    return [
+        name.box
+        for name in found
+        if patient.fullmatch(plain("".join(_LETTERS.findall(name.text))))
+        and not any(letter.isdigit() for letter in name.text)
+        and not any(_is_value(other.text) and _is_beside(name.box, other.box) for other in (*found, *others))
+    ]
+
+
+def _set_apart(line: Line) -> list[Word]:
+    """A line's words, neighbours as one, parted at wide gaps; the whole line when words and line do not agree."""
+    if "".join(word.text for word in line.words).replace(" ", "") != line.text.replace(" ", ""):
+        return [Word(line.text, line.box)]
+    parts: list[Word] = []
+    for word in line.words:
+        if parts and word.box.left - parts[-1].box.right <= _APART * line.box.height:
+            parts[-1] = Word(f"{parts[-1].text} {word.text}", around(parts[-1].box, word.box))
+        else:
+            parts.append(word)
+    tall = [Box(part.box.left, line.box.top, part.box.right, line.box.bottom) for part in parts]
+    return [Word(part.text, box) for part, box in zip(parts, tall, strict=True)]
+
+
+def _is_value(text: str) -> bool:
+    """Whether text begins or ends with a number, or a number and its unit: what a label has beside it."""
+    parts = parts_of(text)
+    return any(any(letter.isdigit() for letter in part) for part in (*parts[:1], *parts[-2:])) and all(
+        kind_of(part) != Kind.WORD for part in parts
+    )
+
+
+def _is_beside(box: Box, other: Box) -> bool:
+    overlap = min(box.bottom, other.bottom) - max(box.top, other.top)
+    gap = max(other.left - box.right, box.left - other.right)
+    return 2 * overlap > min(box.height, other.height) and gap <= _BESIDE * min(box.height, other.height)
+
+
 def _unreadable(line: Line) -> list[Box] | None:
     """A row of something: its box. A single sign is no name, and often no text at all."""
-    return [line.box] if line.box.width >= 2 * line.box.height and len(line.text.strip()) > 1 else None
+    least = 2 if len(line.text.strip()) != 1 else _SEVERAL
+    return [line.box] if line.box.width >= least * line.box.height else None
 
 
 def _identifying(line: Line, evidence: Evidence, own: Container[str]) -> list[Box]:

@@ -41,12 +41,13 @@ def _words() -> _Words:
             section = line.strip("[] ")
         elif not line.startswith("#"):
             found[section].update(word.lower() for word in line.split())
-    alike = {_plain(word) for word in found["terms"] | found["alone"] if len(word) >= _LOOSELY}
+    alike = {plain(word) for word in found["terms"] | found["alone"] if len(word) >= _LOOSELY}
     labels, units, alone, terms = (frozenset(found[name]) for name in ("labels", "units", "alone", "terms"))
     return _Words(labels, units, alone, terms, alone | terms, frozenset(alike))
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
+    """A word in lower case, letters that look alike written as one."""
     return word.lower().translate(_ALIKE)
 
 
@@ -55,7 +56,7 @@ def is_term(part: str) -> bool:
     folded = part.strip(".*#")
     if len(folded) < _LOOSELY or sum(letter.isalpha() for letter in folded) < 2:
         return False
-    return _plain(folded) in _words().alike
+    return plain(folded) in _words().alike
 
 
 @cache

@@ -1,9 +1,12 @@
 """Text that identifies goes out of pixels, everything else stays bit for bit; in every pixel format."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
 from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -34,6 +37,13 @@ class Known:
 
     def identifies(self, text: str) -> bool:
         return any(word.lower() not in ("liver", "chest", "left") for word in re.findall(r"[^\W\d_]{2,}", text))
+
+
+class Nothing:
+    """Evidence that knows every word as harmless."""
+
+    def identifies(self, text: str) -> bool:
+        return False
 
 
 class Pointing:
@@ -300,10 +310,81 @@ def test_text_that_comes_back_is_quarantined():
     assert outcome.quarantine
 
 
-def test_guesses_go_from_suspect_objects_alone():
+def test_guesses_go_from_suspect_objects():
     reader = Pointing(("?x?", AT), score=0.2)
     assert cleaned(as_object(labelled(), SOPClassUID=US), reader)[0].regions[0].reason == "unreadable"
-    assert not cleaned(as_object(labelled().astype("<i2") * 4), reader)[0].cleaned
+
+
+def test_guesses_go_from_others_only_on_glyphs():
+    plain = as_object(labelled().astype("<i2") * 4)
+    assert cleaned(plain, Pointing(("?x?", AT), score=0.2))[0].regions[0].reason == "unreadable"
+    outcome = cleaned(plain, Pointing(("?x?", Box(100, 30, 200, 60)), score=0.2))[0]
+    assert outcome.path == "read: glyphs in the image"
+    assert not outcome.cleaned
+
+
+def test_guess_over_what_was_read_is_none():
+    class Unsure(Pointing):
+        def read(self, picture):
+            return [Line("MI 1.2", AT, 0.9, (Word("MI 1.2", AT),)), Line("", AT, 0.0, ())]
+
+    assert not cleaned(as_object(labelled(), SOPClassUID=US), Unsure())[0].cleaned
+
+
+@pytest.mark.parametrize("name", ["Иванов Пётр", "ИВАНОВ", "محمد علي", "Παπαδόπουλος", "משה כהן"])
+@pytest.mark.parametrize("noise", [1, 60])
+def test_scripts_that_cannot_be_read_go(name, noise):
+    font = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
+    if not font.exists():
+        pytest.skip("no font that has these letters")
+    picture = Pillow.fromarray(np.random.default_rng(1).integers(0, noise, (480, 640)).astype(np.uint8))
+    drawing, letters = ImageDraw.Draw(picture), ImageFont.truetype(str(font), 20)
+    drawing.text((40, 60), name, fill=255, font=letters)
+    drawing.text((40, 300), "MI 1.2", fill=255, font=letters)
+    pixels = np.asarray(picture)
+    data_set, syntax = parsed(as_object(pixels, SOPClassUID=US))
+    outcome = clean_pixels(data_set, data_set, syntax, Known())
+    assert_only_boxes_changed(outcome, data_set, syntax)
+    after = seen(outcome.data_set, syntax)
+    assert after[50:90].max() < 100
+    assert np.array_equal(after[290:], pixels[290:])
+
+
+@pytest.mark.parametrize("reads", ["LONG", "LONG JAMES", "LONG^JAMES", "long", "JAMESLONG"])
+def test_own_name_alone_goes_though_a_word(reads):
+    data_set, syntax = parsed(as_object(labelled(), SOPClassUID=US, PatientName="LONG^JAMES"))
+    outcome = clean_pixels(data_set, data_set, syntax, Nothing(), None, lambda: Pointing((reads, AT)))
+    assert outcome.cleaned
+
+
+LONG_JAMES = re.compile("(?:iong|long|james)+")
+
+
+@pytest.mark.parametrize(
+    ("texts", "goes"),
+    [
+        (["LONG", "4.2 mm"], False),
+        (["LONG", "AXIS"], False),
+        (["LONG"], True),
+        (["LONG", "", "", "", "4.2 mm"], True),
+        (["LONG", "", "", "", "AXIS"], True),
+    ],
+)
+def test_own_name_stays_beside_value_or_word(texts, goes):
+    known = Nothing()
+    words = tuple(Word(text, Box(60 * at, 0, 60 * at + 50, 20)) for at, text in enumerate(texts) if text)
+    line = Line(" ".join(text for text in texts if text), Box(0, 0, 300, 20), 0.9, words)
+    together = judge([line], known, patient=LONG_JAMES)
+    apart = judge([Line(word.text, word.box, 0.9, (word,)) for word in words], known, patient=LONG_JAMES)
+    assert [box for box, _reason in together.boxes] == ([words[0].box] if goes else [])
+    if "AXIS" not in texts:
+        assert bool(apart.boxes) is goes
+
+
+def test_named_ward_goes():
+    known = Nothing()
+    for text, goes in [("Ward Nightingale", True), ("WARD ROSE", True), ("forward Rose", False)]:
+        assert bool(judge([Line(text, AT, 0.9, (Word(text, AT),))], known).boxes) is goes
 
 
 def test_large_results_go_to_scratch(tmp_path):
@@ -343,7 +424,8 @@ def test_reader_finds_name_and_keeps_mark():
     ],
 )
 def test_judges_single_line(text, stays):
-    judged = judge([Line(text, AT, 0.9, (Word(text, AT),))], Known(), suspect=True)
+    box = Box(10, 8, 10 + 12 * len(text), 28)
+    judged = judge([Line(text, box, 0.9, (Word(text, box),))], Known())
     assert bool(judged.kept) is stays
     assert bool(judged.boxes) is not stays
 
@@ -357,13 +439,13 @@ def test_word_with_initial_of_name_goes():
 def test_marks_of_mixed_line_stay():
     boxes = [Box(0, 0, 90, 20), Box(100, 0, 120, 20), Box(125, 0, 150, 20)]
     words = tuple(Word(text, box) for text, box in zip(["SMITH^JOHN", "MI", "1.2"], boxes, strict=True))
-    judged = judge([Line("SMITH^JOHN MI 1.2", Box(0, 0, 150, 20), 0.9, words)], Known(), suspect=True)
+    judged = judge([Line("SMITH^JOHN MI 1.2", Box(0, 0, 150, 20), 0.9, words)], Known())
     assert [box for box, _reason in judged.boxes] == [boxes[0]]
 
 
 def test_mark_beside_name_goes_with_it():
     words = (Word("SMITH", Box(0, 0, 50, 20)), Word("L", Box(55, 0, 65, 20)))
-    judged = judge([Line("SMITH L", Box(0, 0, 65, 20), 0.9, words)], Known(), suspect=True)
+    judged = judge([Line("SMITH L", Box(0, 0, 65, 20), 0.9, words)], Known())
     assert [box for box, _reason in judged.boxes] == [Box(0, 0, 65, 20)]
 
 
