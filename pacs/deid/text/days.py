@@ -22,6 +22,12 @@ _LANGUAGES = (
     "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
     "januari februari maart april mei juni juli augustus september oktober november december",
     "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+    "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+    "ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου"
+    " οκτωβρίου νοεμβρίου δεκεμβρίου",
+    "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia",
+    "ledna února března dubna května června července srpna září října listopadu prosince",
+    "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık",
 )
 _NAMES = tuple(tuple(line.split()) for line in _LANGUAGES)
 _MIN_YEAR, _MAX_YEAR, _PIVOT = 1890, 2099, 30
@@ -44,8 +50,14 @@ _D_NAME = re.compile(rf"(?<![\w.])(\d{{1,2}})(st|nd|rd|th)?[\s.-]{{1,2}}{_WORD}(
 _LOOKS_FULL = re.compile(
     r"(?<![\w.])(?:(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d)(?!\w|\.\d)"
 )
+# Roman months, weeks of a year, days of a year: no day of the calendar is made of them.
+_OTHER_FULL = re.compile(
+    r"(?<![\w.-])(?:\d{1,2}[-. /](?:I{1,3}|IV|VI{0,3}|IX|XI{0,2})[-. /](?:19|20)\d\d|(?:19|20)\d\d-?W[0-5]\d(?:-[1-7])?"
+    r"|(?i:week)\s+[0-5]?\d,?\s+(?:19|20)\d\d|(?:19|20)\d\d-[0-3]\d\d)(?![\w.-])"
+)
+_CJK_DAY = re.compile(r"(?<!\d)(\d{4})年(\d{1,2})月(\d{1,2})日")
 _MONTHLIKE = frozenset(name[:3] for line in _NAMES for name in map(fold, line))
-_NO_MONTHS = frozenset(("out", "set", "ago"))  # months elsewhere, words here
+_NO_MONTHS = frozenset(("out", "set", "ago", "sub", "lip", "ara", "tem", "led", "lut"))  # months elsewhere, words here
 _UNSURE = frozenset(("may", "mar", "march", "mai", "set", "ago", "mars", "mar", "dic", "out"))
 
 
@@ -127,6 +139,7 @@ def find(text: str, strength: Strength, own: Collection[date]) -> Iterator[Day]:
     anything (``15.01.20``, ``2020 01 15``).
     """
     full = strength is Strength.FULL
+    yield from _cjk(text)
     yield from _numeric(text, own, full=full)
     if _may_name_month(text):
         yield from _named(text, full=full)
@@ -161,6 +174,13 @@ def _numeric(text: str, own: Collection[date], *, full: bool) -> Iterator[Day]:
         whole = _ordered(first, second, _year(year), mark, own)
         if whole and (whole[0] in own or (full and (mark != "." or len(first) == len(second) == 2))):
             yield Day(*match.span(), whole[0], _numbered(first, mark, second, "2", day_first=whole[1]))
+
+
+def _cjk(text: str) -> Iterator[Day]:
+    for match in _CJK_DAY.finditer(text):
+        whole_day = _day(int(match[1]), int(match[2]), int(match[3]))
+        if whole_day:
+            yield Day(*match.span(), whole_day, (*_pieces(text, match, {1: "Y", 2: "M", 3: "D"}), "日"))
 
 
 def _goes_on(text: str, match: re.Match[str]) -> bool:
@@ -240,8 +260,9 @@ def _months_and_years(text: str) -> Iterator[Day]:
 
 def unreadable(text: str) -> Iterator[tuple[int, int]]:
     """What looks like a full date and is none of the calendar."""
-    for match in _LOOKS_FULL.finditer(text):
-        yield match.span()
+    for pattern in (_LOOKS_FULL, _OTHER_FULL):
+        for match in pattern.finditer(text):
+            yield match.span()
 
 
 def yearless(text: str) -> Iterator[tuple[int, int]]:

@@ -21,6 +21,7 @@ _LEADS = re.compile(rf"(?i)(?<![^\W_])(?:(?:{_LABELS}|{_CONNECTIVES})[\s:#.=,^&@
 _AFTER = re.compile(
     r"['’]s?\b|[\s,^.]*(?:M\.?D\.?|Ph\.?D\.?|D\.O\.|Jr|Sr|II|III|RT\(R\)|RTR|MBBS|FRCR|FRCPC|DVM|DDS|Esq)\b\.?|,\s*(?:RT|PA|NP|RN|MS|BS|DO|MPH)\b\.?"
 )
+_INITIALS = re.compile(r"(?<!\w)(?:[A-Z]\.\s*)+$")
 _ONLY_MARKS = re.compile(r"(?i)[\W_]*(?:(?:and|or|&|und|et)\b[\W_]*)?")
 _SEPARATORS = " \t^=,;:/|&+#_-"
 _REACH = 48
@@ -36,6 +37,8 @@ def widen(text: str, spans: list[Span]) -> list[Span]:
             floor = span.end
             continue
         start, end = _lead(text, floor, span.start), _tail(text, span)
+        if "person" in span.reason and (initials := _INITIALS.search(text[floor:start])) is not None:
+            start = floor + initials.start()
         previous = out[-1] if out else None
         if previous is not None and previous.fate is Fate.CUT and start <= previous.end:
             start = previous.end

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from pacs.deid.text import suspicions
 from pacs.deid.text.folding import WORD, atoms, fold
 from pacs.deid.text.spans import Fate, Span, Strength
 from pacs.deid.text.vocabulary import is_term, is_word, lists, may_be_person
@@ -121,6 +122,7 @@ def find(text: str, strength: Strength) -> tuple[Span, ...]:
     out += _persons(text, full=full)
     if full:
         out += _institutions(text)
+        out += suspicions.find(text)
     return tuple(out)
 
 
