@@ -74,7 +74,7 @@ class Done:
 
 
 class UidReused(Exception):
-    """Two different objects with one SOP Instance UID."""
+    """One SOP Instance UID in two series."""
 
 
 def deidentify_file(file: Path, number: int, batch: Batch) -> Done:
@@ -89,7 +89,7 @@ def deidentify_file(file: Path, number: int, batch: Batch) -> Done:
             try:
                 return _written(work, number, batch)
             except UidReused:
-                outcome = Quarantine("Another object with this SOP Instance UID and other content is there already.")
+                outcome = Quarantine("An object with this SOP Instance UID is there already, in another series.")
     finally:
         with os.scandir(work.scratch) as left:
             for each in left:
@@ -221,9 +221,9 @@ def _written(work: Work, number: int, batch: Batch) -> Done:
         raise UidReused
     if _put(batch.out, target, work.pieces):
         return Done("done", "", str(relative), report, crosswalk, rules)
-    if not _holds(target, work.pieces):
-        raise UidReused
-    return Done("duplicate", "its SOP instance was there already", str(relative), report, crosswalk)
+    # As collections do by default: the first stays.
+    other = "" if _holds(target, work.pieces) else ", with other content; the first one stays"
+    return Done("duplicate", f"its SOP instance was there already{other}", str(relative), report, crosswalk)
 
 
 def _claim(file: Path, place: str) -> bool:

@@ -212,13 +212,19 @@ def test_patients_without_an_id_are_told_apart(images, tmp_path):
     assert len({row["new_id"] for row in rows}) == 2
 
 
-@pytest.mark.parametrize("other", [{"study": "t9", "series": "s9", "patient": "P9"}, {"KVP": 100}])
-def test_other_object_under_a_known_uid_is_set_aside(images, tmp_path, other):
-    (images / "z.dcm").write_bytes(ct_bytes(sop="i1", **other))
+def test_known_uid_in_another_series_is_set_aside(images, tmp_path):
+    (images / "z.dcm").write_bytes(ct_bytes(sop="i1", study="t9", series="s9", patient="P9"))
     done = pacs("deid", images, tmp_path / "out", "--jobs", 1)
     assert done.returncode == 3
     assert "3 done, 1 quarantined" in done.stdout
     assert len(outputs(tmp_path / "out")) == 3
+
+
+def test_other_content_under_a_known_uid_is_told(images, tmp_path):
+    (images / "z.dcm").write_bytes(ct_bytes(sop="i1", KVP=100))
+    done = pacs("deid", images, tmp_path / "out", "--jobs", 1)
+    assert done.returncode == 0
+    assert "with other content" in done.stderr
 
 
 def test_mapping_to_the_patients_own_name_is_held(images, tmp_path):
