@@ -24,6 +24,7 @@ from pacs.deid.mapping import MappingRow, read_mapping
 from pacs.errors import BadRequest
 from pacs.model import CrosswalkRow
 from pacs.pipeline.batch import Batch, Done, deidentify_file, prepare, tidy
+from pacs.pipeline.warming import warm_up
 from pacs.registry.snapshot import INBOX
 from pacs.vault import KeyFile
 from pacs.vault.export import write_crosswalk
@@ -183,6 +184,7 @@ def _all_done(files: list[Path], batch: Batch, jobs: int, *, show: bool) -> Iter
 def _in_order(files: list[Path], batch: Batch, jobs: int) -> Iterator[Done]:
     one = partial(deidentify_file, batch=batch)
     if jobs == 1:
+        warm_up()
         yield from (one(file, number) for number, file in enumerate(files, 1))
         return
     pool = ProcessPoolExecutor(jobs, initializer=_end_with, initargs=(os.getpid(),))
@@ -211,6 +213,7 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    warm_up()
 
 
 def _finish(run: Run, batch: Batch, crosswalk: Path | None, report: Path | None) -> None:
