@@ -56,6 +56,6 @@ def export_crosswalk(archive: Archive, collection: CollectionInfo, folder: Path,
 
     Identified: the caller is who may. Raises `BadRequest` when a file is there already.
     """
-    archive.parts.trail.add(actor, "export crosswalk", collection.name, str(folder))
+    archive.parts.trail.add(actor, "export crosswalk", collection.name)  # not where to: a path may name people
     rows = archive.parts.crosswalk.rows(collection.id, archive.sealing_key_of(collection))
     return write_crosswalk(folder, rows)
