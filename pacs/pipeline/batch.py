@@ -5,15 +5,17 @@ import mmap
 import os
 import re
 import shutil
+import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from io import FileIO
 from pathlib import Path
-from secrets import token_hex
 
 from pacs.deid import CollectionKeys, Context, load_profile
 from pacs.deid.mapping import MappingRow, mapped_row
+from pacs.deid.profiles import Profile
 from pacs.deid.profiles.rules import ACTION_WORDS
 from pacs.dicom.elements import Buffer
 from pacs.dicom.fileformat import text_of
@@ -40,6 +42,7 @@ from pacs.pipeline.work import Work
 SCRATCH = ".scratch-"
 PARTS = ".parts"
 LARGE_BYTES = 8 << 20
+_POLL_SECONDS = 0.005
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 VALID_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")
 _NAMING = {"SOP Class UID": 0x00080016, "SOP Instance UID": 0x00080018, "Study Instance UID": 0x0020000D}
@@ -128,16 +131,22 @@ def _judge(work: Work) -> Outcome:
 
 
 def _work(file: Path, batch: Batch) -> Work:
-    with file.open("rb") as opened:
+    with file.open("rb", buffering=0) as opened:
         size = os.fstat(opened.fileno()).st_size
         # A small file is read at once, which is cheaper than its page faults; a large one never stands in memory whole.
-        content = opened.read() if size < LARGE_BYTES else mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        content = opened.readall() if size < LARGE_BYTES else mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
     scratch = _scratch(batch.quarantine, os.getpid())
     keys = _keys(batch.master, batch.label)
     patients = _Patients(batch, keys) if batch.mapping else None
     context = Context(site=batch.site, collection=batch.label, patients=patients)
-    profile = load_profile(batch.profile, batch.profiles)
+    profile = _profile(batch.profile, batch.profiles)
     return Work(content, _collection(batch), profile, keys, context, scratch, _learned())
+
+
+@cache
+def _profile(name: str, folder: Path | None) -> Profile:
+    """One profile for the whole run, even when its file is edited meanwhile."""
+    return load_profile(name, folder)
 
 
 @cache
@@ -217,23 +226,11 @@ def _written(work: Work, number: int, batch: Batch) -> Done:
         rules[key] = rules.get(key, 0) + 1
     report = _report(work, number, str(relative)) if batch.with_report else {}
     crosswalk = crosswalk_rows(work.original, result)
-    if not _claim(batch.out / PARTS / result.sop_uid, str(relative)):
-        raise UidReused
-    if _put(batch.out, target, work.pieces):
+    if _put(batch.out / PARTS / result.sop_uid, target, work.pieces):
         return Done("done", "", str(relative), report, crosswalk, rules)
     # As collections do by default: the first stays.
     other = "" if _holds(target, work.pieces) else ", with other content; the first one stays"
     return Done("duplicate", f"its SOP instance was there already{other}", str(relative), report, crosswalk)
-
-
-def _claim(file: Path, place: str) -> bool:
-    """Reserve a SOP Instance UID for one place in OUT; False when another place has it. PS3.5 9.1."""
-    try:
-        with file.open("x") as claim:
-            claim.write(place)
-    except FileExistsError:
-        return file.read_text() in (place, "")  # empty: another process is just writing it
-    return True
 
 
 def _holds(target: Path, pieces: tuple[Buffer, ...]) -> bool:
@@ -244,20 +241,51 @@ def _holds(target: Path, pieces: tuple[Buffer, ...]) -> bool:
         return all(file.read(len(part)) == part for piece in pieces for part in in_parts(piece))
 
 
-def _put(out: Path, target: Path, pieces: tuple[Buffer, ...]) -> bool:
-    """Write a file whole or not at all; False when it is there already."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out / PARTS / f"{os.getpid()}-{token_hex(4)}"
+def _put(part: Path, target: Path, pieces: tuple[Buffer, ...]) -> bool:
+    """Write a file whole or not at all; False when it is there already. Raises `UidReused`, OSError.
+
+    `part` is named by the SOP Instance UID and stays until the run's end: it reserves the UID for one place, in all
+    processes. PS3.5 9.1.
+    """
     try:
-        with temporary.open("xb") as sink:
-            for piece in pieces:
-                sink.writelines(in_parts(piece))
-        os.link(temporary, target)
+        sink = part.open("xb", buffering=0)
     except FileExistsError:
+        try:
+            settled = _is_settled_at(part, target)
+        except FileNotFoundError:  # the other one could not be written
+            return _put(part, target, pieces)
+        if not settled:
+            raise UidReused from None
         return False
-    finally:
-        temporary.unlink(missing_ok=True)
+    try:
+        with sink:
+            for piece in pieces:
+                for each in in_parts(piece):
+                    _write_all(sink, each)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(part, target)
+    except FileExistsError:  # of an earlier run
+        part.unlink()
+        os.link(target, part)
+        return False
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     return True
+
+
+def _write_all(sink: FileIO, part: Buffer) -> None:
+    """A raw file may take less than it is given."""
+    view = memoryview(part)
+    while view:
+        view = view[sink.write(view) :]
+
+
+def _is_settled_at(part: Path, target: Path) -> bool:
+    """Whether the SOP instance that another file brought went to `target`; waits while it is still being written."""
+    while (found := part.stat()).st_nlink == 1:
+        time.sleep(_POLL_SECONDS)
+    return target.exists() and os.path.samestat(found, target.stat())
 
 
 def _report(work: Work, number: int, relative: str) -> dict[str, object]:
