@@ -90,16 +90,22 @@ def _hidden(pixels: Array) -> Iterator[Array]:
     span = high - low
     if span < 1 or pixels.dtype.itemsize > 2:
         return
+    # Every other row is counted.
+    counts = np.bincount(np.subtract(pixels[::2], low, dtype=np.intp).ravel(), minlength=span + 1)
     if span > 255:
-        for value in _spikes(pixels, low, high):
-            mask = pixels == value
+        for value in _spikes(counts):
+            mask = pixels == value + low
             if _is_thin(mask):
                 yield mask
     barely = max(int(span * _BARELY), 1)
-    for ground, near in ((low, pixels <= low + barely), (high, pixels >= high - barely)):
-        even = pixels == ground
-        if np.count_nonzero(even) > _EVEN * pixels.size:
-            mask = near & ~even
+    for ground, near in ((low, counts[1 : barely + 1]), (high, counts[-barely - 1 : -1])):
+        much = 2 * counts[ground - low] > _EVEN * pixels.size
+        if much and 2 * int(near.sum()) <= 2 * _MAX_SHARE * pixels.size:
+            mask = (
+                (pixels > low) & (pixels <= low + barely)
+                if ground == low
+                else (pixels < high) & (pixels >= high - barely)
+            )
             if _is_thin(mask):
                 yield mask
 
@@ -113,21 +119,18 @@ def _in_margins(pixels: Array, least: float) -> Array:
     return mask
 
 
-def _spikes(pixels: Array, low: int, high: int) -> list[int]:
-    """Values between the extremes that are far more frequent than those around them. Every other row is looked at."""
-    some = pixels[::2].astype(np.intp).ravel()
-    some -= low
-    counts = np.bincount(some, minlength=high - low + 1)
-    beside = np.pad(counts, 1)
+def _spikes(counts: Array) -> list[int]:
+    """Values between the extremes that are far more frequent than those around them, by their place in `counts`."""
+    often = np.flatnonzero(counts >= _MIN_STROKE_PIXELS)
+    ends = np.pad(counts, 1)
     # What stands out from 48 values around it stands out from the next ones: nearly none does.
-    often = np.flatnonzero((counts >= _MIN_STROKE_PIXELS) & (counts > 6 * np.maximum(beside[:-2], beside[2:])))
+    often = often[counts[often] > 6 * np.maximum(ends[often], ends[often + 2])]
     if not len(often):
         return []
     around = np.lib.stride_tricks.sliding_window_view(np.pad(counts, 24, mode="reflect"), 49)[often]
     ordered = np.partition(around, -2, axis=1)
     standing_out = often[counts[often] > 6 * np.maximum(ordered[:, -2], 2)]
-    best = sorted((int(value) for value in standing_out), key=lambda value: -int(counts[value]))[:4]
-    return [value + low for value in best]
+    return sorted((int(value) for value in standing_out), key=lambda value: -int(counts[value]))[:4]
 
 
 def _is_thin(mask: Array) -> bool:
