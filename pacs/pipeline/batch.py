@@ -85,7 +85,7 @@ def deidentify_file(file: Path, number: int, batch: Batch) -> Done:
 
     What cannot be published goes to `batch.quarantine` with a reason. Raises OSError for what is the disk's fault.
     """
-    work = _work(file, batch)
+    work = work_on(file, batch)
     try:
         outcome = _judge(work)
         if isinstance(outcome, Keep):
@@ -130,7 +130,7 @@ def _judge(work: Work) -> Outcome:
         return Quarantine(f"The object could not be processed ({type(error).__name__}).")
 
 
-def _work(file: Path, batch: Batch) -> Work:
+def work_on(file: Path, batch: Batch) -> Work:
     with file.open("rb", buffering=0) as opened:
         size = os.fstat(opened.fileno()).st_size
         # A small file is read at once, which is cheaper than its page faults; a large one never stands in memory whole.
