@@ -1,7 +1,8 @@
 """Rectangles of all frames made black, everything else bit for bit as it was. PS3.5 8, PS3.3 C.7.6.3.
 
-Native pixels are changed in the layout they stand in. Compressed ones are decoded, changed and encoded without loss: in
-their own syntax where there is an encoder, else as Explicit VR Little Endian. What was lost before is still said.
+Native pixels are changed in the layout they stand in, sequential JPEG block by block (`jpeg_blank`). Other compressed
+ones are decoded, changed and encoded without loss: in their own syntax or one of their kin where there is an encoder,
+else as Explicit VR Little Endian. What was lost before is still said.
 """
 
 import struct
@@ -27,6 +28,7 @@ from pacs.errors import NotAcceptable
 from pacs.pixels.codestream import clear_unused_bits, precision_of, unused_bits_set
 from pacs.pixels.encapsulated import LENGTHS, OFFSETS, Scratch, deflated_frame, put_frames
 from pacs.pixels.image import Array, Format, Image, decode
+from pacs.pixels.jpeg_blank import blank_jpeg, widened
 from pacs.pixels.ocr import Box
 from pacs.pixels.picture import palette
 
@@ -35,6 +37,11 @@ _LS, _J2K = _PREFIX + "80", _PREFIX + "90"
 # The syntax that a compressed object has afterwards, where an encoder exists.
 _ENCODED_AS = {RLE: RLE, _LS: _LS, _PREFIX + "81": _LS, _J2K: _J2K, _PREFIX + "91": _J2K}
 _ENCODED_AS |= {ENCAPSULATED_PLAIN: ENCAPSULATED_PLAIN, DEFLATED_FRAMES: DEFLATED_FRAMES}
+# No encoder is at hand for lossless JPEG and HTJ2K.
+_ENCODED_AS |= {_PREFIX + number: _LS for number in ("57", "70")}
+_ENCODED_AS |= {_PREFIX + number: _J2K for number in ("201", "202", "203")}
+_BASELINE = (_PREFIX + "50", _PREFIX + "51")
+_NEAR = 64  # of 256: quantization leaves this of what a block should be filled with
 _LOSSY_FLAG, _LOSSY_METHOD = 0x00282110, 0x00282114
 _METHODS = {"8": "ISO_14495_1", "9": "ISO_15444_1", "2": "ISO_15444_15"}
 _SMALLEST, _LARGEST = 0x00280106, 0x00280107
@@ -43,10 +50,13 @@ _MAX_NATIVE = 0xFFFFFFFE
 
 @dataclass(frozen=True, slots=True)
 class Blanked:
-    """The object with its new pixel data, and the transfer syntax that it has now."""
+    """The object with its new pixel data, the transfer syntax that it has now, and the boxes as far as pixels may have
+    changed for them: the boxes asked for, but for JPEG, where whole blocks are written anew.
+    """
 
     data_set: DataSet
     transfer_syntax_uid: str
+    boxes: tuple[Box, ...]
 
 
 def blanked(image: Image, boxes: Sequence[Box], folder: Path | None = None) -> Blanked:
@@ -55,13 +65,18 @@ def blanked(image: Image, boxes: Sequence[Box], folder: Path | None = None) -> B
     Raises `NotAcceptable` when a frame cannot be decoded, or the result is too long for a native syntax.
     """
     if not image.encapsulated:
-        return Blanked(_native(image, boxes, folder), image.transfer_syntax_uid)
+        return Blanked(_native(image, boxes, folder), image.transfer_syntax_uid, tuple(boxes))
+    if image.transfer_syntax_uid in _BASELINE and boxes:
+        try:
+            return _in_jpeg(image, boxes, folder)
+        except NotAcceptable:
+            pass  # no sequential stream, or one that decoders take another way: decoded pixels are the way out
     syntax = _ENCODED_AS.get(image.transfer_syntax_uid)
     if syntax is not None:
         encoded = _encoded(image, boxes, syntax, folder)
         if encoded is not None:
-            return Blanked(encoded, syntax)
-    return Blanked(_decoded(image, boxes, folder), EXPLICIT_LE)
+            return Blanked(encoded, syntax, tuple(boxes))
+    return Blanked(_decoded(image, boxes, folder), EXPLICIT_LE, tuple(boxes))
 
 
 def without_unused_bits(image: Image, folder: Path | None = None) -> Blanked | None:
@@ -186,6 +201,56 @@ def _encoded(image: Image, boxes: Sequence[Box], syntax: str, folder: Path | Non
     extremes.put(changed, image.format, little_endian=True)
     _say_lossy(changed, image.transfer_syntax_uid)
     return changed
+
+
+def _in_jpeg(image: Image, boxes: Sequence[Box], folder: Path | None) -> Blanked:
+    """JPEG frames in their own syntax. Raises `NotAcceptable` when one of them cannot be blanked as a stream, or when
+    decoding does not show every pixel outside as it was and black inside.
+    """
+    changed = DataSet(image.data_set)
+    extremes = _Extremes()
+    around = widened(bytes(image.encoded(0)), boxes)
+
+    def frames() -> Iterator[bytes]:
+        for number in range(image.count):
+            content = bytes(image.encoded(number))
+            if widened(content, boxes) != around:
+                raise NotAcceptable("frames of one object differ in their form")
+            frame, pixels = _jpeg_frame(content, image, boxes, around)
+            extremes.add(pixels)
+            yield frame
+
+    put_frames(changed, frames(), folder)
+    extremes.put(changed, image.format, little_endian=True)
+    _say_lossy(changed, image.transfer_syntax_uid)
+    return Blanked(changed, image.transfer_syntax_uid, tuple(around))
+
+
+def _jpeg_frame(content: bytes, image: Image, boxes: Sequence[Box], around: Sequence[Box]) -> tuple[bytes, Array]:
+    """A frame blanked, and its pixels. Components may hold another colour space than the attributes say."""
+    syntax = image.transfer_syntax_uid
+    before, now = decode(content, syntax, image.format, raw=True)
+    outside = np.ones(before.shape[:2], bool)
+    for box in around:
+        outside[box.top : box.bottom, box.left : box.right] = False
+    black = np.atleast_1d(black_of(now, before, image.data_set, syntax)).tolist()
+    middle = 1 << (now.bits_stored - 1)
+    for values in (black, [0, middle, middle], [0, 0, 0]):
+        if len(values) != now.samples:
+            continue
+        frame = blank_jpeg(content, boxes, values)
+        after, _now = decode(frame, syntax, image.format, raw=True)
+        if after.shape != before.shape or not np.array_equal(after[outside], before[outside]):
+            raise NotAcceptable("a JPEG frame does not decode as it should")
+        if all(_is_filled(after, box, black, now) for box in boxes):
+            return frame, after
+    raise NotAcceptable("a JPEG frame does not decode as it should")
+
+
+def _is_filled(pixels: Array, box: Box, black: Sequence[int], now: Format) -> bool:
+    """Whether what stands in a box is black, but for what quantization leaves."""
+    inside = pixels[box.top : box.bottom, box.left : box.right].astype(np.int64)
+    return bool((np.abs(inside - np.array(black)).mean() if inside.size else 0) <= _NEAR << max(now.bits_stored - 8, 0))
 
 
 def _photometric(before: str, syntax: str) -> str:

@@ -40,7 +40,10 @@ class PixelPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A rectangle that is black now in every frame, in pixels, and why: text, unreadable, or a signature's name."""
+    """A rectangle that is black now in every frame, in pixels, and why: text, unreadable, or a signature's name.
+
+    In JPEG it is the part of the image that was written anew for it, which is larger than what is black.
+    """
 
     left: int
     top: int
@@ -198,7 +201,8 @@ class _Work:
         """Make boxes black in every frame."""
         done = blanked(image, [box for box, _reason in boxes], self.policy.scratch)
         done.data_set.put(BURNED_IN, "CS", b"NO")
-        regions = outcome.regions + tuple(_region(box, reason) for box, reason in boxes)
+        reasons = [reason for _box, reason in boxes]
+        regions = outcome.regions + tuple(map(_region, done.boxes, reasons))
         return replace(
             outcome,
             path=path,

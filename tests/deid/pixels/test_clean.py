@@ -9,7 +9,6 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 from pydicom.uid import (
     ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGLSLossless,
@@ -25,6 +24,7 @@ from pacs.pixels import ocr
 from pacs.pixels.encapsulated import deflated_frame, fragments_of, inflated_frame
 from pacs.pixels.image import decode, image_of
 from pacs.pixels.ocr import Box, Line, Word
+from pacs.pixels.picture import pictures
 from tests.data_folder import shared_data
 from tests.pixels.pictures import NAME, as_object, ground, jpeg, labelled, parsed, seen, with_frames, written
 
@@ -185,18 +185,38 @@ def test_deflated_frames_stay_deflated():
     assert np.array_equal(pixels[60:], labelled()[60:])
 
 
-def test_baseline_jpeg_becomes_native_and_stays_lossy():
+def test_baseline_jpeg_keeps_its_syntax_and_history():
     colours = np.stack([labelled()] * 3, -1)
     ds = as_object(colours, SOPClassUID=SC, PhotometricInterpretation="YBR_FULL_422")
     ds.LossyImageCompression, ds.LossyImageCompressionRatio = "01", "9"
     ds = with_frames(ds, [jpeg(colours)], JPEGBaseline8Bit)
     outcome, before, syntax = cleaned(ds)
-    assert outcome.transfer_syntax_uid == ExplicitVRLittleEndian
-    assert_only_boxes_changed(outcome, before, syntax)
+    assert outcome.transfer_syntax_uid == syntax == JPEGBaseline8Bit
+    assert outcome.quarantine is None
+    (region,) = outcome.regions
+    old, new = seen(before, syntax), seen(outcome.data_set, syntax)
+    old[region.top : region.top + region.height, region.left : region.left + region.width] = 0
+    new[region.top : region.top + region.height, region.left : region.left + region.width] = 0
+    assert np.array_equal(old, new)
     assert first_text(outcome.data_set, 0x00282110) == "01"
     assert first_text(outcome.data_set, 0x00282112) == "9"
     assert first_text(outcome.data_set, 0x00282114) == "ISO_10918_1"
-    assert first_text(outcome.data_set, 0x00280004) == "YBR_FULL"
+    assert first_text(outcome.data_set, 0x00280004) == "YBR_FULL_422"
+
+
+def test_a_name_in_baseline_jpeg_cannot_be_read_afterwards():
+    colours = np.stack([labelled(rows=160, columns=320)] * 3, -1)
+    ds = as_object(colours, SOPClassUID=US, PhotometricInterpretation="YBR_FULL_422")
+    data_set, syntax = parsed(with_frames(ds, [jpeg(colours, quality=80)], JPEGBaseline8Bit))
+    outcome = clean_pixels(data_set, data_set, syntax, Known())
+    assert outcome.cleaned
+    assert outcome.transfer_syntax_uid == JPEGBaseline8Bit
+    image = image_of(outcome.data_set, syntax)
+    assert image is not None
+    texts = " ".join(line.text for line in ocr.reader().read(pictures(image, 0)[0]))
+    assert "SMITH" not in texts
+    assert "471" not in texts
+    assert "MI" in texts
 
 
 def test_extremes_are_counted_again():
