@@ -14,6 +14,7 @@ from pacs.curation.release import release as release_series
 from pacs.deid import load_profile
 from pacs.errors import BadRequest
 from pacs.model import Access, CollectionInfo, Duplicates, Release
+from pacs.pipeline.previews import export_preview
 from pacs.registry.registry import NewCollection
 
 _RELEASE = click.Choice([each.value for each in Release])
@@ -23,7 +24,7 @@ _DUPLICATES = click.Choice([each.value for each in Duplicates])
 
 @click.group()
 def command() -> None:
-    """Collections: create, list, show, set, release, mapping, names, doubts, crosswalk."""
+    """Collections: create, list, show, set, release, mapping, names, doubts, preview, crosswalk."""
 
 
 @command.command()
@@ -181,6 +182,25 @@ def doubts(name: str, data: Path, config_file: Path | None, as_json: bool) -> No
     app = open_data(data, config_file)
     collection = app.registry.snapshot().collection_named(name)
     print_table(doubts_of(app.archive, collection, operator()), ("path", "word"), as_json)
+
+
+@command.command()
+@click.argument("name")
+@click.argument("uid")
+@click.option("--to", "file", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A new PNG file.")
+@data_option
+def preview(name: str, uid: str, file: Path, data: Path, config_file: Path | None) -> None:
+    """Write a picture before/after of an object whose pixels were cleaned or held, with the rectangles.
+
+    UID is its new SOP Instance UID, or its intake id. The original must still be kept. The picture identifies: reading
+    it is audited, and the file is for your eyes alone.
+    """
+    app = open_data(data, config_file)
+    collection = app.registry.snapshot().collection_named(name)
+    if file.resolve().is_relative_to(app.folders.blobs.resolve()):
+        raise BadRequest("the picture must not lie among the de-identified images")
+    export_preview(app.archive, collection, uid, file, operator())
+    click.echo(str(file))
 
 
 @command.command()

@@ -66,6 +66,11 @@ class Run:
 @click.option("--crosswalk", type=click.Path(path_type=Path, file_okay=False), help="Write uids.csv and patients.csv.")
 @click.option("--quarantine", type=click.Path(path_type=Path, file_okay=False), help="Default: OUT.quarantine.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write what was done, as JSON.")
+@click.option(
+    "--previews",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a picture before/after of each object whose pixels were cleaned or held. The pictures identify.",
+)
 @click.option("--jobs", type=click.IntRange(1, 256), default=os.cpu_count() or 1, help="Processes.")
 @click.option("--compare", nargs=2, metavar="OLD NEW", help="Show what two profiles do differently to IN.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), envvar="PACS_DATA", help="Data directory.")
@@ -82,6 +87,7 @@ def command(
     crosswalk: Path | None,
     quarantine: Path | None,
     report: Path | None,
+    previews: Path | None,
     jobs: int,
     compare: tuple[str, str] | None,
     data: Path | None,
@@ -91,7 +97,9 @@ def command(
 
     OUT gets <patient>/<study>/<series>/<sop>.dcm in new identifiers and nothing else. What cannot be published goes to
     the quarantine, each with its reason. File names may identify patients: they are not printed, files are named by
-    their number in path order. Exit status 3 when some files were quarantined.
+    their number in path order. --previews FOLDER gets a PNG for each object in whose pixels something was blanked or
+    held, named by its new SOP Instance UID: it shows the original, so the folder is as secret as IN. Exit status 3 when
+    some files were quarantined.
     """
     if not source.exists():
         raise BadRequest("IN does not exist")
@@ -103,7 +111,9 @@ def command(
     if out is None:
         raise click.UsageError("OUT is missing")
     quarantine = quarantine or out.with_name(out.name + ".quarantine")
-    _check_places(source, out, {"--quarantine": quarantine, "--crosswalk": crosswalk, "--report": report})
+    _check_places(
+        source, out, {"--quarantine": quarantine, "--crosswalk": crosswalk, "--report": report, "--previews": previews}
+    )
     load_profile(profile, profiles)  # a fault in it shows before anything is written
     batch = Batch(
         out=out,
@@ -115,6 +125,7 @@ def command(
         site=site,
         mapping=_mapping(mapping),
         with_report=report is not None,
+        previews=previews,
     )
     prepare(batch)
     run = Run()

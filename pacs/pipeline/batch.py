@@ -36,6 +36,7 @@ from pacs.model import (
 )
 from pacs.pipeline.crosswalk import crosswalk_rows
 from pacs.pipeline.learned import LearnedNames
+from pacs.pipeline.previews import write_preview
 from pacs.pipeline.stages import OBJECT_STAGES, fold
 from pacs.pipeline.work import Work
 
@@ -62,6 +63,7 @@ class Batch:
     site: str = ""
     mapping: Collection[MappingRow] = field(default=(), repr=False)
     with_report: bool = False
+    previews: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ def deidentify_file(file: Path, number: int, batch: Batch) -> Done:
     work = work_on(file, batch)
     try:
         outcome = _judge(work)
+        if batch.previews is not None:
+            write_preview(work, batch.previews)
         if isinstance(outcome, Keep):
             try:
                 return _written(work, number, batch)
@@ -167,6 +171,8 @@ def prepare(batch: Batch) -> None:
     tidy(batch)
     batch.quarantine.mkdir(parents=True, exist_ok=True, mode=0o700)
     (batch.out / PARTS).mkdir(parents=True)
+    if batch.previews is not None:
+        batch.previews.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def tidy(batch: Batch) -> None:

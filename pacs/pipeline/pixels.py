@@ -49,6 +49,7 @@ def clean_pixels_stage(work: Work) -> Outcome:
     evidence = _LazyEvidence(work)
     outcome = clean_pixels(work.original, work.result.data_set, work.transfer_syntax_uid, evidence, policy)
     work.facts = {**work.facts, **pixel_facts(outcome)}
+    work.pixels = outcome
     if outcome.quarantine:
         return Quarantine(outcome.quarantine)
     if outcome.found:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pacs.deid import CollectionKeys, Context, Result
+from pacs.deid.pixels import PixelOutcome
 from pacs.deid.profiles import Profile
 from pacs.dicom.elements import Buffer, DataSet
 from pacs.dicom.fileformat import FileStart
@@ -37,6 +38,7 @@ class Work:
     pieces: tuple[Buffer, ...] = ()
     flags: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    pixels: PixelOutcome | None = field(default=None, repr=False)
 
     def policy(self, name: str) -> str:
         """The collection's choice of `pixels`, `faces` or `documents`, else the profile's."""

@@ -11,7 +11,8 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from tests.builders import ct_bytes, uid
+from tests.builders import ct_bytes, file_bytes, uid
+from tests.pixels.pictures import as_object, labelled
 from tests.wire.server import wait_for
 
 
@@ -115,7 +116,7 @@ def test_mapping_table_decides_and_unmapped_patients_are_set_aside(images, tmp_p
     assert pydicom.dcmread(outputs(tmp_path / "out")[0]).StudyDate == "20200105"
 
 
-@pytest.mark.parametrize("option", ["--quarantine", "--crosswalk"])
+@pytest.mark.parametrize("option", ["--quarantine", "--crosswalk", "--previews"])
 def test_identified_data_must_not_lie_under_out(images, tmp_path, option):
     done = pacs("deid", images, tmp_path / "out", option, tmp_path / "out" / "x")
     assert done.returncode == 1
@@ -178,7 +179,21 @@ def children_of(parent):
     return found
 
 
-@pytest.mark.parametrize("option", ["--report", "--crosswalk", "--quarantine"])
+def test_previews_are_private_and_named_by_the_new_uid(tmp_path):
+    ds = as_object(labelled("QUIXOTIC^ADA 4711982", rows=160, columns=320), SOPClassUID="1.2.840.10008.5.1.4.1.1.6.1")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.dcm").write_bytes(file_bytes(ds))
+    (tmp_path / "in" / "b.dcm").write_bytes(ct_bytes(sop="i2"))
+    done = pacs("deid", tmp_path / "in", tmp_path / "out", "--previews", tmp_path / "pictures", "--jobs", 1)
+    assert done.returncode == 0, done.stderr
+    (picture,) = (tmp_path / "pictures").iterdir()
+    assert picture.stem in {file.stem for file in outputs(tmp_path / "out")}
+    assert picture.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "pictures").stat().st_mode & 0o777 == 0o700
+    assert "as secret as IN" in " ".join(pacs("deid", "--help").stdout.split())
+
+
+@pytest.mark.parametrize("option", ["--report", "--crosswalk", "--quarantine", "--previews"])
 def test_nothing_is_written_into_in(images, tmp_path, option):
     target = images / "a" / "Quixotic-i1.dcm"
     before = target.read_bytes()

@@ -58,7 +58,7 @@ class PixelOutcome:
 
     `path` names the way that was taken. `cleaned`: regions were blanked, so code 113101 applies. `stripped`: metadata
     within the pixel data was taken out. `found`: text was read that may identify, and it is still there (``detect``).
-    `quarantine` is a reason for people, without any value.
+    `suspects` are where that stands. `quarantine` is a reason for people, without any value.
     `frames` were read (or blanked unread), counted from 0: where a second reader should look. `texts_after` was read in
     the result and stays there; it is identified data until somebody looked at it.
     """
@@ -71,6 +71,7 @@ class PixelOutcome:
     regions: tuple[Region, ...] = ()
     quarantine: str | None = None
     found: bool = False
+    suspects: tuple[Region, ...] = ()
     frames: tuple[int, ...] = ()
     texts_after: tuple[str, ...] = field(default=(), repr=False)
 
@@ -179,7 +180,8 @@ class _Work:
         judged = self.judge(reading.lines)
         if judged.boxes and self.policy.mode != "clean":
             refused = "Text that may identify was read in its pixels." if self.policy.mode == "quarantine" else None
-            return replace(outcome, found=True, quarantine=refused)
+            suspects = tuple(_region(box, reason) for box, reason in judged.boxes)
+            return replace(outcome, found=True, suspects=suspects, quarantine=refused)
         kept = judged.kept
         for _round in range(_ROUNDS):
             if not judged.boxes:

@@ -17,13 +17,13 @@ _LARGEST = 1200  # pixels of one half's longer side
 
 
 def preview(before: DataSet, before_syntax: str, outcome: PixelOutcome, frame: int = 0) -> bytes:
-    """A PNG: the frame before, with red rectangles, and after. It belongs inside the wall.
+    """A PNG: the frame before, with red rectangles (blanked, or held for), and after. It belongs inside the wall.
 
     Raises `NotAcceptable` when the frame cannot be decoded.
     """
     left, right = _half(before, before_syntax, frame), _half(outcome.data_set, outcome.transfer_syntax_uid, frame)
     draw = ImageDraw.Draw(left)
-    for region in outcome.regions:
+    for region in (*outcome.regions, *outcome.suspects):
         ends = region.left + region.width, region.top + region.height
         draw.rectangle((region.left - 1, region.top - 1, *ends), outline=(255, 40, 40), width=1)
     whole = Pillow.new("RGB", (left.width + _GAP + right.width, max(left.height, right.height)), (90, 90, 90))
