@@ -10,6 +10,7 @@ from pacs.deid.text import days, leftovers, patterns
 from pacs.deid.text.days import Day, Shift
 from pacs.deid.text.folding import UNSPACED, WORD, atoms, fold
 from pacs.deid.text.spans import Cleaned, Decision, Fate, Span, Strength
+from pacs.deid.text.spelling import reason_of
 from pacs.deid.text.technical import is_number, is_technical, is_technical_word
 from pacs.deid.text.vocabulary import is_code, is_name_first, is_term, is_word, keeps_eponym, keeps_view, may_be_person
 
@@ -250,11 +251,13 @@ def word_reason(word: str) -> str:
     pieces = atoms(word)
     if len(pieces) > 1 and all(_is_kept_piece(piece) for piece in pieces):
         return "vocabulary"
-    return ""
+    return reason_of(word)
 
 
 def _is_kept_piece(piece: str) -> bool:
-    return len(piece) == 1 or is_word(fold(piece)) or (piece.isdigit() and len(piece) < 6)
+    if len(piece) == 1 or is_word(fold(piece)) or (piece.isdigit() and len(piece) < 6):
+        return True
+    return bool(reason_of(piece))
 
 
 def _is_person_here(text: str, tokens: list[Token], index: int, cut: set[int], starts: set[int]) -> bool:

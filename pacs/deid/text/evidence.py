@@ -51,6 +51,8 @@ class Evidence:
         The collection's list: each a name or a phrase.
     words : Collection of str
         Words that the collection adds to the vocabulary.
+    stays : Collection of int
+        Tags of ids, places and machines that the profile keeps: their values are no evidence. Names always are.
     """
 
     def __init__(
@@ -60,11 +62,12 @@ class Evidence:
         shift: Callable[[date], date | None] | None = None,
         names: Collection[str] = (),
         words: Collection[str] = (),
+        stays: Collection[int] = (),
     ) -> None:
         self.data_set = data_set
         self.map_uid = map_uid
         self.shift = shift
-        self.identity = identity_of(facts_of(data_set), tuple(names), tuple(words))
+        self.identity = identity_of(facts_of(data_set).without(stays), tuple(names), tuple(words))
 
     def clean(self, text: str, strength: Strength, vr: str = "LO") -> Cleaned:
         """The text without what identifies, with a decision per token; the same text when nothing does.

@@ -18,7 +18,8 @@ from pacs.dicom.values import CHARSET_VRS, DEFAULT, Charset, charset_of, values_
 from pacs.errors import Refused
 
 PATIENT_BIRTH_DATE = 0x00100030
-TELLING_TAGS = ID_TAGS | PLACE_TAGS | MACHINE_TAGS | MAKER_TAGS
+IDENTIFYING_TAGS = ID_TAGS | PLACE_TAGS | MACHINE_TAGS
+TELLING_TAGS = IDENTIFYING_TAGS | MAKER_TAGS
 _NAMES, _DATES, _MACHINE = "PN", ("DA", "DT"), "AE"
 _TELLING_VRS = frozenset((_NAMES, _MACHINE))
 _LOOSE_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "UN", "OB"))
@@ -48,6 +49,12 @@ class Facts(NamedTuple):
     values: tuple[Fact, ...]
     days: frozenset[str]
     births: frozenset[str]
+
+    def without(self, tags: Collection[int]) -> "Facts":
+        """The facts without what stands in some elements, names excepted."""
+        if not tags:
+            return self
+        return self._replace(values=tuple(each for each in self.values if each.tag not in tags or each.vr == _NAMES))
 
 
 def levels(data_set: DataSet) -> Iterator[tuple[DataSet, Charset]]:

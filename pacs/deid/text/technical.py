@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 from pacs.deid.text.folding import WORD, atoms, fold
+from pacs.deid.text.spelling import reason_of
 from pacs.deid.text.vocabulary import is_word
 
 _UNITS = (
@@ -25,7 +26,10 @@ _ISOTOPE = re.compile(r"(?:\d{1,3}m?-?[a-z]{1,2}|[a-z]{1,2}-?\d{1,3}m?)")
 _RUNS = re.compile(r"\d+|[^\W\d_]+")
 _CLOCK = re.compile(r"\d{1,2}[:.h]\d{2}(?:[:.]\d{2}(?:\.\d+)?)?(?:[ap]m)?")
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?e[+-]?\d{1,3}")
+# What stands between joined words: SENSTSET2AX, BreasFS3DSAG.
+_JOINT = re.compile(r"(?i)[234]d|t[12]w?|(?<=[a-z])\d{1,2}(?![a-z\d])")
 _MAX_DIGITS = 5
+_MAX_DIGITS_OF_CODE = 3  # more digits behind letters that are no word look like an id
 _MAX_LETTERS = 2
 _MAX_RUNS = 7
 
@@ -55,11 +59,16 @@ def is_technical_word(word: str) -> bool:
     runs = _RUNS.findall(plain)
     if len(runs) > _MAX_RUNS or any(run.isdigit() and len(run) > _MAX_DIGITS for run in runs):
         return False
-    return all(_is_plain_run(run) for run in runs) or all(_is_plain_run(fold(part)) for part in atoms(word))
+    few = sum(map(str.isdigit, plain)) <= _MAX_DIGITS_OF_CODE
+    return any(all(_is_plain_run(run, few=few) for run in way) for way in (runs, atoms(word), _JOINT.split(word)))
 
 
-def _is_plain_run(run: str) -> bool:
-    return run.isdigit() or (run.isascii() and len(run) <= _MAX_LETTERS) or is_word(run)
+def _is_plain_run(run: str, *, few: bool) -> bool:
+    """Whether a run within a word says nothing: a number, one or two letters, a word; with `few` digits a code too."""
+    plain = fold(run)
+    if plain.isdigit() or (plain.isascii() and len(plain) <= _MAX_LETTERS) or is_word(plain):
+        return True
+    return few and bool(reason_of(run))
 
 
 def is_number(text: str) -> bool:

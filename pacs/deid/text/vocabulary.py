@@ -5,6 +5,7 @@ ordinary   medical and everyday words (American and British) that are no names
 ambiguous  words of both lists that are family or given names too: where a person stands, they are one
 names_first  everyday words that are names before they are words: they stay in small letters within a sentence
 eponyms    names that stay within their phrase (``Crohn disease``)
+look_alikes, letters, short, acronyms  what pacs.deid.text.spelling must not take for words: names, and institutions
 """
 
 import re
@@ -41,7 +42,7 @@ def _listed(name: str) -> list[str]:
 
 
 def _words(name: str) -> frozenset[str]:
-    return frozenset(word for line in _listed(name) for word in line.split())
+    return frozenset(" ".join(_listed(name)).split())
 
 
 def _phrases(name: str) -> Mapping[str, frozenset[str]]:
@@ -56,7 +57,11 @@ def _phrases(name: str) -> Mapping[str, frozenset[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """The vocabulary, folded. `eponyms`: the words one of which must follow within two, or stand before."""
+    """The vocabulary, folded. `eponyms`: the words one of which must follow within two, or stand before.
+
+    `core`: words that others are derived from. `no_words`: what looks derived and is a name or an institution.
+    `letters`: three letters in a row as names have them, ``^`` and ``$`` for the ends.
+    """
 
     terms: frozenset[str]
     ordinary: frozenset[str]
@@ -66,21 +71,27 @@ class Lists:
     generic: frozenset[str]
     short: frozenset[str]
     names_first: frozenset[str]
+    core: frozenset[str]
+    no_words: frozenset[str]
+    letters: frozenset[str]
 
 
 @cache
 def lists() -> Lists:
     """The lists, read once."""
-    terms = _words("radiology.txt") | _words("terms.txt")
+    radiology = _words("radiology.txt")
     return Lists(
-        terms,
-        _words("ordinary.txt"),
+        radiology | _words("terms.txt"),
+        _words("ordinary.txt") | _words("abroad.txt"),
         _words("ambiguous.txt"),
         _phrases("eponyms.txt"),
         _phrases("views.txt"),
         _words("institutions.txt"),
         _words("short.txt"),
         _words("names_first.txt"),
+        radiology | _words("techniques.txt"),
+        _words("look_alikes.txt") | _words("acronyms.txt"),
+        _words("letters.txt"),
     )
 
 

@@ -50,8 +50,8 @@ def test_pydicom_reads_the_same(terms):
 
 def test_what_the_set_cannot_hold_needs_utf8():
     assert encode_text("胸部", charset_named(b"ISO_IR 100")) is None
-    element = Element(COMMENT, "LT", "from 王小东 胸部 Xyzzyman".encode("gb18030"))
-    evidence = Evidence(data_set((0x00100010, "PN", "Xyzzyman^Ute")), str)
+    element = Element(COMMENT, "LT", "from 王小东 胸部 Vorlundman".encode("gb18030"))
+    evidence = Evidence(data_set((0x00100010, "PN", "Vorlundman^Ute")), str)
     out = evidence.clean_value(element, charset_named(b"GB18030"), KNOWN)
     assert out is not None
     assert (out.value.decode("gb18030"), out.needs_utf8) == ("from 王小东 胸部", False)
@@ -73,8 +73,8 @@ def test_names_go_from_values_in_every_set(terms):
 
 
 def test_text_without_a_declared_set_needs_utf8():
-    element = Element(COMMENT, "LT", "Thorax für Xyzzyman schräg".encode())
-    out = named("Xyzzyman^Ute").clean_value(element, ("guess",), KNOWN)
+    element = Element(COMMENT, "LT", "Thorax für Vorlundman schräg".encode())
+    out = named("Vorlundman^Ute").clean_value(element, ("guess",), KNOWN)
     assert out is not None
     assert (out.value.decode(), out.needs_utf8) == ("Thorax schräg", True)
 

@@ -26,10 +26,10 @@ NOBODY = evidence_of()
         ("Phone: 5551234567", ""),
         ("SSN 123-45-6789", ""),
         ("CHEST jane.roe@example.org", "CHEST"),
-        ("CHEST Dr. Xyzzy", "CHEST"),
-        ("CHEST Dr. John Xyzzy, MD", "CHEST"),
-        ("CHEST Prof. Xyzzy", "CHEST"),
-        ("CHEST Mrs. Xyzzy W/O", "CHEST W/O"),
+        ("CHEST Dr. Vorlund", "CHEST"),
+        ("CHEST Dr. John Vorlund, MD", "CHEST"),
+        ("CHEST Prof. Vorlund", "CHEST"),
+        ("CHEST Mrs. Vorlund W/O", "CHEST W/O"),
         ("CHEST for DOE^JANET^M", "CHEST"),
         ("12 Elm Street, Smallville, KS 66002 CHEST", "CHEST"),
         ("CHEST Hauptstraße 12", "CHEST"),
@@ -62,15 +62,15 @@ def test_forms_that_identify(before, after, strength):
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("CHEST XYZZYQ", "CHEST"),
-        ("CHEST by Xyzzyq, Vandermeer", "CHEST"),
+        ("CHEST VORLUNDA", "CHEST"),
+        ("CHEST by Vorlunda, Vandermeer", "CHEST"),
         ("CHEST 123456", "CHEST"),
         ("CHEST 12345", "CHEST 12345"),
         ("S19-12345 CHEST", "CHEST"),
         ("123-4567 CHEST", "CHEST"),
         ("tech: Jane", ""),
         ("CHEST Operator: JSX", "CHEST"),
-        ("T1_Xyzzyq_ax", "T1_ax"),
+        ("T1_Vorlunda_ax", "T1_ax"),
         ("knee for Baker", "knee"),
         ("knee Baker cyst", "knee Baker cyst"),
         ("ROSE HILL knee", "knee"),
@@ -83,9 +83,9 @@ def test_forms_that_identify(before, after, strength):
         ("University of Iowa PET/CT", "PET/CT"),
         ("general hospital bed", "general hospital bed"),
         ("Smallville KS 66002 CHEST", "CHEST"),
-        ("IRM de M. Xyzzy", "IRM"),
+        ("IRM de M. Vorlund", "IRM"),
         ("Exam: 71260 CT CHEST", "Exam: 71260 CT CHEST"),
-        ("Segmented by Anna Xyzzy using 3D Slicer", "Segmented using 3D Slicer"),
+        ("Segmented by Anna Vorlund using 3D Slicer", "Segmented using 3D Slicer"),
         ("Crohn's disease", "Crohn's disease"),
         ("Crohn", ""),
         ("non-Hodgkin lymphoma", "non-Hodgkin lymphoma"),
@@ -98,19 +98,21 @@ def test_what_no_vocabulary_knows_goes_under_full(before, after):
     assert cleaned(NOBODY, before) == after
 
 
-@pytest.mark.parametrize("text", ["CHEST XYZZYQ", "CHEST 123456", "T1_Xyzzyq_ax", "Crohn", "knee for Baker"])
+@pytest.mark.parametrize("text", ["CHEST VORLUNDA", "CHEST 123456", "T1_Vorlunda_ax", "Crohn", "knee for Baker"])
 def test_known_cleaning_leaves_unknown_words(text):
     assert cleaned(NOBODY, text, KNOWN) == text
 
 
 def test_every_token_has_a_decision():
-    decisions = evidence_of((0x00100010, "PN", "Vandermeer^Pieter")).clean("CT Vandermeer 2.5mm XYZZYQ", FULL).decisions
+    decisions = (
+        evidence_of((0x00100010, "PN", "Vandermeer^Pieter")).clean("CT Vandermeer 2.5mm VORLUNDA", FULL).decisions
+    )
     assert [(d.token.strip(), d.kept, d.in_doubt) for d in decisions] == [
         ("CT", True, False),
         ("Vandermeer", False, False),
         ("2", True, False),
         ("5mm", True, False),
-        ("XYZZYQ", False, True),
+        ("VORLUNDA", False, True),
     ]
     assert all(decision.reason for decision in decisions)
 
@@ -130,7 +132,7 @@ def test_every_token_has_a_decision():
         ("V4NDERMEER", True),
         ("Vandermeer", True),
         ("VANDERMEER^PIETER", True),
-        ("XYZZYQ", True),
+        ("VORLUNDA", True),
         ("2020-01-15", True),
         ("12345678", True),
         ("JOHN", True),
