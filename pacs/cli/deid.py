@@ -5,10 +5,10 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from pacs.deid.mapping import MappingRow, read_mapping
 from pacs.errors import BadRequest
 from pacs.model import CrosswalkRow
 from pacs.pipeline.batch import Batch, Done, deidentify_file, prepare, tidy
+from pacs.pipeline.face_removal import SeriesDone, held_for, remove_faces
 from pacs.pipeline.warming import warm_up
 from pacs.registry.snapshot import INBOX
 from pacs.vault import KeyFile
@@ -40,8 +41,10 @@ class Run:
     states: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
-    objects: list[object] = field(default_factory=list)
+    objects: list[dict[str, object]] = field(default_factory=list)
     crosswalk: dict[tuple[str, str, str], CrosswalkRow] = field(default_factory=dict)
+    fresh: set[str] = field(default_factory=set)
+    faces: list[SeriesDone] = field(default_factory=list)
 
     def add(self, done: Done) -> None:
         """Count one file."""
@@ -52,6 +55,20 @@ class Run:
         if done.report:
             self.objects.append(dict(done.report))
         self.crosswalk |= {(row.kind, row.old, row.new): row for row in done.crosswalk}
+        if done.fresh:
+            self.fresh.add(done.new_path)
+
+    def add_faces(self, treated: Sequence[SeriesDone]) -> None:
+        """Count what became of series with a face; those that could not be treated are quarantined now."""
+        self.faces += treated
+        for series in treated:
+            if series.refused:
+                self.states["done"] = max(self.states["done"] - series.files, 0)
+                self.states["quarantined"] += series.files
+                self.reasons[held_for(series.refused)] += series.files
+                for each in self.objects:
+                    if Path(str(each.get("output", ""))).parent.name == series.series_uid:
+                        each |= {"state": "quarantined", "reason": held_for(series.refused)}
 
 
 @click.command()
@@ -71,6 +88,7 @@ class Run:
     type=click.Path(path_type=Path, file_okay=False),
     help="Write a picture before/after of each object whose pixels were cleaned or held. The pictures identify.",
 )
+@click.option("--remove-faces", "faces", is_flag=True, help="Remove faces from head series (CT, MR, PET).")
 @click.option("--jobs", type=click.IntRange(1, 256), default=os.cpu_count() or 1, help="Processes.")
 @click.option("--compare", nargs=2, metavar="OLD NEW", help="Show what two profiles do differently to IN.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), envvar="PACS_DATA", help="Data directory.")
@@ -88,6 +106,7 @@ def command(
     quarantine: Path | None,
     report: Path | None,
     previews: Path | None,
+    faces: bool,
     jobs: int,
     compare: tuple[str, str] | None,
     data: Path | None,
@@ -98,8 +117,9 @@ def command(
     OUT gets <patient>/<study>/<series>/<sop>.dcm in new identifiers and nothing else. What cannot be published goes to
     the quarantine, each with its reason. File names may identify patients: they are not printed, files are named by
     their number in path order. --previews FOLDER gets a PNG for each object in whose pixels something was blanked or
-    held, named by its new SOP Instance UID: it shows the original, so the folder is as secret as IN. Exit status 3 when
-    some files were quarantined.
+    held, named by its new SOP Instance UID: it shows the original, so the folder is as secret as IN. --remove-faces
+    replaces the face in each head series that would show one, after all files were written; a series in which geometry
+    finds none goes to the quarantine. Exit status 3 when some files were quarantined.
     """
     if not source.exists():
         raise BadRequest("IN does not exist")
@@ -132,6 +152,8 @@ def command(
     try:
         for done in _all_done(files, batch, jobs, show=not as_json):
             run.add(done)
+        if faces:
+            run.add_faces(remove_faces(run.fresh, batch))
     finally:
         _finish(run, batch, crosswalk, report)
     _print(run, as_json)
@@ -233,8 +255,14 @@ def _finish(run: Run, batch: Batch, crosswalk: Path | None, report: Path | None)
         write_crosswalk(crosswalk, run.crosswalk.values(), replace=True)
     if report is not None:
         profile = load_profile(batch.profile, batch.profiles)
-        content = {"profile": profile.name, "version": profile.version, "counts": run.states, "rules": run.rules}
-        report.write_text(json.dumps(content | {"reasons": run.reasons, "objects": run.objects}, indent=1) + "\n")
+        content: dict[str, object] = {
+            "profile": profile.name,
+            "version": profile.version,
+            "counts": run.states,
+            "rules": run.rules,
+        }
+        content |= {"reasons": run.reasons, "objects": run.objects, "faces": [asdict(each) for each in run.faces]}
+        report.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def _print(run: Run, as_json: bool) -> None:
@@ -244,5 +272,8 @@ def _print(run: Run, as_json: bool) -> None:
         click.echo(json.dumps(counts | {"reasons": run.reasons}, indent=2))
         return
     click.echo(", ".join(f"{run.states[name]} {name}" for name in names))
+    removed = sum(not series.refused for series in run.faces)
+    if run.faces:
+        click.echo(f"faces: removed from {removed} series, {len(run.faces) - removed} quarantined")
     for reason, count in run.reasons.most_common():
         click.echo(f"  {count}: {reason}", err=True)

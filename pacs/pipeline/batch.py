@@ -71,6 +71,7 @@ class Done:
     """What became of one file. `crosswalk` identifies; all else does not."""
 
     state: str  # done, quarantined, skipped, duplicate
+    fresh: bool = field(default=False, kw_only=True)  # the file at `new_path` is what this run made, or would make
     reason: str = ""
     new_path: str = ""
     report: Mapping[str, object] = field(default_factory=dict)
@@ -233,10 +234,12 @@ def _written(work: Work, number: int, batch: Batch) -> Done:
     report = _report(work, number, str(relative)) if batch.with_report else {}
     crosswalk = crosswalk_rows(work.original, result)
     if _put(batch.out / PARTS / result.sop_uid, target, work.pieces):
-        return Done("done", "", str(relative), report, crosswalk, rules)
+        return Done("done", "", str(relative), report, crosswalk, rules, fresh=True)
     # As collections do by default: the first stays.
-    other = "" if _holds(target, work.pieces) else ", with other content; the first one stays"
-    return Done("duplicate", f"its SOP instance was there already{other}", str(relative), report, crosswalk)
+    same = _holds(target, work.pieces)
+    other = "" if same else ", with other content; the first one stays"
+    reason = f"its SOP instance was there already{other}"
+    return Done("duplicate", reason, str(relative), report, crosswalk, fresh=same)
 
 
 def _holds(target: Path, pieces: tuple[Buffer, ...]) -> bool:

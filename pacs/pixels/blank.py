@@ -6,7 +6,7 @@ else as Explicit VR Little Endian. What was lost before is still said.
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ _LOSSY_FLAG, _LOSSY_METHOD = 0x00282110, 0x00282114
 _METHODS = {"8": "ISO_14495_1", "9": "ISO_15444_1", "2": "ISO_15444_15"}
 _SMALLEST, _LARGEST = 0x00280106, 0x00280107
 _MAX_NATIVE = 0xFFFFFFFE
+Paint = Callable[[Array, Format], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +65,32 @@ def blanked(image: Image, boxes: Sequence[Box], folder: Path | None = None) -> B
 
     Raises `NotAcceptable` when a frame cannot be decoded, or the result is too long for a native syntax.
     """
-    if not image.encapsulated:
-        return Blanked(_native(image, boxes, folder), image.transfer_syntax_uid, tuple(boxes))
+    if not image.encapsulated and image.format.bits_allocated == 1:
+        return Blanked(_native(image, None, folder, _one_bit(image, boxes)), image.transfer_syntax_uid, tuple(boxes))
     if image.transfer_syntax_uid in _BASELINE and boxes:
         try:
             return _in_jpeg(image, boxes, folder)
         except NotAcceptable:
             pass  # no sequential stream, or one that decoders take another way: decoded pixels are the way out
+
+    def paint(pixels: Array, now: Format) -> None:
+        fill(pixels, boxes, now, black_of(now, pixels, image.data_set, image.transfer_syntax_uid))
+
+    return replace(repainted(image, paint, folder), boxes=tuple(boxes))
+
+
+def repainted(image: Image, paint: Paint, folder: Path | None = None) -> Blanked:
+    """Every frame painted on, in place, by a function of its pixels (native ones in the layout they stand in) and
+    their format; stored without loss. Raises as `blanked`.
+    """
+    if not image.encapsulated:
+        return Blanked(_native(image, paint, folder), image.transfer_syntax_uid, ())
     syntax = _ENCODED_AS.get(image.transfer_syntax_uid)
     if syntax is not None:
-        encoded = _encoded(image, boxes, syntax, folder)
+        encoded = _encoded(image, paint, syntax, folder)
         if encoded is not None:
-            return Blanked(encoded, syntax, tuple(boxes))
-    return Blanked(_decoded(image, boxes, folder), EXPLICIT_LE, tuple(boxes))
+            return Blanked(encoded, syntax, ())
+    return Blanked(_decoded(image, paint, folder), EXPLICIT_LE, ())
 
 
 def without_unused_bits(image: Image, folder: Path | None = None) -> Blanked | None:
@@ -133,18 +147,18 @@ def fill(pixels: Array, boxes: Iterable[Box], found: Format, black: Any) -> None
             pixels[top:bottom, left:right] = black
 
 
-def _native(image: Image, boxes: Sequence[Box], folder: Path | None) -> DataSet:
+def _native(image: Image, paint: Paint | None, folder: Path | None, one_bit: bytes = b"") -> DataSet:
     found, syntax = image.format, image.transfer_syntax_uid
     element = image.data_set[PIXEL_DATA]
     whole = image.native_bytes()
     out = Scratch(folder)
     extremes = _Extremes()
-    if found.bits_allocated == 1:
-        out.write(_one_bit(image, boxes))
+    if paint is None:
+        out.write(one_bit)
     else:
         for number in range(image.count):
             pixels = image.stored(number).copy()
-            fill(pixels, boxes, found, black_of(found, pixels, image.data_set, syntax))
+            paint(pixels, found)
             extremes.add(pixels)
             out.write(pixels.tobytes())
         out.write(whole[out.size :])  # padding, or a frame that is not all there
@@ -167,19 +181,19 @@ def _one_bit(image: Image, boxes: Sequence[Box]) -> bytes:
     return np.packbits(bits, bitorder="little").tobytes()
 
 
-def _filled(image: Image, boxes: Sequence[Box], extremes: "_Extremes") -> Iterator[tuple[Array, Format]]:
+def _painted(image: Image, paint: Paint, extremes: "_Extremes") -> Iterator[tuple[Array, Format]]:
     for number in range(image.count):
         pixels, now = image.decoded(number)
         pixels = np.array(pixels)
         if unused_bits_set(image, pixels):  # decoders do not agree whether these bits are theirs to clear
             clear_unused_bits(image, pixels)
             now = replace(now, bits_stored=image.format.bits_stored)
-        fill(pixels, boxes, now, black_of(now, pixels, image.data_set, image.transfer_syntax_uid))
+        paint(pixels, now)
         extremes.add(pixels)
         yield pixels, now
 
 
-def _encoded(image: Image, boxes: Sequence[Box], syntax: str, folder: Path | None) -> DataSet | None:
+def _encoded(image: Image, paint: Paint, syntax: str, folder: Path | None) -> DataSet | None:
     """In a lossless syntax; None when it would not give back the same pixels."""
     changed = DataSet(image.data_set)
     extremes = _Extremes()
@@ -187,7 +201,7 @@ def _encoded(image: Image, boxes: Sequence[Box], syntax: str, folder: Path | Non
     photometric = image.format.photometric
 
     def frames() -> Iterator[bytes]:
-        for pixels, now in _filled(image, boxes, extremes):
+        for pixels, now in _painted(image, paint, extremes):
             yield _plain(pixels, image, syntax) if plain else _compressed(pixels, now, image, syntax)
 
     try:
@@ -297,11 +311,11 @@ def _compressed(pixels: Array, now: Format, image: Image, syntax: str) -> bytes:
     return content
 
 
-def _decoded(image: Image, boxes: Sequence[Box], folder: Path | None) -> DataSet:
+def _decoded(image: Image, paint: Paint, folder: Path | None) -> DataSet:
     out = Scratch(folder)
     extremes = _Extremes()
     last = image.format
-    for pixels, now in _filled(image, boxes, extremes):
+    for pixels, now in _painted(image, paint, extremes):
         out.write(pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes())
         last = now
         if out.size > _MAX_NATIVE:

@@ -241,6 +241,12 @@ def _background(upright: _Upright) -> Array:
     return pool[:: max(len(pool) // 100_000, 1)] if len(pool) else np.array([upright.numbers.min()])
 
 
+def extent(volume: Volume, component: int) -> float:
+    """How far a volume reaches, in mm, along the patient's direction 0 (left), 1 (posterior) or 2 (superior)."""
+    axis = int(np.argmax([abs(direction[component]) for direction in volume.directions]))
+    return float(volume.numbers.shape[axis] * volume.spacing_mm[axis])
+
+
 def render(volume: Volume) -> Array:
     """The head from the front as a shaded 8-bit picture (height, breadth): what a viewer would show of the surface."""
     upright = _upright(volume)
