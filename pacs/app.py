@@ -14,6 +14,7 @@ from pacs.deid import load_profile
 from pacs.deid.profiles import rules_json
 from pacs.errors import BadRequest, ConfigError
 from pacs.index import Index
+from pacs.jobs import Handler
 from pacs.model import CollectionInfo, Release
 from pacs.registry import MappingTables, Registry
 from pacs.registry.registry import NewCollection
@@ -122,3 +123,8 @@ def _fill_new(app: App) -> None:
         registry.ensure_inbox(NewCollection(INBOX, DEFAULT_PROFILE, version, keys.newest, "Inbox", release))
     if not app.folders.admin_token.exists():
         app.users.ensure_admin(app.folders.admin_token)
+
+
+def job_handlers(_app: App) -> dict[str, Handler]:
+    """Who does the jobs of each name. They are imported here alone, so that nothing below imports upwards."""
+    return {}

@@ -140,6 +140,7 @@ class CollectionInfo:
     mapped: bool = False  # patients get their new ids from a mapping table
     names_version: str = ""
     words: tuple[str, ...] = ()
+    commitment: str = "off"
 
 
 class PatientRow(NamedTuple):
@@ -159,6 +160,36 @@ class PatientRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class PeerRules:
+    """How we get along with one application entity, beyond what it may do. All are off by default."""
+
+    enabled: bool = True
+    """False: its associations are rejected."""
+    check_host: bool = False
+    """Associations only from the host that it is entered with."""
+    max_associations: int = 0
+    """At once; 0: no limit of its own."""
+    needs_identity: bool = False
+    """Associations only with a valid user identity. PS3.7 D.3.3.7."""
+    certificate: str = ""
+    """SHA-256 of its TLS client certificate, in hex: associations only over TLS with it."""
+    relational: bool = False
+    """Queries and retrieves as if relational ones had been negotiated."""
+    implied_roles: bool = False
+    """C-GET without role selection: it takes the storage classes that it proposes."""
+    character_set: str = ""
+    """Defined term of (0008,0005) for answers, and for keys of requests that name none; empty: as the request."""
+    prefer: tuple[str, ...] = ()
+    """Transfer syntaxes in the order we like to receive them; empty: the sender's first."""
+    tls: bool = False
+    """We call it over TLS."""
+    parallel: int = 1
+    """Associations that one large move to it may use."""
+    patience_s: float = 60.0
+    """Most time for its answer to one object; then the rest has failed."""
+
+
+@dataclass(frozen=True, slots=True)
 class PeerInfo:
     """An application entity that we know. `allow` is a subset of `DIMSE_SERVICES`."""
 
@@ -167,6 +198,7 @@ class PeerInfo:
     port: int
     allow: frozenset[str]
     collection_ids: frozenset[int] | None
+    rules: PeerRules = PeerRules()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ COMMANDS = {
     "trace": "trace",
     "quarantine": "quarantine",
     "profile": "profile",
+    "jobs": "jobs",
     "doctor": "doctor",
     "config": "config",
 }

@@ -1,18 +1,19 @@
 """``pacs peer``: application entities that we know."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from pacs.cli.options import data_option, json_option, open_data, operator
 from pacs.cli.output import print_facts, print_table
-from pacs.errors import NotFound
+from pacs.errors import BadRequest, NotFound
 from pacs.model import DIMSE_SERVICES, PeerInfo
 
 
 @click.group()
 def command() -> None:
-    """Peers (AE titles): add, list, remove. Changes count from the next association."""
+    """Peers (AE titles): add, set, list, remove, echo. Changes count from the next association."""
 
 
 @command.command()
@@ -20,18 +21,62 @@ def command() -> None:
 @click.argument("host")
 @click.argument("port", type=click.IntRange(1, 65535))
 @click.option("--allow", default=",".join(DIMSE_SERVICES), show_default=True, help="Services, comma separated.")
-@click.option("--collection", default="", help="Bind the peer to one collection.")
+@click.option("--collection", "collections", multiple=True, help="Bind the peer to this collection; may be repeated.")
 @data_option
 @json_option
 def add(
-    aet: str, host: str, port: int, allow: str, collection: str, data: Path, config_file: Path | None, as_json: bool
+    aet: str,
+    host: str,
+    port: int,
+    allow: str,
+    collections: tuple[str, ...],
+    data: Path,
+    config_file: Path | None,
+    as_json: bool,
 ) -> None:
-    """Add a peer, or replace it."""
+    """Add a peer, or replace it; its rules (see `set`) stay."""
     app = open_data(data, config_file)
     services = frozenset(each.strip() for each in allow.split(",") if each.strip())
-    peer = app.registry.add_peer(aet, host, port, services, collection)
+    peer = app.registry.add_peer(aet, host, port, services, collections)
     app.archive.parts.trail.add(operator(), "add peer", peer.aet, ",".join(sorted(services)))
     print_facts(_facts(peer), as_json)
+
+
+@command.command("set")
+@click.argument("aet")
+@click.argument("rules", nargs=-1, metavar="NAME=VALUE...")
+@data_option
+@json_option
+def set_rules(aet: str, rules: tuple[str, ...], data: Path, config_file: Path | None, as_json: bool) -> None:
+    """Change how we get along with a peer; without NAME=VALUE, show it.
+
+    \b
+    enabled=yes           no: its associations are rejected
+    check_host=no         yes: associations only from the host that it is entered with
+    max_associations=0    at once; 0: no limit of its own
+    needs_identity=no     yes: associations only with user name and token
+    certificate=          SHA-256 of its TLS client certificate, in hex; then only over TLS with it
+    relational=no         yes: answers as if relational queries had been negotiated
+    implied_roles=no      yes: C-GET without role selection (Horos, OsiriX)
+    character_set=        of answers, such as "ISO_IR 100"; empty: as the request, else UTF-8
+    prefer=               transfer syntaxes in the order we like to receive; empty: the sender's first
+    tls=no                yes: we call it over TLS
+    parallel=1            associations that one large move to it may use
+    patience_s=60         most seconds for its answer to one object
+    """
+    app = open_data(data, config_file)
+    changes = dict(_pair(each) for each in rules)
+    peer = app.registry.set_peer_rules(aet, changes)
+    if changes:
+        app.archive.parts.trail.add(operator(), "set peer", peer.aet, ",".join(sorted(changes)))
+    print_facts(_facts(peer) | asdict(peer.rules), as_json)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise BadRequest(f"{text!r} is not NAME=VALUE")
+    return name.strip(), value
 
 
 @command.command("list")

@@ -8,7 +8,7 @@ from threading import Event, Thread
 from types import FrameType
 
 from pacs import logs
-from pacs.app import App, open_app
+from pacs.app import App, job_handlers, open_app
 from pacs.config import Settings
 
 _PR_SET_PDEATHSIG = 1  # prctl(2): which signal the kernel sends when the parent dies
@@ -60,6 +60,16 @@ def run_worker_process(settings: Settings) -> None:
     stop = stop_on_signal()
     app = start_process(settings)
     Worker(app.archive, settings.pipeline, stop).run()
+
+
+def run_jobs_process(settings: Settings) -> None:
+    """Sends objects to peers and reports storage commitment."""
+    from pacs.jobs import Jobs, run_jobs
+
+    stop = stop_on_signal()
+    app = start_process(settings)
+    database = app.archive.parts.database
+    run_jobs(Jobs(database), job_handlers(app), stop, database)
 
 
 def run_web_process(settings: Settings) -> None:

@@ -7,14 +7,25 @@ from collections.abc import Callable
 
 from pacs import logs
 from pacs.app import open_app
-from pacs.cli.processes import run_scp_process, run_web_process, run_worker_process, stop_on_signal
+from pacs.cli.processes import (
+    run_jobs_process,
+    run_scp_process,
+    run_web_process,
+    run_worker_process,
+    stop_on_signal,
+)
 from pacs.cli.supervise import Body, Supervisor
 from pacs.config import Settings
 from pacs.curation.doctor import tidy
 from pacs.pipeline.warming import warm_up
 
-MODULES = {"scp": "pacs.dimse.server", "worker": "pacs.pipeline", "web": "pacs.wsgi"}
-BODIES: dict[str, Body] = {"scp": run_scp_process, "worker": run_worker_process, "web": run_web_process}
+MODULES = {"scp": "pacs.dimse.server", "worker": "pacs.pipeline", "web": "pacs.wsgi", "jobs": "pacs.jobs"}
+BODIES: dict[str, Body] = {
+    "scp": run_scp_process,
+    "worker": run_worker_process,
+    "web": run_web_process,
+    "jobs": run_jobs_process,
+}
 
 
 def run_processes(

@@ -37,7 +37,7 @@ def command(
     data: Path,
     config_file: Path | None,
 ) -> None:
-    """Run association servers, workers and web server until SIGINT or SIGTERM."""
+    """Run association servers, workers, background jobs and web server until SIGINT or SIGTERM."""
     options = {
         "http.host": host,
         "http.port": http_port,
@@ -63,7 +63,7 @@ def _serve(settings: Settings) -> None:
     probe = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host  # noqa: S104 - compared, not bound
     run_processes(
         settings,
-        {"scp": max(1, settings.dimse.processes), "worker": settings.pipeline.workers, "web": 1},
+        {"scp": max(1, settings.dimse.processes), "worker": settings.pipeline.workers, "jobs": 1, "web": 1},
         lambda: is_listening(probe, settings.dimse.port) and is_listening(probe, settings.http.port),
         lambda: _announce(settings),
     )

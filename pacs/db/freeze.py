@@ -1,13 +1,10 @@
-"""Writes the first migration's SQL from the models: `python -m pacs.db.freeze`.
+"""SQL that makes tables from their models, for a new numbered migration: `python -m pacs.db.freeze forward commitment`.
 
-For developers, until the first release.
-
-After a release the files it writes never change again; a changed model then comes with a new numbered migration.
+For developers. A migration's files never change once they are written; a changed column is written by hand.
 """
 
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 from peewee import Database, PostgresqlDatabase, SqliteDatabase
@@ -15,7 +12,6 @@ from playhouse.postgres_ext import Psycopg3Database
 
 from pacs.db.tables import ALL
 
-FOLDER = Path(__file__).with_name("migrations")
 # Columns searched by a part of their text: trigram indexes.
 TRIGRAMS = {
     "patient": ("patient_id_match", "patient_name_match"),
@@ -89,10 +85,10 @@ def _trigram_fts() -> list[str]:
 
 
 def main() -> None:
-    """Write both files beside the migration."""
-    for name, database in (("sqlite", SqliteDatabase(None)), ("postgresql", Psycopg3Database(None))):
-        (FOLDER / f"0001_first_schema.{name}.sql").write_text(frozen(database), encoding="utf-8")
-        sys.stdout.write(f"0001_first_schema.{name}.sql written\n")
+    """Print the statements for the tables that are named, for SQLite and PostgreSQL."""
+    for database in (SqliteDatabase(None), Psycopg3Database(None)):
+        lines = frozen(database).splitlines(keepends=True)
+        sys.stdout.writelines(line for line in lines if any(f'"{name}' in line for name in sys.argv[1:]))
 
 
 if __name__ == "__main__":

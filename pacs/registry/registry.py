@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections.abc import Collection as Collection_
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ from peewee import Database, IntegrityError
 from pacs.config import AE_TITLE
 from pacs.db.tables.registry import Collection, Peer, Profile, ProfileVersion, RegistryState, Site
 from pacs.errors import BadRequest, Conflict, NotFound
-from pacs.model import DIMSE_SERVICES, Access, CollectionInfo, Duplicates, PeerInfo, Release
+from pacs.model import DIMSE_SERVICES, Access, CollectionInfo, Duplicates, PeerInfo, PeerRules, Release
+from pacs.registry.peer_rules import changed, rules_from, rules_json
 from pacs.registry.snapshot import INBOX, Snapshot
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -21,6 +23,7 @@ _POLICIES = {
     "pixels": ("", "quarantine", "clean", "detect"),
     "faces": ("", "flag", "hold", "ignore"),
     "documents": ("", "quarantine", "blank"),
+    "commitment": ("off", "published", "kept"),
 }
 _ORIGINALS = re.compile(r"discard|until-release|forever|days:[1-9][0-9]{0,4}")
 
@@ -143,9 +146,18 @@ class Registry:
     # -- peers ---------------------------------------------------------------------------------------------------------
 
     def add_peer(
-        self, aet: str, host: str, port: int, allow: frozenset[str] = frozenset(DIMSE_SERVICES), collection: str = ""
+        self,
+        aet: str,
+        host: str,
+        port: int,
+        allow: frozenset[str] = frozenset(DIMSE_SERVICES),
+        collections: Collection_[str] = (),
+        rules: PeerRules | None = None,
     ) -> PeerInfo:
-        """Add or replace an application entity. Raises `BadRequest` or `NotFound` (collection)."""
+        """Add or replace an application entity, bound to some collections or (none named) to all.
+
+        `rules`: None keeps those that it has. Raises `BadRequest` or `NotFound` (collection).
+        """
         aet = aet.strip()
         if not AE_TITLE.fullmatch(aet):
             raise BadRequest("an AE title has 1 to 16 printable characters, without backslash")
@@ -156,12 +168,33 @@ class Registry:
         unknown = allow - set(DIMSE_SERVICES)
         if unknown:
             raise BadRequest(f"unknown service {min(unknown)!r}; known are {', '.join(DIMSE_SERVICES)}")
-        bound = self.snapshot().collection_named(collection).id if collection else None
+        snapshot = self.snapshot()
+        if rules is None:
+            rules = snapshot.peers[aet].rules if aet in snapshot.peers else PeerRules()
+        bound = ",".join(str(snapshot.collection_named(name).id) for name in collections)
         with self._database.atomic():
             Peer.delete().where(Peer.aet == aet).execute()
-            Peer.create(aet=aet, host=host.strip(), port=port, allow=",".join(sorted(allow)), collection=bound)
+            Peer.create(
+                aet=aet,
+                host=host.strip(),
+                port=port,
+                allow=",".join(sorted(allow)),
+                collections=bound,
+                rules=rules_json(rules),
+            )
             self._changed()
         return self.snapshot().peers[aet]
+
+    def set_peer_rules(self, aet: str, changes: Mapping[str, str]) -> PeerInfo:
+        """Change rules of an application entity. Raises `NotFound`, `BadRequest`; see `peer_rules.changed`."""
+        peer = self.snapshot().peers.get(aet.strip())
+        if peer is None:
+            raise NotFound("there is no such peer")
+        rules = changed(peer.rules, changes)
+        with self._database.atomic():
+            Peer.update(rules=rules_json(rules)).where(Peer.aet == peer.aet).execute()
+            self._changed()
+        return self.snapshot().peers[peer.aet]
 
     def remove_peer(self, aet: str) -> None:
         """Remove an application entity. Raises `NotFound`."""
@@ -191,8 +224,9 @@ def _check_settings(values: Mapping[str, Any]) -> None:
         if name in values and values[name] not in {each.value for each in kind}:
             raise BadRequest(f"{name} is one of {', '.join(each.value for each in kind)}")
     for name, choices in _POLICIES.items():
-        if values.get(name, "") not in choices:
-            raise BadRequest(f"{name} is one of {', '.join(choices[1:])}, or empty: as the profile says")
+        if name in values and values[name] not in choices:
+            named = ", ".join(each for each in choices if each)
+            raise BadRequest(f"{name} is one of {named}" + (", or empty: as the profile says" if "" in choices else ""))
     if values.get("called_aet") and not AE_TITLE.fullmatch(values["called_aet"].strip()):
         raise BadRequest("an AE title has 1 to 16 printable characters, without backslash")
     if "originals" in values and not _ORIGINALS.fullmatch(values["originals"]):
@@ -223,12 +257,13 @@ def _collection_info(row: Collection) -> CollectionInfo:
         mapped=row.mapped,
         names_version=row.names_version,
         words=tuple(row.words.split()),
+        commitment=row.commitment,
     )
 
 
 def _peer_info(row: Peer) -> PeerInfo:
-    bound = None if row.collection is None else frozenset((row.collection.id,))
-    return PeerInfo(row.aet, row.host, row.port, frozenset(row.allow.split(",")) - {""}, bound)
+    bound = frozenset(int(each) for each in row.collections.split(",")) if row.collections else None
+    return PeerInfo(row.aet, row.host, row.port, frozenset(row.allow.split(",")) - {""}, bound, rules_from(row.rules))
 
 
 __all__ = ["INBOX", "NewCollection", "Registry"]

@@ -193,7 +193,7 @@ def prepare(folder: Path, receiver_port: int) -> dict[str, dict[str, str]]:
         ):
             app.create_collection(NewCollection(name, "basic", "", 0, "", how, access, AET_OF[name]))
         app.registry.add_peer("DEST", "127.0.0.1", receiver_port)
-        app.registry.add_peer("BOUND", "127.0.0.1", 1, collection="trial")
+        app.registry.add_peer("BOUND", "127.0.0.1", 1, collections=("trial",))
         app.registry.add_peer("UNBOUND", "127.0.0.1", 1)
         app.registry.add_peer("ECHOONLY", "127.0.0.1", 1, frozenset(("echo",)))
         snapshot = app.registry.snapshot()

@@ -31,7 +31,7 @@ def children(pid: int) -> list[int]:
 def test_death_of_any_child_is_mended(whole):
     supervisor = whole.serve()
     first = children(supervisor.pid)
-    assert len(first) == 5
+    assert len(first) == 6
     for victim in first:
         os.kill(victim, signal.SIGKILL)
         wait_for(partial(_is_mended, supervisor.pid, victim))
@@ -39,13 +39,13 @@ def test_death_of_any_child_is_mended(whole):
     wait_for(lambda: _answers(whole))
     assert store(whole.port, [make_ct()]) == [0]
     assert whole.wait_until_worked_off()["published"] == 1
-    assert whole.log.read_text().count("process ended") == 5
+    assert whole.log.read_text().count("process ended") == 6
     whole.stop()
 
 
 def _is_mended(supervisor: int, victim: int) -> bool:
     now = children(supervisor)
-    return victim not in now and len(now) == 5
+    return victim not in now and len(now) == 6
 
 
 def _answers(server: WholeServer) -> bool:

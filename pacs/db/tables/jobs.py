@@ -1,6 +1,6 @@
 """Work in progress. Only `jobs` writes it."""
 
-from peewee import CharField, FloatField, IntegerField, TextField
+from peewee import CharField, FloatField, ForeignKeyField, IntegerField, TextField
 
 from pacs.db.tables.base import Base, UtcField
 
@@ -19,4 +19,14 @@ class Job(Base):
     heartbeat_at = UtcField(null=True)
 
 
-TABLES = (Job,)
+class Commitment(Base):
+    """A storage commitment request, by the keyed digest of its sender and Transaction UID: so that one asked twice is
+    known. What was asked for is sealed in the vault under `job`'s id. PS3.4 J.3.2.
+    """
+
+    lookup = CharField(unique=True)
+    job = ForeignKeyField(Job, null=True, on_delete="SET NULL")
+    created_at = UtcField()
+
+
+TABLES = (Job, Commitment)

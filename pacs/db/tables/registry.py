@@ -33,6 +33,7 @@ class Collection(Base):
     names_version = CharField(default="")
     words = TextField(default="")  # that stay in cleaned text, blank separated
     created_at = UtcField()
+    commitment = CharField(default="off")
 
 
 class Site(Base):
@@ -43,14 +44,29 @@ class Site(Base):
 
 
 class Peer(Base):
-    """An application entity that we know: where it listens and what it may do. `allow` is comma separated."""
+    """An application entity that we know: where it listens and what it may do. `allow` is comma separated.
+
+    `collections` are ids, comma separated, that it is bound to; "" is every one. An id is never given twice, so one
+    whose collection is gone binds to nothing. `rules` are those of `PeerRules` that differ from the default, as JSON.
+    """
 
     aet = CharField(unique=True)
     host = CharField()
     port = IntegerField()
     allow = CharField()
-    collection = ForeignKeyField(Collection, null=True, on_delete="CASCADE")
     site = CharField(default="")
+    collections = CharField(default="")
+    rules = TextField(default="{}")
+
+
+class Forward(Base):
+    """A rule: what is released in a collection is sent to an application entity."""
+
+    collection = ForeignKeyField(Collection, on_delete="CASCADE")
+    aet = CharField()
+
+    class Meta:
+        indexes = ((("collection", "aet"), True),)
 
 
 class Profile(Base):
@@ -107,4 +123,4 @@ class RegistryState(Base):
     revision = IntegerField(default=0)
 
 
-TABLES = (Collection, Site, Peer, Profile, ProfileVersion, Mapping, NameList, RegistryState)
+TABLES = (Collection, Site, Peer, Forward, Profile, ProfileVersion, Mapping, NameList, RegistryState)

@@ -1,0 +1,11 @@
+CREATE TABLE "forward" ("id" SERIAL NOT NULL PRIMARY KEY, "collection_id" INTEGER NOT NULL, "aet" TEXT COLLATE "C" NOT NULL, FOREIGN KEY ("collection_id") REFERENCES "collection" ("id") ON DELETE CASCADE);
+CREATE INDEX "forward_collection_id" ON "forward" ("collection_id");
+CREATE UNIQUE INDEX "forward_collection_id_aet" ON "forward" ("collection_id", "aet");
+CREATE TABLE "commitment" ("id" SERIAL NOT NULL PRIMARY KEY, "lookup" TEXT COLLATE "C" NOT NULL, "job_id" INTEGER, "created_at" TEXT COLLATE "C" NOT NULL, FOREIGN KEY ("job_id") REFERENCES "job" ("id") ON DELETE SET NULL);
+CREATE UNIQUE INDEX "commitment_lookup" ON "commitment" ("lookup");
+CREATE INDEX "commitment_job_id" ON "commitment" ("job_id");
+ALTER TABLE "collection" ADD COLUMN "commitment" TEXT COLLATE "C" NOT NULL DEFAULT 'off';
+ALTER TABLE "peer" ADD COLUMN "collections" TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE "peer" ADD COLUMN "rules" TEXT COLLATE "C" NOT NULL DEFAULT '{}';
+UPDATE "peer" SET "collections" = CAST("collection_id" AS TEXT) WHERE "collection_id" IS NOT NULL;
+ALTER TABLE "peer" DROP COLUMN "collection_id";

@@ -1,0 +1,15 @@
+CREATE TABLE "forward" ("id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "collection_id" INTEGER NOT NULL, "aet" VARCHAR(255) NOT NULL, FOREIGN KEY ("collection_id") REFERENCES "collection" ("id") ON DELETE CASCADE);
+CREATE INDEX "forward_collection_id" ON "forward" ("collection_id");
+CREATE UNIQUE INDEX "forward_collection_id_aet" ON "forward" ("collection_id", "aet");
+CREATE TABLE "commitment" ("id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "lookup" VARCHAR(255) NOT NULL, "job_id" INTEGER, "created_at" VARCHAR(255) NOT NULL, FOREIGN KEY ("job_id") REFERENCES "job" ("id") ON DELETE SET NULL);
+CREATE UNIQUE INDEX "commitment_lookup" ON "commitment" ("lookup");
+CREATE INDEX "commitment_job_id" ON "commitment" ("job_id");
+ALTER TABLE "collection" ADD COLUMN "commitment" VARCHAR(255) NOT NULL DEFAULT 'off';
+ALTER TABLE "peer" ADD COLUMN "collections" VARCHAR(255) NOT NULL DEFAULT '';
+ALTER TABLE "peer" ADD COLUMN "rules" TEXT NOT NULL DEFAULT '{}';
+UPDATE "peer" SET "collections" = CAST("collection_id" AS TEXT) WHERE "collection_id" IS NOT NULL;
+CREATE TABLE "peer_new" ("id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "aet" VARCHAR(255) NOT NULL, "host" VARCHAR(255) NOT NULL, "port" INTEGER NOT NULL, "allow" VARCHAR(255) NOT NULL, "site" VARCHAR(255) NOT NULL, "collections" VARCHAR(255) NOT NULL, "rules" TEXT NOT NULL);
+INSERT INTO "peer_new" SELECT "id", "aet", "host", "port", "allow", "site", "collections", "rules" FROM "peer";
+DROP TABLE "peer";
+ALTER TABLE "peer_new" RENAME TO "peer";
+CREATE UNIQUE INDEX "peer_aet" ON "peer" ("aet");
