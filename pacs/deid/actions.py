@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 
 from pacs.deid.profiles import Profile, Rule
 from pacs.deid.profiles.table import data_file
+from pacs.deid.text.identity import IDENTIFYING_TAGS, TELLING_TAGS
 from pacs.dicom.dictionary import VR_OF
 
 PATIENT_NAME, PATIENT_ID = 0x00100010, 0x00100020
@@ -97,6 +98,7 @@ def resolve(code: str, kind: str | None) -> Action:
     return Action.REMOVE if "X" in code else Action.EMPTY
 
 
+_FREE_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC"))
 _SIMPLE = {action.value: action for action in Action} | {"P": Action.PSEUDONYM}
 
 
@@ -109,6 +111,8 @@ def decision_of(rule: Rule | None, tag: int) -> Decision:
         action = Action.PSEUDONYM
     elif rule.code == "X/Z/U*":  # the references stay, mapped: U* allows it and nothing else keeps them useful
         action = Action.REFERENCES
+    elif action is Action.KEEP and VR_OF.get(tag) in _FREE_VRS and tag not in TELLING_TAGS:
+        action = Action.KNOWN  # it stays; a name that was typed into it costs a word, not the object
     elif rule.code == "D" and VR_OF.get(tag) == "UI":  # a keyed UID is the only dummy that keeps references whole
         action = Action.MAP_UIDS
     return Decision(action, rule, option=rule.option)
@@ -161,6 +165,10 @@ class Table:
         self.nested = _base(profile)
         opened = [tag for tag, decision in self.nested.items() if decision.action is Action.BY_TYPE]
         self.top = self.nested | {tag: self.by_type(self.nested[tag], f"{tag:08X}") for tag in opened}
+        kept = {
+            tag for tag, decision in self.top.items() if decision.action is Action.KEEP and decision.rule is not None
+        }
+        self.stays = IDENTIFYING_TAGS & kept
         self.group_length = Decision(Action.REMOVE, GROUP_LENGTH)
         self._paths: dict[str, PathRules | None] = {}
 

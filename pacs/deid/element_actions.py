@@ -74,7 +74,9 @@ class Actions(ABC):
         self.contents = ContentCleaner(keys)
         self.identity = PatientIdentity(data_set, keys, context)
         self.retains_uids = "retain_uids" in profile.options
-        evidence = Evidence(data_set, self.map_uid, self.shift_in_text(), context.names, context.words)
+        evidence = Evidence(
+            data_set, self.map_uid, self.shift_in_text(), context.names, context.words, self.table.stays
+        )
         self.cleaner = ElementCleaner(evidence, self.table)
         self.handlers: Mapping[Action, Callable[[Element, Decision, Level], None]] = {
             Action.KEEP: self.keep,

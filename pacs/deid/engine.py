@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from pacs.deid import private
-from pacs.deid.actions import PATIENT_ID, Action, Decision, decision_of
+from pacs.deid.actions import PATIENT_ID, PATIENT_NAME, Action, Decision, decision_of
 from pacs.deid.cleaning import as_utf8
 from pacs.deid.element_actions import TELLING_VRS, Actions, Level
 from pacs.deid.keys import CollectionKeys
@@ -19,7 +19,7 @@ from pacs.deid.marks import mark, write_ctp_block, write_event
 from pacs.deid.profiles import Profile, Rule
 from pacs.deid.profiles.rules import code_of
 from pacs.deid.result import Change, Context, Result
-from pacs.deid.structured import has_positions, treatment
+from pacs.deid.structured import NOTHING, has_positions, treatment, treatment_within_dummy
 from pacs.dicom.dictionary import vr_of
 from pacs.dicom.elements import DataSet, Element, holds_items, parse_items
 from pacs.dicom.syntaxes import Encoding
@@ -70,6 +70,8 @@ class _Deidentifier(Actions):
         while self.waiting:
             self.walk(self.waiting.pop())
         target.put(PATIENT_ID, "LO", self.identity.patient_id.encode())
+        if self.table.top[PATIENT_NAME].action is Action.PSEUDONYM:  # also where the name was missing or empty
+            target.put(PATIENT_NAME, "PN", self.identity.patient_name.encode())
         for tag, value in self.settled.items():
             target.put(tag, vr_of(tag), value)
         applied = frozenset(self.applied)
@@ -162,17 +164,19 @@ class _Deidentifier(Actions):
         signature = f"{level.signature}/{step}" if level.signature else step
         for number, source in enumerate(element.items or ()):
             path = f"{level.path}{tag:08X}[{number}]."
-            local: Mapping[int, Decision] | None = None
+            how = NOTHING
             if content:
                 charset = charset_of(source, level.charset)
                 how = treatment(source, charset, self.profile.options, may_remove=self.may_remove_items)
-                if how.remove:
-                    self.report.append(Change(path[:-1], "X", Rule(step, "X", how.reason, how.source)))
-                    continue
-                local = {
-                    each: decision_of(rule_of_item(each, word, how.reason, how.source), 0)
-                    for each, word in how.actions.items()
-                }
+            elif dummy:
+                how = treatment_within_dummy(source)
+            if how.remove:
+                self.report.append(Change(path[:-1], "X", Rule(step, "X", how.reason, how.source)))
+                continue
+            local = {
+                each: decision_of(rule_of_item(each, word, how.reason, how.source), 0)
+                for each, word in how.actions.items()
+            }
             target = DataSet()
             items.append(target)
             self.waiting.append(Level(source, target, path, tags, signature, level.charset, dummy, local))

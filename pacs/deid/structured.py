@@ -17,7 +17,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from pacs.dicom.elements import DataSet
-from pacs.dicom.values import Charset, first_text, parse_number
+from pacs.dicom.values import DEFAULT, Charset, first_text, parse_number
 
 TABLE = "PS3.15 Table E.3.4-1"
 _BY_TYPE = "PS3.15 E.3.4"
@@ -56,6 +56,10 @@ class Treatment(NamedTuple):
     source: str
 
 
+OLD_AGE = Treatment(False, {MEASURED: "empty"}, "an age over 89", _BY_TYPE)
+NOTHING = Treatment(False, {}, "", "")
+
+
 class _Row(NamedTuple):
     meaning: str
     basic: str
@@ -92,10 +96,18 @@ def treatment(item: DataSet, charset: Charset, options: Collection[str], *, may_
     scheme, code, meaning = _concept(item, charset)
     found = _treatment(kind, scheme, code, meaning, frozenset(options))
     if kind == "NUM" and not found.remove and _is_old_age(item, scheme, code):
-        return Treatment(False, {MEASURED: "empty"}, "an age over 89", _BY_TYPE)
+        return OLD_AGE
     if found.remove and not may_remove:
         return found._replace(remove=False)
     return found
+
+
+def treatment_within_dummy(item: DataSet) -> Treatment:
+    """What becomes of a measured value within a sequence that gets dummy values: all stay but ages over 89."""
+    if MEASURED not in item:
+        return NOTHING
+    scheme, code, _meaning = _concept(item, DEFAULT)
+    return OLD_AGE if _is_old_age(item, scheme, code) else NOTHING
 
 
 def has_positions(data_set: DataSet) -> bool:

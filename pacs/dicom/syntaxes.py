@@ -1,5 +1,6 @@
 """Transfer syntaxes and storage SOP classes of the current standard. PS3.5 section 10, PS3.6 Annex A, PS3.4 B.5."""
 
+import re
 from dataclasses import dataclass
 
 from pydicom._uid_dict import UID_dictionary
@@ -59,11 +60,13 @@ def _storage_classes() -> frozenset[str]:
 
 
 STORAGE_CLASSES = _storage_classes()
+# Context groups (PS3.6 Table A-3) and templates, which the dictionary does not list one by one.
+_NUMBERED = re.compile(r"1\.2\.840\.10008\.(?:6\.1|9)\.\d{1,4}")
 
 
 def is_standard_uid(uid: str) -> bool:
-    """Whether PS3.6 Annex A registers the UID (SOP class, transfer syntax, frame of reference, coding scheme ...)."""
-    return uid in UID_dictionary
+    """Whether PS3.6 Annex A registers the UID (SOP class, transfer syntax, frame of reference, context group ...)."""
+    return uid in UID_dictionary or _NUMBERED.fullmatch(uid) is not None
 
 
 __all__ = ["EXPLICIT_LE", "IMPLICIT_LE", "STORAGE_CLASSES", "TRANSFER_SYNTAXES", "Encoding", "encoding_of"]

@@ -107,7 +107,7 @@ def _excuse(found: Identity, stays: Identity) -> None:
     found.short_ids -= stays.short_ids | stays.ids
     found.uids -= stays.uids
     found.machines -= stays.machines
-    found.phrases -= stays.phrases
+    found.phrases = {each for each in found.phrases if not any(f" {each} " in f" {kept} " for kept in stays.phrases)}
     found.places -= stays.places
     found.dates -= stays.dates
 

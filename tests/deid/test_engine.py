@@ -44,6 +44,24 @@ def test_identity_is_pseudonym_in_id_and_name():
     assert result.patient_id == KEYS.pseudonym("", "MRN-778812")
 
 
+@pytest.mark.parametrize("name", [None, ""])
+def test_missing_or_empty_name_gets_the_pseudonym(name):
+    source = ct()
+    del source[0x00100010]
+    if name is not None:
+        source.put(0x00100010, "PN", b"")
+    result = run(source)
+    assert text(result.data_set, 0x00100010) == result.patient_id
+
+
+def test_context_groups_keep_their_public_uid():
+    assert text(run(ct((0x00080117, "UI", "1.2.840.10008.6.1.925"))).data_set, 0x00080117) == "1.2.840.10008.6.1.925"
+
+
+def test_label_of_a_medium_is_removed():
+    assert 0x00880130 not in run(ct((0x00880130, "SH", "DISK 7"))).data_set
+
+
 def test_issuer_wins_over_site():
     with_issuer = ct((0x00100021, "LO", "HOSP"))
     assert run(with_issuer, site="S").patient_id == KEYS.pseudonym("HOSP", "MRN-778812")
@@ -155,6 +173,15 @@ def test_report_content_keeps_codes_and_measurements():
     assert text(first, 0x0040A160) == "REMOVED"
     assert text(second, 0x0040A30A) == "12.5"
     assert text(items(second, 0x0040A168)[0], 0x00080104) == "REMOVED"
+
+
+@pytest.mark.parametrize(("years", "stays"), [("93", False), ("61", True)])
+def test_old_age_goes_from_report_content(years, stays):
+    concept = raw((0x00080100, "SH", "121033"), (0x00080102, "SH", "DCM"), (0x00080104, "LO", "Subject Age"))
+    measured = raw((0x0040A30A, "DS", years))
+    item = raw((0x0040A040, "CS", "NUM"), (0x0040A043, "SQ", [concept]), (0x0040A300, "SQ", [measured]))
+    result = items(run(ct((0x0040A730, "SQ", [item]))).data_set, 0x0040A730)[0]
+    assert bool(result[0x0040A300].items) is stays
 
 
 def test_nests_300_levels_deep():

@@ -208,6 +208,14 @@ def test_kept_element_is_excused_and_listed():
     assert [(each.path, each.rule) for each in said.excused] == [("00080080", "113112 retain institution identity")]
 
 
+def test_part_of_a_kept_institution_is_excused():
+    verifier = 0x0040A027
+    original = raw((INSTITUTION, "LO", "Zebulonia Royal Hospital"), (verifier, "LO", "Zebulonia"))
+    result = raw((INSTITUTION, "LO", "Zebulonia Royal Hospital"))
+    assert not review(original, result, encoded(result), Context(kept={INSTITUTION: "kept"})).findings
+    assert review(original, result, encoded(result), Context()).findings
+
+
 def test_raw_bytes_of_six_letters_are_found():
     binary = b"\0\1\2Quixotic\0\1\2\3"
     assert found([(NAME, "PN", "Quixotic^Z")], [(0x00282000, "OB", binary)]) >= {("00282000", "raw bytes")}

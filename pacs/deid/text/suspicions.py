@@ -22,12 +22,17 @@ _ADDRESS = re.compile(
     r"|(?:[A-Z]{2}\d[A-Z\d]?|[EGLMNSW]\d\d?|SW1A|W1[A-Z])\s\d(?!D)[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPR-TVXY]\d[A-Z]\s\d[A-Z]\d)(?!\w)"
 )
 _TOWN = re.compile(r"(?<![\w.-])\d{5}\s+([A-Z][^\W\d_]{3,})(?!\w)")
+# What stands before a version of four numbers, which else is an address.
+_VERSION_LABEL = re.compile(r"(?i)(?:(?<![a-z])(?:v|ver|vers|version|release|rel|build|software|sw|firmware|syngo|numaris)[\s:=._-]*)$")
 _SPACED = re.compile(r"(?<!\w)(?:[A-Z] ){4,}[A-Z](?!\w)")
 _HOUSE = re.compile(
-    r"(?<!\w)((?:[A-Z][\w'’.-]+\s+){1,4})(?:General\s+)?(?:Hospital|Infirmary|Medical\s+Cent(?:er|re)|Health)(?![\w])"
+    r"(?<!\w)(?:S(?:ain)?t|Mt|Mount)\.?\s+[A-Z][\w'’-]+\s+(?:[A-Z][\w'’.-]+\s+){0,3}"
+    r"(?:Hospital|Infirmary|Medical\s+Cent(?:er|re)|Health|Clinic)(?!\w)"
+    r"|(?<!\w)((?:[A-Z][\w'’.-]+\s+){1,4})(?:General\s+)?(?:Hospital|Infirmary|Medical\s+Cent(?:er|re)|Health)(?![\w])"
     r"|(?<!\w)(?:Royal\s+Free(?:\s+London)?|Barts\s+Health|Memorial\s+Sloan[\s-]Kettering|Cedars[\s-]Sinai|Mayo\s+Clinic"
     r"|Klinikum\s+[Rr]echts\s+der\s+Isar|Ward\s+(?=([A-Z][a-z]{3,}))[A-Z][a-z]+)(?!\w)"
 )
+_WORDS = re.compile(r"\S+")
 _NO_PLACE = frozenset(
     "general university public private local the outpatient inpatient portable protocol children community mental"
     " home".split()
@@ -45,18 +50,20 @@ def find(text: str) -> Iterator[Span]:
     """Suspicious spans of a text, all in doubt but the ages."""
     for pattern, reason in (
         (_NUMBERS, "looks like a number that is somebody's"),
-        (_NETWORK, "network address"),
         (_ADDRESS, "postal address"),
         (_SPACED, "a word in spaced letters"),
     ):
         for match in pattern.finditer(text):
             yield Span(*match.span(), reason, in_doubt=True)
+    for match in _NETWORK.finditer(text):
+        if _VERSION_LABEL.search(text[: match.start()]) is None:
+            yield Span(*match.span(), "network address", in_doubt=True)
     for match in _TOWN.finditer(text):
         if not is_term(fold(match[1])):
             yield Span(*match.span(), "postal address", in_doubt=True)
     for match in _HOUSE.finditer(text):
         if _is_house(match):
-            yield Span(*match.span(), "looks like an institution", in_doubt=True)
+            yield Span(_start_of_house(match), match.end(), "looks like an institution", in_doubt=True)
     for pattern in _AGES:
         for match in pattern.finditer(text):
             yield Span(*match.span("n"), "age over 89", Fate.SWAP, extra="90+")
@@ -66,3 +73,11 @@ def _is_house(match: re.Match[str]) -> bool:
     """Whether a word before it is a name's, not of anatomy and not what any house is called."""
     words = [word.strip(".'’-") for word in fold(match[1] or match[2] or "sinai").split()]
     return any(not is_term(word) and word not in _NO_PLACE for word in words)
+
+
+def _start_of_house(match: re.Match[str]) -> int:
+    """Where its name begins: terms in front of it (``CT Head Xyz Royal Infirmary``) are not of it."""
+    for word in _WORDS.finditer(match[1] or ""):
+        if not is_term(fold(word.group()).strip(".'’-")):
+            return match.start(1) + word.start()
+    return match.start()

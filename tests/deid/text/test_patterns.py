@@ -80,6 +80,7 @@ def test_forms_that_identify(before, after, strength):
         ("no acute disease", "no acute disease"),
         ("CT at St. Mary's Medical Center", "CT"),
         ("Johns Hopkins Hospital CT HEAD", "CT HEAD"),
+        ("CT Head Wexcombe Royal Infirmary", "CT Head"),
         ("University of Iowa PET/CT", "PET/CT"),
         ("general hospital bed", "general hospital bed"),
         ("Smallville KS 66002 CHEST", "CHEST"),
