@@ -12,12 +12,23 @@ from pacs.deid.text.folding import UNSPACED, WORD, atoms, fold
 from pacs.deid.text.spans import Cleaned, Decision, Fate, Span, Strength
 from pacs.deid.text.spelling import reason_of
 from pacs.deid.text.technical import is_number, is_technical, is_technical_word
-from pacs.deid.text.vocabulary import is_code, is_name_first, is_term, is_word, keeps_eponym, keeps_view, may_be_person
+from pacs.deid.text.vocabulary import (
+    is_code,
+    is_name_first,
+    is_named_term,
+    is_term,
+    is_word,
+    keeps_eponym,
+    keeps_view,
+    may_be_initials,
+    may_be_person,
+)
 
 _CHUNK = re.compile(r"\S+")
 _MARKS = ".,;:!?\"'()[]{}<>*|~`´’^&#=_-+/\\"
 _DOUBT = "no word of the vocabulary"
 _BEFORE_PERSON = frozenset("by for per dr from c/o attn tech operator name nurse".split())
+_BESIDE = " \t,.^:&-_"  # what may stand between the parts of a name
 _LABEL_REACH = 48
 _TIME = re.compile(r"\d{4}(?:\d\d)?(?!\d)")
 _MAX_UNSPACED = 8  # letters of the longest word that is looked for in text without blanks
@@ -31,6 +42,13 @@ class Token(NamedTuple):
     word: str
     plain: str
     reason: str  # why it stays; empty when in doubt
+
+
+class Neighbours(NamedTuple):
+    """Where words end and begin that a name may stand beside."""
+
+    ends: set[int]
+    starts: set[int]
 
 
 def settle(spans: Collection[Span]) -> list[Span]:
@@ -110,9 +128,8 @@ def doubts(text: str, spans: list[Span], added: Collection[str]) -> tuple[list[S
     strange = [token for token in tokens if not token.reason and token.plain.isalpha()]
     people = [(span.start, span.end) for span in spans if span.fate is Fate.CUT and "person" in span.reason]
     known = {end for _start, end in people}
-    people += [(token.start, token.end) for token in strange]
-    cut = {end for _start, end in people}
-    starts = {start for start, _end in people}
+    unknown = Neighbours({token.end for token in strange}, {token.start for token in strange})
+    cut = Neighbours(known | unknown.ends, {start for start, _end in people} | unknown.starts)
     for index, token in enumerate(tokens):
         if may_stay_as_eponym(tokens, index) and not {token.start - 1, token.start - 2} & known:
             kept.append(token._replace(reason="a name within its phrase"))
@@ -120,7 +137,7 @@ def doubts(text: str, spans: list[Span], added: Collection[str]) -> tuple[list[S
             kept.append(token._replace(reason="vocabulary"))
         elif not token.reason:
             out += _doubtful(text, token)
-        elif token.plain in added or not _is_person_here(text, tokens, index, cut, starts):
+        elif token.plain in added or not _is_person_here(text, tokens, index, cut, unknown):
             kept.append(token)
         else:
             out.append(Span(token.start, token.end, "a name too, and beside a person", in_doubt=True))
@@ -260,17 +277,21 @@ def _is_kept_piece(piece: str) -> bool:
     return bool(reason_of(piece))
 
 
-def _is_person_here(text: str, tokens: list[Token], index: int, cut: set[int], starts: set[int]) -> bool:
+def _is_person_here(text: str, tokens: list[Token], index: int, cut: Neighbours, unknown: Neighbours) -> bool:
     """Whether a word that is a name too stands where a person does."""
     token = tokens[index]
-    if not may_be_person(token.plain) or is_term(token.plain) or (token.word.islower() and text != text.lower()):
+    named = may_be_person(token.plain) and not is_term(token.plain)
+    if token.word.islower() and text != text.lower():
         return False
-    before = fold(text[: token.start]).rstrip(" \t,.^:&-")
+    if not (named or is_named_term(token.plain) or may_be_initials(token.word)):
+        return False
+    before = fold(text[: token.start]).rstrip(_BESIDE)
     after = text[token.end :]
-    gap = len(after) - len(after.lstrip(" \t,.^&-"))
-    if len(before) in cut or token.end + gap in starts:
+    gap = len(after) - len(after.lstrip(_BESIDE))
+    beside = cut if named else unknown
+    if len(before) in beside.ends or token.end + gap in beside.starts:
         return True
-    return before.rsplit(None, 1)[-1:] != [] and before.rsplit(None, 1)[-1].strip("(") in _BEFORE_PERSON
+    return named and before.rsplit(None, 1)[-1:] != [] and before.rsplit(None, 1)[-1].strip("(") in _BEFORE_PERSON
 
 
 def compose(text: str, spans: list[Span], shift: Shift | None, map_uid: Callable[[str], str]) -> str:

@@ -45,7 +45,7 @@ _Y_NAME_D = re.compile(rf"(?<!\d)(\d{{4}}){_GAP}{_WORD}{_GAP}(\d{{1,2}})(?!\d)")
 _NAME_Y = re.compile(rf"(?<![^\W\d_]){_WORD}[\s.,/'-]{{0,3}}((?:19|20)\d\d)(?!\d)")
 _MY = re.compile(r"(?<![\w./-])(0?[1-9]|1[0-2])([-/.])((?:19|20)\d\d)(?![\w./-]*\d)")
 _YM = re.compile(r"(?<![\w./-])((?:19|20)\d\d)([-/])(0[1-9]|1[0-2])(?![\w./-]*\d)")
-_NAME_D = re.compile(rf"(?<![^\W\d_]){_WORD}[\s.-]{{1,2}}(\d{{1,2}})(st|nd|rd|th)?(?![\w:.]*\d)(?!\w)")
+_NAME_D = re.compile(rf"(?<![^\W\d_]){_WORD}[\s.-]{{1,2}}(\d{{1,2}})(st|nd|rd|th)?(?![\w:./-]*\d)(?!\w)")
 _D_NAME = re.compile(rf"(?<![\w.])(\d{{1,2}})(st|nd|rd|th)?[\s.-]{{1,2}}{_WORD}(?!\w)")
 _LOOKS_FULL = re.compile(
     r"(?<![\w.])(?:(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d)(?!\w|\.\d)"
@@ -58,6 +58,8 @@ _OTHER_FULL = re.compile(
 _CJK_DAY = re.compile(r"(?<!\d)(\d{4})年(\d{1,2})月(\d{1,2})日")
 _MONTHLIKE = frozenset(name[:3] for line in _NAMES for name in map(fold, line))
 _NO_MONTHS = frozenset(("out", "set", "ago", "sub", "lip", "ara", "tem", "led", "lut"))  # months elsewhere, words here
+_SURE_MONTHS = frozenset(("june", "july", "jan", "feb", "apr", "jun", "jul", "aug", "nov"))
+_SHORT_MONTHS = frozenset(("mar", "sep", "sept", "oct", "dec", "okt", "dez"))  # something else in capitals: OCT 3
 _UNSURE = frozenset(("may", "mar", "march", "mai", "set", "ago", "mars", "mar", "dic", "out"))
 
 
@@ -272,6 +274,7 @@ def yearless(text: str) -> Iterator[tuple[int, int]]:
     for pattern, name, suffix in ((_NAME_D, 1, 3), (_D_NAME, 3, 2)):
         for match in pattern.finditer(text):
             word = fold(match[name])
-            sure = match[suffix] or (word not in _UNSURE and (len(word) > 4 or word in ("june", "july")))
+            sure = match[suffix] or (word not in _UNSURE and (len(word) > 4 or word in _SURE_MONTHS))
+            sure = sure or (word in _SHORT_MONTHS and match[name].istitle())
             if sure and month_of(word) and 1 <= int(match[2 if name == 1 else 1]) <= 31:
                 yield match.span()

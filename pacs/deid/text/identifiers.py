@@ -99,6 +99,7 @@ class Values:
     def settle(self) -> None:
         """Leave out what a maker's name explains; done once all is learnt."""
         self.places -= self.makers
+        self.machines = {machine for machine in self.machines if not set(WORD.findall(machine)) <= self.makers}
         known = self.makers | _shared_words()
         self.phrases = {phrase for phrase in self.phrases if not set(WORD.findall(phrase)) <= known}
 

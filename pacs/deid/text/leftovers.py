@@ -6,12 +6,12 @@ from pacs.deid.text.spans import Fate, Span
 
 _LABELS = (
     r"d\.?\s?o\.?\s?b\.?|date\s+of\s+birth|birth\s*date|birthday|born(?:\s+on)?|mrn|mrno|medical\s+record|med\.?\s*rec\.?"
-    r"|(?:patient|pat|pt|subject)(?:'s)?(?:\s+(?:name|id|no|number))?|name|accession|acc|acc(?:n|ession)?\s*(?:no|number)|ssn|id|tel|telephone|phone|mobile|cell|fax|pager|e-?mail"
+    r"|(?:patient|pat|(?-i:pt|Pt)|pt(?=\s*[:=#.])|subject)(?:'s)?(?:\s+(?:name|id|no|number))?|name|accession|acc|acc(?:n|ession)?\s*(?:no|number)|ssn|id|tel|telephone|phone|mobile|cell|fax|pager|e-?mail"
     r"|address|addr|ref(?:erring|erred)?(?:\s*(?:md|dr|phys(?:ician)?))?|attending|physician|radiologist|technologist|tech"
     r"|operator|(?:performed|read|dictated|signed|reported|requested|ordered|reviewed|verified|approved|scanned|referred)\s+by(?=\s*[:=])"
-    r"|drs?|mr|mrs|ms|miss|prof|professor|doctor|herr|frau|mme|attn|c/o|s/n|serial(?:\s+(?:no|number))?|exam\s*date"
+    r"|(?-i:Drs?|Mr|Ms)|(?:dr|mr|ms)\.|mrs|miss|prof|professor|doctor|herr|frau|mme|attn|c/o|s/n|serial(?:\s+(?:no|number))?|exam\s*date"
     r"|study\s*date|scan\s*date|date|dated|age|aged|case|hospital|nurse|md|sonographer|fellow|resident"
-    r"|(?:for|from|to|by)\s+the\s+(?:patient|physician|doctor)|(?:no|nr|number)"
+    r"|host(?:name)?|(?:for|from|to|by)\s+the\s+(?:patient|physician|doctor)|(?:no|nr|number)"
 )
 _CONNECTIVES = (
     r"for|by|of|from|to|at|on|in|per|via|with|and|und|et|y|or|re|the|an|de|du|von|van|für|pour|par|para|por|att|c\.o\."
@@ -19,9 +19,10 @@ _CONNECTIVES = (
 )
 _LEADS = re.compile(rf"(?i)(?<![^\W_])(?:(?:{_LABELS}|{_CONNECTIVES})[\s:#.=,^&@(\[-]*|[a-z]['’])$")
 _AFTER = re.compile(
-    r"['’]s?\b|[\s,^.]*(?:M\.?D\.?|Ph\.?D\.?|D\.O\.|Jr|Sr|II|III|RT\(R\)|RTR|MBBS|FRCR|FRCPC|DVM|DDS|Esq)\b\.?|,\s*(?:RT|PA|NP|RN|MS|BS|DO|MPH)\b\.?"
+    r"['’]s?\b|[\s,^.]*(?:M\.?D\.?|Ph\.?D\.?|D\.O\.|Jr|JR|Sr|II|III|RT\(R\)|RTR|MBBS|FRCR|FRCPC|DVM|DDS|Esq)\b\.?|,\s*(?:RT|PA|NP|RN|MS|BS|DO|MPH)\b\.?"
 )
 _INITIALS = re.compile(r"(?<!\w)(?:[A-Z]\.\s*)+$")
+_INITIALS_AFTER = re.compile(r",?\s*(?:[A-Z]\.\s?){1,3}(?![\w])")
 _ONLY_MARKS = re.compile(r"(?i)[\W_]*(?:(?:and|or|&|und|et)\b[\W_]*)?")
 _SEPARATORS = " \t^=,;:/|&+#_-"
 _REACH = 48
@@ -37,7 +38,7 @@ def widen(text: str, spans: list[Span]) -> list[Span]:
             floor = span.end
             continue
         start, end = _lead(text, floor, span.start), _tail(text, span)
-        if "person" in span.reason and (initials := _INITIALS.search(text[floor:start])) is not None:
+        if ("person" in span.reason or span.in_doubt) and (initials := _INITIALS.search(text[floor:start])) is not None:
             start = floor + initials.start()
         previous = out[-1] if out else None
         if previous is not None and previous.fate is Fate.CUT and start <= previous.end:
@@ -62,6 +63,8 @@ def _tail(text: str, span: Span) -> int:
         while found is not None and found.end() > end:
             end = found.end()
             found = _AFTER.match(text, end)
+        initials = _INITIALS_AFTER.match(text, end)
+        end = end if initials is None else initials.end()
     return end
 
 

@@ -12,6 +12,7 @@ from pacs.deid.text.folding import fold
 from pacs.deid.text.vocabulary import lists
 
 _MIN_TYPO, _MIN_CUT, _MIN_JOINED, _MIN_PART = 6, 4, 5, 3
+_LONG, _LONG_CUT = 8, 6  # the same where the word is of DICOM, not of the words of images
 _MAX_PARTS = 3
 _CODE = range(3, 8)  # letters of a code
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -64,13 +65,20 @@ def _parts() -> frozenset[str]:
 
 @cache
 def _long_terms() -> frozenset[str]:
-    return frozenset(word for word in lists().core if len(word) >= _MIN_TYPO and word.isalpha())
+    known = lists()
+    words = {word for word in known.core if len(word) >= _MIN_TYPO}
+    return frozenset(word for word in words | {term for term in known.terms if len(term) >= _LONG} if word.isalpha())
 
 
 @cache
 def _beginnings() -> frozenset[str]:
+    known = lists()
     return frozenset(
-        word[:end] for word in lists().core if word.isascii() and word.isalpha() for end in range(_MIN_CUT, len(word))
+        word[:end]
+        for words, least in ((known.core, _MIN_CUT), (known.terms, _LONG_CUT))
+        for word in words
+        if word.isascii() and word.isalpha()
+        for end in range(least, len(word))
     )
 
 

@@ -23,7 +23,9 @@ _ADDRESS = re.compile(
 )
 _TOWN = re.compile(r"(?<![\w.-])\d{5}\s+([A-Z][^\W\d_]{3,})(?!\w)")
 # What stands before a version of four numbers, which else is an address.
-_VERSION_LABEL = re.compile(r"(?i)(?:(?<![a-z])(?:v|ver|vers|version|release|rel|build|software|sw|firmware|syngo|numaris)[\s:=._-]*)$")
+_VERSION_LABEL = re.compile(
+    r"(?i)(?:(?<![a-z])(?:v|ver|vers|version|release|rel|build|software|sw|firmware|syngo|numaris)[\s:=._-]*)$"
+)
 _SPACED = re.compile(r"(?<!\w)(?:[A-Z] ){4,}[A-Z](?!\w)")
 _HOUSE = re.compile(
     r"(?<!\w)(?:S(?:ain)?t|Mt|Mount)\.?\s+[A-Z][\w'’-]+\s+(?:[A-Z][\w'’.-]+\s+){0,3}"
@@ -55,9 +57,7 @@ def find(text: str) -> Iterator[Span]:
     ):
         for match in pattern.finditer(text):
             yield Span(*match.span(), reason, in_doubt=True)
-    for match in _NETWORK.finditer(text):
-        if _VERSION_LABEL.search(text[: match.start()]) is None:
-            yield Span(*match.span(), "network address", in_doubt=True)
+    yield from _networks(text)
     for match in _TOWN.finditer(text):
         if not is_term(fold(match[1])):
             yield Span(*match.span(), "postal address", in_doubt=True)
@@ -67,6 +67,13 @@ def find(text: str) -> Iterator[Span]:
     for pattern in _AGES:
         for match in pattern.finditer(text):
             yield Span(*match.span("n"), "age over 89", Fate.SWAP, extra="90+")
+
+
+def _networks(text: str) -> Iterator[Span]:
+    """Network addresses; four numbers behind what says that they are a version are none."""
+    for match in _NETWORK.finditer(text):
+        if _VERSION_LABEL.search(text[: match.start()]) is None:
+            yield Span(*match.span(), "network address", in_doubt=True)
 
 
 def _is_house(match: re.Match[str]) -> bool:

@@ -3,6 +3,7 @@
 terms      radiology, anatomy, machines, DICOM's own words: no name even where a patient is called so
 ordinary   medical and everyday words (American and British) that are no names
 ambiguous  words of both lists that are family or given names too: where a person stands, they are one
+named_terms  terms that many people are called: beside another part of a name they go
 names_first  everyday words that are names before they are words: they stay in small letters within a sentence
 eponyms    names that stay within their phrase (``Crohn disease``)
 look_alikes, letters, short, acronyms  what pacs.deid.text.spelling must not take for words: names, and institutions
@@ -74,6 +75,7 @@ class Lists:
     core: frozenset[str]
     no_words: frozenset[str]
     letters: frozenset[str]
+    named_terms: frozenset[str]
 
 
 @cache
@@ -92,6 +94,7 @@ def lists() -> Lists:
         radiology | _words("techniques.txt"),
         _words("look_alikes.txt") | _words("acronyms.txt"),
         _words("letters.txt"),
+        _words("named_terms.txt"),
     )
 
 
@@ -127,6 +130,23 @@ def is_name_first(folded: str) -> bool:
 def may_be_person(folded: str) -> bool:
     """Whether a word that stays is a family or given name too."""
     return folded in lists().ambiguous
+
+
+def is_named_term(folded: str) -> bool:
+    """Whether many people are called as this term is (``long``, ``white``)."""
+    return folded in lists().named_terms
+
+
+def may_be_initials(word: str) -> bool:
+    """Whether two capital letters are no word, so that beside a name they are its initials."""
+    plain = fold(word)
+    return (
+        len(word) == 2
+        and word.isupper()
+        and word.isalpha()
+        and plain not in lists().terms
+        and plain not in lists().ordinary
+    )
 
 
 def is_code(word: str) -> bool:
