@@ -11,9 +11,11 @@ from pacs.deid import CollectionKeys, Context, Result, deidentify, load_profile
 from pacs.deid.profiles import Profile
 from pacs.dicom.dictionary import KEYWORD_OF
 from pacs.dicom.elements import DataSet, parse
-from pacs.dicom.fileformat import read_start
-from pacs.dicom.syntaxes import encoding_of
+from pacs.dicom.fileformat import inflate, read_start
+from pacs.dicom.syntaxes import DEFLATED_LE, Encoding, encoding_of
 from pacs.errors import PacsError
+
+MAX_INFLATED_BYTES = 1 << 31
 
 
 def compare_profiles(files: list[Path], names: tuple[str, str], profiles: Path | None, *, as_json: bool) -> None:
@@ -24,9 +26,7 @@ def compare_profiles(files: list[Path], names: tuple[str, str], profiles: Path |
     unread = 0
     for file in files:
         try:
-            start = read_start(memoryview(file.read_bytes()))
-            encoding = encoding_of(start.transfer_syntax_uid)
-            data_set = parse(memoryview(file.read_bytes())[start.data_set_offset :], encoding)
+            data_set, encoding = _read(file)
             results = [deidentify(data_set, encoding, profile, keys, Context()) for profile in (old, new)]
         except (PacsError, OSError):
             unread += 1
@@ -39,6 +39,17 @@ def compare_profiles(files: list[Path], names: tuple[str, str], profiles: Path |
     if not as_json:
         click.echo(f"{_shown(old)} against {_shown(new)}, {len(files) - unread} objects")
     print_table(rows, ("tag", "name", "old", "new", "objects"), as_json)
+
+
+def _read(file: Path) -> tuple[DataSet, Encoding]:
+    """The data set of a file, deflated ones too. Raises OSError and `Refused`."""
+    view = memoryview(file.read_bytes())
+    start = read_start(view)
+    body = view[start.data_set_offset :]
+    if start.transfer_syntax_uid == DEFLATED_LE:
+        body = memoryview(b"".join(inflate(body, MAX_INFLATED_BYTES)))
+    encoding = encoding_of(start.transfer_syntax_uid)
+    return parse(body, encoding), encoding
 
 
 def _shown(profile: Profile) -> str:

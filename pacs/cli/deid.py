@@ -58,6 +58,12 @@ class Run:
         if done.fresh:
             self.fresh.add(done.new_path)
 
+    def add_unlisted(self, folders: int) -> None:
+        """Count folders whose files nobody can list."""
+        if folders:
+            self.states["unreadable"] += folders
+            self.reasons["a folder that may not be listed"] += folders
+
     def add_faces(self, treated: Sequence[SeriesDone]) -> None:
         """Count what became of series with a face; those that could not be treated are quarantined now."""
         self.faces += treated
@@ -119,12 +125,12 @@ def command(
     their number in path order. --previews FOLDER gets a PNG for each object in whose pixels something was blanked or
     held, named by its new SOP Instance UID: it shows the original, so the folder is as secret as IN. --remove-faces
     replaces the face in each head series that would show one, after all files were written; a series in which geometry
-    finds none goes to the quarantine. Exit status 3 when some files were quarantined.
+    finds none goes to the quarantine. Exit status 3 when some files were quarantined or could not be read.
     """
     if not source.exists():
         raise BadRequest("IN does not exist")
     profiles = Folders(data).profiles if data is not None else None
-    files = list(_files(source))
+    files, unlisted = _files(source)
     if compare is not None:
         compare_profiles(files, compare, profiles, as_json=as_json)
         return
@@ -147,8 +153,10 @@ def command(
         with_report=report is not None,
         previews=previews,
     )
+    _check_writable(crosswalk, report)
     prepare(batch)
     run = Run()
+    run.add_unlisted(unlisted)
     try:
         for done in _all_done(files, batch, jobs, show=not as_json):
             run.add(done)
@@ -157,21 +165,34 @@ def command(
     finally:
         _finish(run, batch, crosswalk, report)
     _print(run, as_json)
-    ctx.exit(SOME_QUARANTINED if run.states["quarantined"] else 0)
+    ctx.exit(SOME_QUARANTINED if run.states["quarantined"] or run.states["unreadable"] else 0)
 
 
 def _check_places(source: Path, out: Path, others: Mapping[str, Path | None]) -> None:
     """OUT gets images alone, nothing is written into IN, and OUT does not lie within it. Raises `BadRequest`."""
     root = out.resolve()
+    if source.is_dir() and root.is_relative_to(source.resolve()):
+        raise BadRequest("OUT must not lie within IN")
     for name, place in others.items():
         if place is not None and place.resolve().is_relative_to(root):
             raise BadRequest(f"{name} must not lie under OUT, which gets the images and nothing else")
         if place is not None and place.resolve().is_relative_to(source.resolve()):
             raise BadRequest(f"{name} must not lie in IN")
-    if source.is_dir() and root.is_relative_to(source.resolve()):
-        raise BadRequest("OUT must not lie within IN")
     if source.resolve().is_relative_to(root):
         raise BadRequest("IN must not lie within OUT")
+
+
+def _check_writable(crosswalk: Path | None, report: Path | None) -> None:
+    """Found out before the work, not after it. Raises `BadRequest`."""
+    try:
+        if crosswalk is not None:
+            crosswalk.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if report is not None:
+            report.open("a").close()
+    except OSError as error:
+        raise BadRequest(f"--crosswalk or --report cannot be written: {error.strerror}") from None
+    if crosswalk is not None and not os.access(crosswalk, os.W_OK | os.X_OK):
+        raise BadRequest("--crosswalk cannot be written")
 
 
 def _master(key_file: Path | None, data: Path | None, out: Path) -> bytes:
@@ -194,14 +215,16 @@ def _mapping(file: Path | None) -> tuple[MappingRow, ...]:
     return rows
 
 
-def _files(source: Path) -> Iterator[Path]:
-    """Files in path order; symbolic links that lead out are not followed."""
+def _files(source: Path) -> tuple[list[Path], int]:
+    """Files in path order, and how many folders could not be listed. Linked files count, linked folders do not."""
     if source.is_file():
-        yield source
-        return
-    for folder, folders, names in os.walk(source):
+        return [source], 0
+    files: list[Path] = []
+    unlisted: list[OSError] = []
+    for folder, folders, names in os.walk(source, onerror=unlisted.append):
         folders.sort()
-        yield from (path for name in sorted(names) if (path := Path(folder, name)).is_file())
+        files += (path for name in sorted(names) if (path := Path(folder, name)).is_file())
+    return files, len(unlisted)
 
 
 def _all_done(files: list[Path], batch: Batch, jobs: int, *, show: bool) -> Iterator[Done]:
@@ -266,7 +289,7 @@ def _finish(run: Run, batch: Batch, crosswalk: Path | None, report: Path | None)
 
 
 def _print(run: Run, as_json: bool) -> None:
-    names = ("done", "quarantined", "duplicate", "skipped")
+    names = ("done", "quarantined", "duplicate", "skipped", *(["unreadable"] if run.states["unreadable"] else []))
     if as_json:
         counts: dict[str, object] = {name: run.states[name] for name in names}
         click.echo(json.dumps(counts | {"reasons": run.reasons}, indent=2))

@@ -1,5 +1,6 @@
 """De-identifying files into a folder, without a server: the same object stages, one file at a time."""
 
+import filecmp
 import json
 import mmap
 import os
@@ -11,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from io import FileIO
+from itertools import chain, count
 from pathlib import Path
 
 from pacs.deid import CollectionKeys, Context, load_profile
@@ -46,6 +48,7 @@ LARGE_BYTES = 8 << 20
 _POLL_SECONDS = 0.005
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 VALID_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")
+_FIRST_GROUPS = (b"\x08\0", b"\0\x08", b"\x02\0")  # of a data set without a preamble, or of file meta
 _NAMING = {"SOP Class UID": 0x00080016, "SOP Instance UID": 0x00080018, "Study Instance UID": 0x0020000D}
 _NAMING |= {"Series Instance UID": 0x0020000E}
 
@@ -70,7 +73,7 @@ class Batch:
 class Done:
     """What became of one file. `crosswalk` identifies; all else does not."""
 
-    state: str  # done, quarantined, skipped, duplicate
+    state: str  # done, quarantined, skipped, duplicate, unreadable
     fresh: bool = field(default=False, kw_only=True)  # the file at `new_path` is what this run made, or would make
     reason: str = ""
     new_path: str = ""
@@ -88,6 +91,8 @@ def deidentify_file(file: Path, number: int, batch: Batch) -> Done:
 
     What cannot be published goes to `batch.quarantine` with a reason. Raises OSError for what is the disk's fault.
     """
+    if not os.access(file, os.R_OK):
+        return Done("unreadable", "a file that may not be read, or is gone")
     work = work_on(file, batch)
     try:
         outcome = _judge(work)
@@ -332,21 +337,30 @@ def _doubts(work: Work) -> dict[str, int]:
 
 
 def _is_no_object(file: Path, outcome: Hold | Quarantine) -> bool:
-    """Plain other files among the images, and DICOMDIRs, whose records name files that are not there any more."""
+    """Plain other files among the images: nothing in name or first bytes speaks of DICOM. PS3.10 7.1."""
     with file.open("rb") as opened:
         start = opened.read(132)
-    if start[128:] == b"DICM" or file.suffix.lower() in (".dcm", ".dicom", ".ima"):
+    if start[128:] == b"DICM" or start[:2] in _FIRST_GROUPS or file.suffix.lower() in (".dcm", ".dicom", ".ima"):
         return False
     return "cannot be read" in outcome.reason
 
 
 def _set_aside(file: Path, number: int, outcome: Hold | Quarantine, batch: Batch) -> Done:
-    """Copy a refused original into the quarantine, named by its number, with the reason in JSON beside it."""
+    """Copy a refused original into the quarantine, named by its number, with the reason in JSON beside it.
+
+    Another object of that number, which an earlier run left, stays: the new one gets a name of its own.
+    """
     batch.quarantine.mkdir(parents=True, exist_ok=True, mode=0o700)
-    name = f"{number:06d}"
+    names = chain((f"{number:06d}",), (f"{number:06d}-{n}" for n in count(2)))
+    name = next(each for each in names if _is_free(batch.quarantine / f"{each}.dcm", file))
     shutil.copyfile(file, batch.quarantine / f"{name}.dcm")
     state = "held" if isinstance(outcome, Hold) else "quarantined"
     findings = [{"path": each.path, "rule": each.rule} for each in outcome.findings]
     content = {"file": number, "state": state, "reason": outcome.reason, "findings": findings}
     (batch.quarantine / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
     return Done("quarantined", outcome.reason, report=content)
+
+
+def _is_free(place: Path, file: Path) -> bool:
+    """Whether nothing else stands there than this file, if anything."""
+    return not place.exists() or filecmp.cmp(place, file, shallow=False)

@@ -247,3 +247,59 @@ def test_mapping_to_the_patients_own_name_is_held(images, tmp_path):
     table.write_text("from_patient_id,to_patient_id,to_patient_name\nID-P1-4711,TRIAL-1,Quixotic\n")
     assert pacs("deid", images, tmp_path / "out", "--mapping", table).returncode == 3
     assert outputs(tmp_path / "out") == []
+
+
+def test_unreadable_folders_and_files_are_told(images, tmp_path, monkeypatch):
+    (images / "gone.dcm").symlink_to("nowhere")  # no file, so nothing to tell
+    locked = images / "locked"
+    locked.mkdir()
+    (locked / "Quixotic.dcm").write_bytes(ct_bytes(sop="i9"))
+    unreadable = images / "a" / "Quixotic-i2.dcm"
+    unreadable.chmod(0)
+    locked.chmod(0)
+    done = _without_override("deid", images, tmp_path / "out", "--jobs", 1)
+    locked.chmod(0o700)
+    assert done.returncode == 3
+    assert done.stdout.startswith("2 done, 0 quarantined, 0 duplicate, 1 skipped, 2 unreadable")
+    assert "Quixotic" not in done.stdout + done.stderr
+
+
+def _without_override(*words):
+    """The command without root's right to read everything; Linux's setpriv does nothing for other users."""
+    drop = "-dac_override,-dac_read_search"
+    command = ["setpriv", f"--bounding-set={drop}", f"--inh-caps={drop}"] if os.getuid() == 0 else []
+    return subprocess.run(
+        [*command, sys.executable, "-m", "pacs", *map(str, words)],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def test_cut_off_object_without_preamble_is_set_aside(tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    whole = ct_bytes(sop="i1")
+    length = int.from_bytes(whole[140:144], "little")
+    (source / "IM0001").write_bytes(whole[144 + length :][:600])
+    assert pacs("deid", source, tmp_path / "out").stdout.startswith("0 done, 1 quarantined")
+
+
+def test_quarantine_keeps_what_an_earlier_run_left(tmp_path):
+    for run in (b"first", b"second", b"second"):
+        source = tmp_path / run.decode()
+        source.mkdir(exist_ok=True)
+        (source / "x.dcm").write_bytes(run * 50)
+        pacs("deid", source, tmp_path / "out")
+    names = [file.name for file in sorted((tmp_path / "out.quarantine").glob("*.dcm"))]
+    assert names == ["000001-2.dcm", "000001.dcm"]
+
+
+@pytest.mark.parametrize("option", ["--crosswalk", "--report"])
+def test_place_that_cannot_be_written_stops_the_start(images, tmp_path, option):
+    (tmp_path / "file").write_text("x")
+    done = pacs("deid", images, tmp_path / "out", option, tmp_path / "file" / "within")
+    assert done.returncode == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_out_within_in_is_named(images):
+    assert pacs("deid", images, images / "out").stderr == "pacs: OUT must not lie within IN\n"
