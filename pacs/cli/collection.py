@@ -111,7 +111,7 @@ def show(name: str, data: Path, config_file: Path | None, as_json: bool) -> None
 @click.option("--title")
 @click.option("--profile", help="A profile's name; objects that come from now on are treated by it.")
 @click.option("--pixels", help="quarantine, clean, detect; empty: as the profile says.")
-@click.option("--faces", help="flag, hold, ignore; empty: as the profile says.")
+@click.option("--faces", help="flag, hold, ignore; empty: as the profile says. Faces are removed by `pacs deid` alone.")
 @click.option("--documents", help="Encapsulated documents: quarantine, blank; empty: as the profile says.")
 @click.option("--trial", help="Trial's name, for the private block that TCIA's tools read.")
 @click.option("--site-id", help="Site's number, for the same block.")

@@ -12,6 +12,7 @@ from pacs.pixels.image import Array, Image
 from pacs.pixels.ocr import Box, Line, Reader
 from pacs.pixels.picture import grey_picture, pictures, stretched
 
+_WELL = 0.9  # of a line's score
 _REMEMBERED = 3  # frames that a new one is compared with: banners may take turns
 _LARGE = 1280  # pixels of a side
 _AROUND = 64  # pixels around boxes that are read again
@@ -59,11 +60,14 @@ def _read(image: Image, number: int, grey: Array, reader: Reader, areas: Sequenc
     only where no picture of the frame could be read.
     """
     hidden = [mask.astype(np.uint8) * 255 for mask in hidden_glyphs(grey)]
-    lines: list[Line] = []
-    for picture in (*pictures(image, number), *hidden):
-        for area in areas:
-            part = picture[area.top : area.bottom, area.left : area.right]
-            lines += [line.moved(area.left, area.top) for line in reader.read(part)]
+    lines = _lines_of(pictures(image, number), areas, reader)
+    sure = [line for line in lines if line.score >= SURE]
+    # A mask is a coarse picture: what stands in the true one is misread in it.
+    lines += [
+        line
+        for line in _lines_of(hidden, areas, reader)
+        if not any(known.score > max(line.score, _WELL) and _is_within(line.box, known.box) for known in sure)
+    ]
     sure = [line for line in lines if line.score >= SURE]
     tallest = max(_TALLEST, grey.shape[0] // 8)
     return [
@@ -75,6 +79,15 @@ def _read(image: Image, number: int, grey: Array, reader: Reader, areas: Sequenc
             and (line.text or line.box.height <= tallest)
             and (guesses or has_glyphs_within(grey, line.box))
         )
+    ]
+
+
+def _lines_of(seen: Iterable[Array], areas: Sequence[Box], reader: Reader) -> list[Line]:
+    return [
+        line.moved(area.left, area.top)
+        for picture in seen
+        for area in areas
+        for line in reader.read(picture[area.top : area.bottom, area.left : area.right])
     ]
 
 

@@ -30,6 +30,7 @@ _PLACE = r"\b(?:ward|wing|pavilion)\b[\s:]*(?-i:[^\W\d_a-z])[^\W\d_]+"  # the na
 _ALWAYS = re.compile(f"(?i){_DATE}|{_LONG_NUMBER}|{_LABEL}|{_PLACE}")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _PADDING = 5  # boxes grow by a fifth of their height
+_INSTITUTION = 0x00080080
 _PATIENT = 0x0010  # the group of the patient's own elements
 _APART = 2  # heights of a line; a wider gap sets words apart
 _SEVERAL = 2.5  # heights of a line, that no single letter is wide
@@ -44,7 +45,9 @@ class Evidence(Protocol):
 
 
 class WithInitials:
-    """Evidence that also knows a name by one part and the initial of another: ``LONG A`` of Long^Anna."""
+    """Evidence that also knows a name by one part and the initial of another, ``LONG A`` of Long^Anna, and the name of
+    an institution that is made of everyday words, ``Mercy General``: a line of its own in a picture.
+    """
 
     def __init__(self, evidence: Evidence, original: DataSet) -> None:
         self.evidence = evidence
@@ -74,7 +77,17 @@ class WithInitials:
 
     def identifies(self, text: str) -> bool:
         """See `Evidence`."""
-        return self.evidence.identifies(text) or self._has_initial(_LETTERS.findall(text.lower()))
+        words = _LETTERS.findall(text.lower())
+        return self.evidence.identifies(text) or self._has_initial(words) or " ".join(words) in self.houses
+
+    @cached_property
+    def houses(self) -> frozenset[str]:
+        """Names of institutions in the original, of two words at least, in lower case."""
+        charset = charset_of(self.original)
+        element = self.original.get(_INSTITUTION)
+        values = values_of(element, charset) if element is not None and element.items is None else []
+        names = [_LETTERS.findall(value.lower()) for value in values]
+        return frozenset(" ".join(name) for name in names if len(name) > 1)
 
     def _has_initial(self, words: list[str]) -> bool:
         single = {word for word in words if len(word) == 1}

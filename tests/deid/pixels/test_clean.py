@@ -15,7 +15,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from pacs.deid.pixels import PixelOutcome, PixelPolicy, clean_pixels
+from pacs.deid.pixels import PixelOutcome, PixelPolicy, clean_pixels, reading
 from pacs.deid.pixels.redact import judge, padded
 from pacs.dicom.elements import DataSet
 from pacs.dicom.syntaxes import DEFLATED_FRAMES
@@ -454,6 +454,31 @@ def test_word_with_initial_of_name_goes():
     reader = Pointing(("LEFT A", AT))
     assert cleaned(as_object(labelled(), SOPClassUID=US, PatientName="Left^Anna"), reader)[0].cleaned
     assert not cleaned(as_object(labelled(), SOPClassUID=US, PatientName="Left^Berta"), reader)[0].cleaned
+
+
+def test_house_of_everyday_words_goes_as_a_line_of_its_own():
+    reader = Pointing(("Liver Chest", AT))
+    assert cleaned(as_object(labelled(), SOPClassUID=US, InstitutionName="Liver Chest"), reader)[0].cleaned
+    assert not cleaned(as_object(labelled(), SOPClassUID=US, InstitutionName="Liver"), reader)[0].cleaned
+
+
+def test_what_a_mask_misreads_over_well_read_text_does_not_count(monkeypatch):
+    class Twice:
+        """Reads the picture well, and its second picture badly."""
+
+        readings = 0
+
+        def read(self, picture: np.ndarray) -> list[Line]:
+            self.readings += 1
+            return [Line("MI 1.2", AT, 0.95, ()) if self.readings == 1 else Line("QUIXOTE", AT, 0.6, ())]
+
+    monkeypatch.setattr(reading, "hidden_glyphs", lambda grey: [grey > 200])
+    ds = as_object(labelled(), SOPClassUID=US)
+    reader = Twice()
+    data_set, syntax = parsed(ds)
+    outcome = clean_pixels(data_set, data_set, syntax, Nothing(), None, lambda: reader)
+    assert reader.readings == 2
+    assert not outcome.cleaned
 
 
 def test_marks_of_mixed_line_stay():
