@@ -7,10 +7,12 @@ from functools import cache
 
 from pacs.deid.text.folding import WORD, fold, has_unspaced
 from pacs.deid.text.person import is_nobody
-from pacs.deid.text.vocabulary import is_term, lists
+from pacs.deid.text.vocabulary import is_term, is_word, lists
 from pacs.dicom.dictionary import KEYWORD_OF
 
 MIN_ID, MIN_DIGITS, MIN_IN_DOUBT, MIN_PLACE, MIN_MACHINE = 5, 6, 4, 4, 3
+MIN_SHORT, MAX_SHORT = 3, 6  # letters of an institution's short form
+_LITTLE = frozenset("of the and at for in de der des du la le und fur di".split())
 _MAX_WINDOW = 8
 _RUN = re.compile(r"\d+|[^\W\d_]+")
 _EMAIL = re.compile(r"([\w.+-]{3,64})@[\w-]+(?:\.[\w-]+)*")
@@ -88,6 +90,9 @@ class Values:
             return
         if len(plain) >= MIN_ID:
             self.phrases.add(plain)
+        short = "".join(word[0] for word in words if word not in _LITTLE)
+        if MIN_SHORT <= len(short) <= MAX_SHORT and short.isalpha() and not is_word(short):
+            self.doubtful.add(short)
         self.places |= {word for word in telling if len(word) >= MIN_PLACE and not has_unspaced(word)}
 
     def learn_machine(self, value: str) -> None:

@@ -15,6 +15,7 @@ from pacs.deid.text.vocabulary import is_term, is_word, keeps_eponym, lists, may
 
 MIN_LETTERS, MIN_CJK = 4, 2
 _MAX_PARTS = 6
+_SIGNED = 3  # initials of who signs with them
 # Titles and suffixes, never a name. PS3.5 6.2.1.2.
 TITLES = frozenset(
     "dr dres md mds phd jr sr ii iii iv esq mr mrs ms miss prof professor doctor rt rtr tech technician technologist "
@@ -36,6 +37,9 @@ _SURE_TITLE = re.compile(
     r"(?:\b(?:Dr|Mr|Ms|Mrs|Prof)\b\.?|\b(?:DR|MR|MS|dr|mr)\.|(?i:\b(?:mrs|miss|prof|professor|doctor|herr|frau|mme"
     r"|mlle|madame|monsieur|senora?)\b\.?))\s*$"
 )
+# After these a word that is a name too is the name, in small letters as well.
+_LEADING = frozenset("for by patient pt name mr mrs ms dr attn from tech operator nurse".split())
+_NAMING = frozenset("patient pt name".split())  # the same for one that is a term, in the middle of a text
 _NO_INITIALS = frozenset("lraphfsi")  # sides and directions, as they stand beside anatomy
 
 
@@ -68,8 +72,18 @@ class People:
         parts: list[str] = []
         for raw in dict.fromkeys((value, *_respelled(value))):
             for group in fold(raw).split("="):
-                parts += self.learn_group(group.split("^")[:3])
+                components = group.split("^")[:3]
+                parts += self.learn_group(components)
+                self.learn_initials([component[:1] for component in components])
         self.pair(list(dict.fromkeys(parts)))
+
+    def learn_initials(self, letters: list[str]) -> None:
+        """Three initials of one name, as staff sign with them; they go under full cleaning, unless they are a word."""
+        family, *given = letters
+        for initials in ("".join(letters), "".join((*given, family))) if len(letters) == _SIGNED else ():
+            if len(initials) == _SIGNED and initials.isalpha() and not is_word(initials):
+                self.guarded.add(initials)
+                self.partners.setdefault(initials, set())
 
     def learn_group(self, components: list[str]) -> list[str]:
         """One component group; its parts that are no titles."""
@@ -150,7 +164,9 @@ class People:
             return False
         if word in self.wary and not line.is_plain_word(index):
             return True
-        return not others.isdisjoint(_neighbours(line.words, index)) or line.is_initialled(index, others)
+        if not others.isdisjoint(_neighbours(line.words, index)) or line.is_initialled(index, others):
+            return True
+        return len(word) >= MIN_LETTERS and line.is_led_to(index)
 
     def initials(
         self, texts: list[str], index: int, plain: str, found: list[re.Match[str]]
@@ -212,11 +228,34 @@ class _Line(NamedTuple):
         match = self.found[index]
         if self.is_after_title(index):
             return False
-        if self.text[match.start() : match.end()].islower() and not self.text.islower():
-            return True
-        behind = index + 2 if self.words[index + 1 : index + 2] == ["s"] else index + 1
+        possessive = self.words[index + 1 : index + 2] == ["s"]
+        behind = index + 2 if possessive else index + 1
         before, after = self.words[max(0, index - 1) : index], self.words[behind : behind + 1]
+        small = self.text[match.start() : match.end()].islower() and not self.text.islower()
+        if small and not possessive and not _LEADING.intersection(before) and self.is_among_words(index):
+            return True
         return keeps_eponym(self.words[index], tuple(before), tuple(after))
+
+    def is_among_words(self, index: int) -> bool:
+        """Whether a word in small letters stands beside this one, with nothing but a blank between."""
+        for place in (index - 1, index):
+            if 0 <= place and place + 1 < len(self.found):
+                one, other = self.found[place], self.found[place + 1]
+                beside = other if place == index else one
+                written = self.text[beside.start() : beside.end()]
+                if self.text[one.end() : other.start()] == " " and written.isalpha() and written.islower():
+                    return True
+        return False
+
+    def is_led_to(self, index: int) -> bool:
+        """Whether a term stands as a person's name does: ``patient LONG``, ``Gray's scan``, ``... for SILVER``."""
+        match = self.found[index]
+        if self.text[match.start() : match.end()].islower():
+            return False
+        before, after = self.words[max(0, index - 1) : index], self.words[index + 1 : index + 3]
+        if after[:1] == ["s"] and self.plain[match.end() : match.end() + 1] in ("'", "’"):
+            return not keeps_eponym(self.words[index], tuple(before), tuple(after[1:]))
+        return (not after and bool(_LEADING.intersection(before))) or bool(_NAMING.intersection(before))
 
     def is_after_title(self, index: int) -> bool:
         start = self.found[index].start()
