@@ -52,8 +52,8 @@ class DimseSettings:
     """SCP processes that share the port."""
     check_called_aet: bool = False
     """Reject associations that call another title than ours or a collection's."""
-    max_associations: int = 96
-    """Associations at once in each process."""
+    max_associations: int = 128
+    """Associations at once, over all processes; a peer may have a lower limit of its own."""
     pdu_bytes: int = 131072
     """Largest PDU that we take."""
     idle_timeout_s: float = 600.0
@@ -64,6 +64,18 @@ class DimseSettings:
     """``accept`` or ``refuse`` SOP classes that the standard does not know."""
     find_limit: int = 0
     """Most rows of one C-FIND before A700H; 0: no limit."""
+    unknown_callers: str = "reject"
+    """AE titles that are not entered: ``reject``, or let them ``read`` released series of public collections."""
+    needs_identity: bool = False
+    """Only associations with user name and token. PS3.7 D.3.3.7."""
+    tls_certificate: str = ""
+    """PEM file with our certificate and those above it; empty: one is made in the data directory."""
+    tls_key: str = ""
+    """PEM file with its key; empty: it stands in the certificate's file."""
+    tls_ca: str = ""
+    """PEM file with the certificates that peers' certificates are checked against."""
+    tls_clients: str = "none"
+    """Client certificates: ``none``, ``optional`` or ``required``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +173,13 @@ def load_settings(
     return settings
 
 
+_CHOICES = {
+    "private_sop_classes": ("accept", "refuse"),
+    "unknown_callers": ("reject", "read"),
+    "tls_clients": ("none", "optional", "required"),
+}
+
+
 def _check(settings: Settings) -> None:
     """Raise `ConfigError` for values that no server could run with."""
     http, dimse = settings.http, settings.dimse
@@ -171,11 +190,15 @@ def _check(settings: Settings) -> None:
         raise ConfigError("http.port and dimse.port must differ")
     if not AE_TITLE.fullmatch(dimse.aet):
         raise ConfigError("setting 'dimse.aet' must have 1 to 16 printable characters, without backslash")
-    if dimse.private_sop_classes not in ("accept", "refuse"):
-        raise ConfigError("setting 'dimse.private_sop_classes' must be accept or refuse")
+    for name, choices in _CHOICES.items():
+        if getattr(dimse, name) not in choices:
+            raise ConfigError(f"setting 'dimse.{name}' must be {' or '.join(choices)}")
+    if dimse.tls_port and dimse.tls_port in (dimse.port, http.port):
+        raise ConfigError("dimse.tls_port must differ from dimse.port and http.port")
     if settings.log.level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ConfigError("setting 'log.level' must be DEBUG, INFO, WARNING or ERROR")
     least = {"http.workers": http.workers, "http.threads": http.threads, "dimse.processes": dimse.processes}
+    least |= {"dimse.max_associations": dimse.max_associations}
     least |= {"pipeline.batch": settings.pipeline.batch, "pipeline.max_crashes": settings.pipeline.max_crashes}
     for name, number in least.items():
         if number < 1:
@@ -277,6 +300,16 @@ class Folders:
     def profiles(self) -> Path:
         """The site's own profiles, and its imported knowledge base of private tags."""
         return self.data / "profiles"
+
+    @property
+    def tls(self) -> Path:
+        """The certificate that is made when none is set, and its key."""
+        return self.data / "tls"
+
+    @property
+    def associations(self) -> Path:
+        """Record locks that count associations over processes."""
+        return self.data / "associations"
 
     @property
     def blobs(self) -> Path:

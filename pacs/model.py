@@ -189,6 +189,9 @@ class PeerRules:
     """Most time for its answer to one object; then the rest has failed."""
 
 
+DEFAULT_RULES = PeerRules()
+
+
 @dataclass(frozen=True, slots=True)
 class PeerInfo:
     """An application entity that we know. `allow` is a subset of `DIMSE_SERVICES`."""
@@ -198,7 +201,7 @@ class PeerInfo:
     port: int
     allow: frozenset[str]
     collection_ids: frozenset[int] | None
-    rules: PeerRules = PeerRules()
+    rules: PeerRules = DEFAULT_RULES
 
 
 @dataclass(frozen=True, slots=True)

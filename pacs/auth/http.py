@@ -26,10 +26,7 @@ def identify(users: Users, authorization: str | None, address: str, *, local: bo
     if scheme.lower() == "bearer":
         found = users.principal_of(value.strip())
     elif scheme.lower() == "basic":
-        name, token = _basic(value.strip())
-        found = users.principal_of(token)
-        if found is not None and found.name != name:
-            found = None
+        found = users.by_passcode(*_basic(value.strip()))
     else:
         raise WrongCredentials("send a token as Bearer, or as the password of Basic")
     if found is None:

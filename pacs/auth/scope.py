@@ -10,6 +10,9 @@
 | curator | everything in granted collections, as researcher elsewhere | granted collections | - |
 | admin | everything | everything | - |
 
+A user who gives name and token as user identity on an association reads by DIMSE, and stores with a role that
+submits.
+
 A grant without a collection counts for all of them.
 """
 
@@ -18,7 +21,8 @@ from collections.abc import Mapping
 from pacs.model import Access, CollectionInfo, Principal, PrincipalKind, Role, Scope
 
 LOCAL_COLLECTION = "inbox"
-_LOCAL_SERVICES = frozenset(("echo", "store", "find", "move", "get"))
+_READING = frozenset(("echo", "find", "move", "get"))
+_LOCAL_SERVICES = _READING | {"store"}
 
 
 def scope_of(principal: Principal, collections: Mapping[int, CollectionInfo]) -> Scope:
@@ -62,6 +66,12 @@ def may_store(principal: Principal, collection: CollectionInfo) -> bool:
 def may_serve(principal: Principal, service: str) -> bool:
     """Whether a principal may use a DIMSE service; see `model.DIMSE_SERVICES`."""
     return service in principal.services
+
+
+def user_services(user: Principal) -> frozenset[str]:
+    """What a user may ask for by DIMSE: everybody reads what they may see, who may submit stores."""
+    submits = any(grant.role in (Role.SUBMITTER, Role.CURATOR, Role.ADMIN) for grant in user.grants)
+    return _READING | (frozenset(("store", "commit")) if submits else frozenset())
 
 
 def local_principal(name: str, *, dimse: bool) -> Principal:

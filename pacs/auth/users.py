@@ -70,6 +70,11 @@ class Users:
             return None
         return _principal(row.user)
 
+    def by_passcode(self, name: str, token: str) -> Principal | None:
+        """The user of that name, when the valid token is this user's; else None."""
+        found = self.principal_of(token)
+        return found if found is not None and found.name == name else None
+
     def ensure_admin(self, file: Path) -> None:
         """Make the first administrator with a token in `file` (0600), unless there is an administrator already."""
         if Grant.get_or_none(Grant.role == Role.ADMIN.value) is not None and file.exists():

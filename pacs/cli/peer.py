@@ -104,12 +104,13 @@ def remove(aet: str, data: Path, config_file: Path | None) -> None:
 def echo(aet: str, data: Path, config_file: Path | None) -> None:
     """Send a C-ECHO to a peer. PS3.4 Annex A."""
     from pacs.dimse.echo import send_echo
+    from pacs.dimse.options import options_from
 
     app = open_data(data, config_file)
     peer = app.registry.snapshot().peers.get(aet.strip())
     if peer is None:
         raise NotFound(f"there is no peer {aet!r}")
-    milliseconds = send_echo(peer, app.settings.dimse.aet)
+    milliseconds = send_echo(peer, options_from(app.settings))
     click.echo(f"{peer.aet} at {peer.host}:{peer.port} answered in {milliseconds:.0f} ms")
 
 

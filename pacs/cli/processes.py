@@ -50,7 +50,7 @@ def run_scp_process(settings: Settings) -> None:
 
     stop = stop_on_signal()
     app = start_process(settings)
-    run_scp(app.archive, options_from(settings), stop)
+    run_scp(app.archive, options_from(settings), stop, app.users)
 
 
 def run_worker_process(settings: Settings) -> None:

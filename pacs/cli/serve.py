@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,13 +47,12 @@ def command(
         "pipeline.workers": workers,
     }
     settings = settings_of(data, config_file, options)
-    if settings.dimse.tls_port:
-        raise ConfigError("DICOM over TLS is not part of this version; leave --tls and dimse.tls_port out")
     host = settings.http.host
     with (
         _alone(settings),
         reserved_port(host, settings.dimse.port, "--dimse") as dimse,
         reserved_port(host, settings.http.port, "--http") as http,
+        reserved_port(host, settings.dimse.tls_port, "--tls") if settings.dimse.tls_port else nullcontext(),
     ):
         _serve(_with_ports(settings, http, dimse))
 
@@ -77,6 +76,7 @@ def _announce(settings: Settings) -> None:
         f"portal    {root}/",
         f"DICOMweb  {root}/dicom-web",
         f"DIMSE     {settings.dimse.aet} at {host}:{settings.dimse.port}",
+        *([f"DIMSE/TLS {settings.dimse.aet} at {host}:{settings.dimse.tls_port}"] if settings.dimse.tls_port else []),
         f"data      {settings.data}",
         f"ready: admin token in {Folders(settings.data).admin_token}",
     )

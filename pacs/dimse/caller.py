@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pacs.auth.scope import may_serve
-from pacs.model import PeerInfo, Principal
+from pacs.model import DEFAULT_RULES, PeerInfo, PeerRules, Principal
 
 
 @dataclass(slots=True)
@@ -29,6 +29,7 @@ class Caller:
     address: str
     principal: Principal
     peer: PeerInfo | None
+    rules: PeerRules = DEFAULT_RULES
     opened_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     counts: Counts = field(default_factory=Counts)
 

@@ -2,35 +2,50 @@
 
 import time
 
-from pynetdicom import AE
-
+from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
+from pacs.dimse.messages import (
+    AFFECTED_SOP_CLASS,
+    COMMAND_FIELD,
+    DATA_SET_TYPE,
+    MESSAGE_ID,
+    NO_DATA_SET,
+    STATUS,
+    Field,
+    Value,
+)
+from pacs.dimse.negotiation import VERIFICATION
+from pacs.dimse.options import ScpOptions
+from pacs.dimse.requestor import UnreachableError, open_link, proposed
+from pacs.dimse.tuning import check_pynetdicom, silence_libraries
 from pacs.errors import PacsError
 from pacs.model import PeerInfo
-
-VERIFICATION = "1.2.840.10008.1.1"
 
 
 class PeerUnreachableError(PacsError):
     """A peer does not take our association, or does not answer."""
 
 
-def send_echo(peer: PeerInfo, own_aet: str, timeout_s: float = 10.0) -> float:
+def send_echo(peer: PeerInfo, options: ScpOptions, timeout_s: float = 10.0) -> float:
     """Milliseconds from asking for an association to the answer. Raises `PeerUnreachableError`."""
-    ae = AE(own_aet)
-    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = timeout_s
-    ae.add_requested_context(VERIFICATION)
+    check_pynetdicom()
+    silence_libraries()
     started = time.monotonic()
+    where = f"{peer.aet} at {peer.host}:{peer.port}"
     try:
-        association = ae.associate(peer.host, peer.port, ae_title=peer.aet)
-    except OSError:
-        raise PeerUnreachableError(f"the host of {peer.aet}, {peer.host}, cannot be found") from None
-    if not association.is_established:
-        how = "rejected" if association.is_rejected else "did not take"
-        raise PeerUnreachableError(f"{peer.aet} at {peer.host}:{peer.port} {how} the association")
+        link = open_link(peer, [proposed(VERIFICATION, [IMPLICIT_LE, EXPLICIT_LE])], options)
+    except UnreachableError as error:
+        raise PeerUnreachableError(f"{where}: {error}") from None
     try:
-        status = association.send_c_echo()
+        context_id = next(iter(link._accepted_cx), None)
+        if context_id is None:
+            raise PeerUnreachableError(f"{where} does not offer verification")
+        request: dict[int, Value] = {AFFECTED_SOP_CLASS: VERIFICATION, COMMAND_FIELD: Field.C_ECHO_RQ}
+        link.send_message(context_id, request | {MESSAGE_ID: 1, DATA_SET_TYPE: NO_DATA_SET})
+        answer = link.receive(timeout_s)
+        if answer is None or answer.command.number(STATUS, 0x0110):
+            raise PeerUnreachableError(f"{where} did not answer the echo")
+        elapsed = time.monotonic() - started
+        link.release()
     finally:
-        association.release()
-    if "Status" not in status or status.Status != 0:
-        raise PeerUnreachableError(f"{peer.aet} at {peer.host}:{peer.port} did not answer the echo")
-    return (time.monotonic() - started) * 1000
+        link.close()
+    return elapsed * 1000

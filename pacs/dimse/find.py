@@ -74,7 +74,7 @@ def _find(session: "Session", message: Message) -> Status:
     identifier = read_identifier(message.data, str(context.transfer_syntax[0]))
     levels = levels_of(sop_class)
     level = level_of(identifier, levels)
-    if sop_class not in session.acse.relational:
+    if not session.is_relational(sop_class):
         check_upper_keys(identifier, level, levels)
     return _send_rows(session, message, identifier, level)
 

@@ -6,7 +6,12 @@ from typing import cast
 
 from pydicom.uid import UID
 from pynetdicom.acse import ACSE
-from pynetdicom.pdu_primitives import A_ASSOCIATE, SCP_SCU_RoleSelectionNegotiation, SOPClassExtendedNegotiation
+from pynetdicom.pdu_primitives import (
+    A_ASSOCIATE,
+    SCP_SCU_RoleSelectionNegotiation,
+    SOPClassExtendedNegotiation,
+    UserIdentityNegotiation,
+)
 from pynetdicom.presentation import PresentationContext
 
 from pacs.dicom.syntaxes import (
@@ -17,6 +22,7 @@ from pacs.dicom.syntaxes import (
     TRANSFER_SYNTAXES,
     is_standard_uid,
 )
+from pacs.model import DEFAULT_RULES, PeerRules
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 VERIFICATION = "1.2.840.10008.1.1"
@@ -48,6 +54,7 @@ class Rejection:
     reason: int
 
 
+NO_REASON_GIVEN = Rejection(1, 1, 1)
 APPLICATION_CONTEXT_UNKNOWN = Rejection(1, 1, 2)
 CALLING_AET_UNKNOWN = Rejection(1, 1, 3)
 CALLED_AET_UNKNOWN = Rejection(1, 1, 7)
@@ -68,6 +75,8 @@ class Acceptor(ACSE):
 
     judge: Callable[[A_ASSOCIATE], Rejection | None]
     accepts_private_classes: bool = True
+    rules: PeerRules = DEFAULT_RULES
+    accepted_identity: bool = False
     relational: frozenset[str] = frozenset()
 
     def _negotiate_as_acceptor(self) -> None:
@@ -84,6 +93,7 @@ class Acceptor(ACSE):
             return
         self.answer_contexts(request)
         self.answer_extended_negotiation()
+        self.answer_identity()
         self.send_accept()
         self.assoc.is_established = True
 
@@ -94,7 +104,7 @@ class Acceptor(ACSE):
             for uid, item in self.requestor.role_selection.items()
         }
         judged = [
-            judge_context(context, asked, accepts_private_classes=self.accepts_private_classes)
+            judge_context(context, asked, self.rules, accepts_private_classes=self.accepts_private_classes)
             for context in request.presentation_context_definition_list
         ]
         self.assoc._accepted_cx = {cast(int, c.context_id): c for c in judged if c.result == ACCEPTED}
@@ -117,21 +127,33 @@ class Acceptor(ACSE):
                 granted.add(str(uid))
         self.relational = frozenset(granted)
 
+    def answer_identity(self) -> None:
+        """Say that a user identity was accepted, where that was asked. PS3.7 D.3.3.7.2."""
+        asked = self.requestor.user_identity
+        if asked is not None and asked.positive_response_requested and self.accepted_identity:
+            item = UserIdentityNegotiation()
+            item.server_response = b""
+            self.acceptor.add_negotiation_item(item)
+
 
 def judge_context(
-    proposed: PresentationContext, roles: Mapping[str, Roles], *, accepts_private_classes: bool
+    proposed: PresentationContext, roles: Mapping[str, Roles], rules: PeerRules, *, accepts_private_classes: bool
 ) -> PresentationContext:
-    """The answer to one context: the first transfer syntax of the sender's list that we know. PS3.8 9.3.3.2."""
+    """The answer to one context. PS3.8 9.3.3.2.
+
+    Its transfer syntax: the first that we like to have from this peer, else the first of its list that we know.
+    """
     uid = str(proposed.abstract_syntax)
     syntaxes = syntaxes_for(uid, accepts_private_classes=accepts_private_classes)
-    chosen = next((s for s in proposed.transfer_syntax if str(s) in syntaxes), None)
+    known = [each for each in proposed.transfer_syntax if str(each) in syntaxes]
+    chosen = next((UID(each) for each in rules.prefer if each in known), known[0] if known else None)
     answer = PresentationContext()
     answer.context_id = proposed.context_id
     answer.abstract_syntax = proposed.abstract_syntax
     answer.transfer_syntax = [chosen or (proposed.transfer_syntax or [UID(IMPLICIT_LE)])[0]]
     role = roles.get(uid, Roles())
     answer._as_scp = role.scu  # we serve where the requestor uses
-    answer._as_scu = role.scp and is_storage(uid)
+    answer._as_scu = is_storage(uid) and (role.scp or (rules.implied_roles and uid not in roles))
     if not syntaxes:
         answer.result = NO_ABSTRACT_SYNTAX
     elif chosen is None:

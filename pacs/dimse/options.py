@@ -2,8 +2,13 @@
 
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 
-from pacs.config import Settings
+from pacs.auth.peers import DoorPolicy
+from pacs.config import Folders, Settings
+from pacs.dimse.tls import client_context, server_context
+
+_FIRST_TRY = DoorPolicy(local=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +19,13 @@ class ScpOptions:
     port: int = 11112
     aet: str = "TRIALPACS"
     node: str = "node1"
-    is_loopback: bool = True
-    """Bound so that only callers on this machine reach it: then the principal `local` exists."""
+    policy: DoorPolicy = _FIRST_TRY
+    """Who is let in besides peers that are entered."""
     check_called_aet: bool = False
-    max_associations: int = 96
-    """In this process. Beyond it: rejected, transient, local limit exceeded."""
+    max_associations: int = 128
+    """Over all processes. Beyond it: rejected, transient, local limit exceeded."""
+    slots: Path = Path("associations")
+    """Folder with the record locks that count them."""
     pdu_bytes: int = 131072
     """128 KiB measured best: 16 KiB costs a third more, 1 MiB gains nothing."""
     idle_timeout_s: float = 600.0
@@ -32,18 +39,21 @@ class ScpOptions:
     """Most rows of one C-FIND; 0: no limit."""
     stop_within_s: float = 5.0
     """An object whose transfer has begun gets so long to finish after a stop."""
-    tls: ssl.SSLContext | None = None
+    tls_port: int = 0
+    server_tls: ssl.SSLContext | None = None
+    client_tls: ssl.SSLContext | None = None
+    """For peers that are called over TLS."""
 
 
 def options_from(settings: Settings) -> ScpOptions:
-    """The options that the settings ask for, without TLS."""
-    dimse = settings.dimse
+    """The options that the settings ask for. Raises `ConfigError` for TLS files that cannot be used."""
+    dimse, folders = settings.dimse, Folders(settings.data)
     return ScpOptions(
         host=settings.http.host,
         port=dimse.port,
         aet=dimse.aet,
         node=settings.storage.node,
-        is_loopback=settings.bound_to_loopback,
+        policy=DoorPolicy(settings.bound_to_loopback, dimse.unknown_callers, dimse.needs_identity),
         check_called_aet=dimse.check_called_aet,
         max_associations=dimse.max_associations,
         pdu_bytes=max(16384, dimse.pdu_bytes),
@@ -51,4 +61,8 @@ def options_from(settings: Settings) -> ScpOptions:
         acse_timeout_s=dimse.acse_timeout_s,
         accepts_private_classes=dimse.private_sop_classes == "accept",
         find_limit=dimse.find_limit,
+        slots=folders.associations,
+        tls_port=dimse.tls_port,
+        server_tls=server_context(dimse, folders.tls) if dimse.tls_port else None,
+        client_tls=client_context(dimse, folders.tls),
     )

@@ -44,6 +44,12 @@ def open_link(peer: PeerInfo, contexts: Sequence[PresentationContext], options: 
     except (OSError, UnicodeError) as error:
         raise UnreachableError("the destination does not answer") from error
     tune_socket(sock, options.acse_timeout_s)
+    if peer.rules.tls and options.client_tls is not None:
+        try:
+            sock = options.client_tls.wrap_socket(sock)
+        except OSError as error:
+            sock.close()
+            raise UnreachableError("no TLS connection with the destination") from error
     ae = application_entity(options.aet)
     link = Link(ae, "requestor", pdu_bytes=options.pdu_bytes, reader=MessageReader(None))
     link.attach(sock)

@@ -97,7 +97,7 @@ class Retrieve:
             session.caller.principal,
             read_identifier(self.message.data, self.syntax),
             sop_class,
-            relational=sop_class in session.acse.relational,
+            relational=session.is_relational(sop_class),
         )
         self.tally = Tally(len(instances))
         try:

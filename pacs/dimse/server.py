@@ -3,18 +3,22 @@
 import logging
 import select
 import socket
+import ssl
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pynetdicom.transport import AddressInformation
 
 from pacs.dimse.options import ScpOptions
-from pacs.dimse.session import Session, Slots
+from pacs.dimse.session import Door, Session
+from pacs.dimse.slots import Slots
 from pacs.dimse.tuning import SOCKET_BUFFER_BYTES, check_pynetdicom, silence_libraries, tune_socket
 
 if TYPE_CHECKING:
     from pacs.archive import Archive
+    from pacs.auth import Users
 
 log = logging.getLogger("pacs.scp")
 BACKLOG = 256
@@ -22,7 +26,7 @@ WAITING_CONNECTIONS = 64  # connections beyond the association limit that may as
 POLL_MS = 200
 
 
-def listen(options: ScpOptions) -> socket.socket:
+def listen(options: ScpOptions, port: int | None = None) -> socket.socket:
     """A listening socket that other processes may share. Raises OSError when the address is not free for us."""
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -31,7 +35,7 @@ def listen(options: ScpOptions) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         # Before listen(), so that connections inherit it and TCP announces a window to match.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
-        listener.bind((options.host, options.port))
+        listener.bind((options.host, options.port if port is None else port))
         listener.listen(BACKLOG)
     except OSError:
         listener.close()
@@ -39,41 +43,46 @@ def listen(options: ScpOptions) -> socket.socket:
     return listener
 
 
-def run_scp(
-    archive: "Archive", options: ScpOptions, stop: threading.Event, listener: socket.socket | None = None
-) -> None:
+def run_scp(archive: "Archive", options: ScpOptions, stop: threading.Event, users: "Users") -> None:
     """Serve associations until `stop` is set; objects in hand then get `options.stop_within_s` to finish.
 
-    `listener` is a socket from `listen`, when the caller wants to know the port before; it is closed at the end.
-    Raises `ConfigError` when the installed pynetdicom is not one that we know, OSError when the port is taken.
+    `users` are those whose name and token an association may bring as user identity. Raises `ConfigError` when the
+    installed pynetdicom is not one that we know, OSError when a port is taken.
     """
     check_pynetdicom()
     silence_libraries()
-    Server(archive, options, stop).run(listener or listen(options))
+    listeners: dict[socket.socket, ssl.SSLContext | None] = {listen(options): None}
+    if options.tls_port:
+        listeners[listen(options, options.tls_port)] = options.server_tls
+    Server(archive, options, stop, users).run(listeners)
 
 
 class Server:
     """Accepts connections and keeps their sessions."""
 
-    def __init__(self, archive: "Archive", options: ScpOptions, stop: threading.Event) -> None:
+    def __init__(self, archive: "Archive", options: ScpOptions, stop: threading.Event, users: "Users") -> None:
         self.archive = archive
         self.options = options
         self.stop = stop
-        self.slots = Slots(options.max_associations)
+        self.door = Door(Slots(options.slots, options.max_associations), users.by_passcode)
         self.sessions: set[Session] = set()
 
-    def run(self, listener: socket.socket) -> None:
-        """Accept until the stop, then wait for the sessions to end."""
-        listener.setblocking(False)
+    def run(self, listeners: Mapping[socket.socket, ssl.SSLContext | None]) -> None:
+        """Accept until the stop, then wait for the sessions to end. By listener, what it does TLS with."""
         poller = select.poll()
-        poller.register(listener, select.POLLIN)
-        with listener:
-            while not self.stop.is_set():
-                if poller.poll(POLL_MS):
-                    self.accept(listener)
+        by_file = {each.fileno(): each for each in listeners}
+        for listener in listeners:
+            listener.setblocking(False)
+            poller.register(listener, select.POLLIN)
+        while not self.stop.is_set():
+            for file, _event in poller.poll(POLL_MS):
+                self.accept(by_file[file], listeners[by_file[file]])
+        for listener in listeners:
+            listener.close()
         self.finish()
+        self.door.slots.close()
 
-    def accept(self, listener: socket.socket) -> None:
+    def accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Start a session for each connection that waits."""
         self.sessions = {each for each in self.sessions if each.is_alive()}
         while True:
@@ -89,14 +98,16 @@ class Server:
                 sock.close()
                 continue
             try:
-                self.start(sock, address)
+                self.start(sock, address, tls)
             except (OSError, RuntimeError):  # gone already; or no more threads
                 sock.close()
 
-    def start(self, sock: socket.socket, address: tuple[str, int]) -> None:
-        """Serve one connection in a thread of its own."""
+    def start(self, sock: socket.socket, address: tuple[str, int], tls: ssl.SSLContext | None) -> None:
+        """Serve one connection in a thread of its own; the TLS handshake is made there."""
         tune_socket(sock, self.options.acse_timeout_s)
-        session = Session(self.archive, self.options, self.slots, self.stop)
+        if tls is not None:
+            sock = tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        session = Session(self.archive, self.options, self.door, self.stop)
         session.requestor.address_info = AddressInformation.from_tuple(address[:2])
         session.acceptor.address_info = AddressInformation.from_tuple(sock.getsockname()[:2])
         session.attach(sock)

@@ -5,12 +5,13 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from threading import Event, Lock
+from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING
 
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
-from pacs.auth.peers import identify_peer
+from pacs.auth.peers import Call, UnknownPeer, UnknownUser, identify_caller
 from pacs.db.connection import close_thread
 from pacs.dimse.caller import Caller
 from pacs.dimse.find import on_c_find
@@ -19,6 +20,7 @@ from pacs.dimse.negotiation import (
     CALLED_AET_UNKNOWN,
     CALLING_AET_UNKNOWN,
     LOCAL_LIMIT_EXCEEDED,
+    NO_REASON_GIVEN,
     TEMPORARY_CONGESTION,
     Acceptor,
     Rejection,
@@ -27,38 +29,32 @@ from pacs.dimse.options import ScpOptions
 from pacs.dimse.reception import MessageReader
 from pacs.dimse.requestor import application_entity
 from pacs.dimse.retrieve import on_c_get, on_c_move
+from pacs.dimse.slots import Slots
 from pacs.dimse.status import NOT_AUTHORISED, SUCCESS, UNRECOGNISED_OPERATION, Status
 from pacs.dimse.store import StoreService
+from pacs.dimse.tls import fingerprint
 from pacs.dimse.tuning import set_timeout
 from pacs.dimse.upper_layer import Link, PeerGoneError
+from pacs.model import DEFAULT_RULES, Principal
 
 if TYPE_CHECKING:
     from pacs.archive import Archive
 
 log = logging.getLogger("pacs.association")
 TICK_S = 0.5  # how soon a stop, or the idle timeout, is noticed on a silent association
+USERNAME_AND_PASSCODE = 2
 
 
-class Slots:
-    """How many associations a process serves at once."""
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What all associations of a process share: places, and who knows users by name and token."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.taken = 0
-        self.lock = Lock()
+    slots: Slots
+    user_of: Callable[[str, str], Principal | None]
 
-    def take(self) -> bool:
-        """Take one; False when none is left."""
-        with self.lock:
-            if self.taken >= self.limit:
-                return False
-            self.taken += 1
-            return True
 
-    def give_back(self) -> None:
-        """Let another association have it."""
-        with self.lock:
-            self.taken -= 1
+def _nothing() -> None:
+    """There is no place to give back."""
 
 
 class Session(Link):
@@ -67,14 +63,14 @@ class Session(Link):
     caller: Caller
     acse: Acceptor
 
-    def __init__(self, archive: "Archive", options: ScpOptions, slots: Slots, stop: Event) -> None:
+    def __init__(self, archive: "Archive", options: ScpOptions, door: "Door", stop: Event) -> None:
         ae = application_entity(options.aet)
         super().__init__(ae, "acceptor", pdu_bytes=options.pdu_bytes, reader=MessageReader(archive.incoming))
         self.archive = archive
         self.options = options
-        self.slots = slots
+        self.door = door
         self.stop = stop
-        self.has_slot = False
+        self.give_back: Callable[[], None] = _nothing
         self.rejection: Rejection | None = None
         self.acse = Acceptor(self)
         self.acse.judge = self.judge
@@ -100,18 +96,21 @@ class Session(Link):
             with contextlib.suppress(Exception):
                 self.write_log_line(outcome, time.monotonic() - started)
             self.reader.discard()
-            if self.has_slot:
-                self.slots.give_back()
+            self.give_back()
             self.close()
             with contextlib.suppress(Exception):
                 close_thread(self.archive.parts.database)
 
     def associate(self) -> str:
         """Negotiate. Empty when there was no association."""
+        self.associate_by = time.monotonic() + self.options.acse_timeout_s
+        if not self.dul.shake_hands():
+            return ""
         self.dul.start()
         request = self.dul.receive_pdu(wait=True, timeout=self.options.acse_timeout_s)
         if not isinstance(request, A_ASSOCIATE):
             return ""
+        self.associate_by = 0.0
         self.requestor.primitive = request
         self.acse.negotiate_association()
         sock = self.dul.raw_socket
@@ -131,15 +130,36 @@ class Session(Link):
         if options.check_called_aet and called not in titles:
             return CALLED_AET_UNKNOWN
         address = self.requestor.address_info.address if self.requestor.address_info else ""
-        peer = snapshot.peers.get(aet)
-        principal = identify_peer(peer, aet, address, local=options.is_loopback)
-        if principal is None:
+        call = Call(aet, address, fingerprint(self.dul.raw_socket), self.user_identity())
+        try:
+            found = identify_caller(call, snapshot.peers, options.policy, self.door.user_of)
+        except UnknownPeer:
             return CALLING_AET_UNKNOWN
-        self.caller = Caller(uuid.uuid4().hex, aet, called, address, principal, peer)
+        except UnknownUser:
+            return NO_REASON_GIVEN
+        rules = found.peer.rules if found.peer is not None else DEFAULT_RULES
+        self.caller = Caller(uuid.uuid4().hex, aet, called, address, found.principal, found.peer, rules)
+        self.acse.rules, self.acse.accepted_identity = rules, found.as_user
         if self.stop.is_set():
             return TEMPORARY_CONGESTION
-        self.has_slot = self.slots.take()
-        return None if self.has_slot else LOCAL_LIMIT_EXCEEDED
+        give_back = self.door.slots.take(aet, rules.max_associations)
+        if give_back is None:
+            return LOCAL_LIMIT_EXCEEDED
+        self.give_back = give_back
+        return None
+
+    def user_identity(self) -> tuple[str, str] | None:
+        """User name and passcode that came with the request; other kinds of identity prove nothing to us."""
+        item = self.requestor.user_identity
+        if item is None or item.user_identity_type != USERNAME_AND_PASSCODE:
+            return None
+        return (item.primary_field or b"").decode("utf-8", "replace"), (item.secondary_field or b"").decode(
+            "utf-8", "replace"
+        )
+
+    def is_relational(self, sop_class_uid: str) -> bool:
+        """Whether unique keys of upper levels may be left out: negotiated, or a rule of the peer. PS3.4 C.5.1.1."""
+        return self.caller.rules.relational or sop_class_uid in self.acse.relational
 
     def serve(self) -> str:
         """Answer requests until the association ends; how it ended."""

@@ -50,6 +50,16 @@ class UpperLayer(DULServiceProvider):
         self.link._dul_ready.set()
         self.settle()
 
+    def shake_hands(self) -> bool:
+        """The TLS handshake, where there is TLS. False when it failed: a plain client, or one that we do not trust."""
+        sock = self.raw_socket
+        if isinstance(sock, ssl.SSLSocket):
+            try:
+                sock.do_handshake()
+            except (OSError, ValueError):
+                return False
+        return True
+
     def is_alive(self) -> bool:
         """Whether the connection can still be used."""
         return not self._kill_thread
@@ -154,7 +164,7 @@ class UpperLayer(DULServiceProvider):
         position = 0
         while position < size:
             count = sock.recv_into(view[position:], size - position, flags)
-            if not count:
+            if not count or (self.link.associate_by and time.monotonic() > self.link.associate_by):
                 raise ConnectionError
             position += count
         return view
@@ -191,6 +201,7 @@ class Link(Association):
         self.cancelled: set[int] = set()
         self.poller = select.poll()
         self.bytes_in = 0
+        self.associate_by = 0.0  # until when the association must have been asked for; 0: it was, or nobody waits
 
     def attach(self, sock: socket.socket) -> None:
         """Use a connected socket."""
@@ -309,6 +320,8 @@ class Link(Association):
         if sock is None:
             return
         with contextlib.suppress(OSError, ValueError):
+            if self.is_rejected or self.is_released:  # it is the peer that closes then: Sta13, PS3.8 9.2.3
+                self.drain(sock)
             sock.shutdown(socket.SHUT_WR)
             self.drain(sock)
         with contextlib.suppress(OSError):

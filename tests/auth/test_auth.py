@@ -7,7 +7,15 @@ import pytest
 
 from pacs.auth import Users, may_serve, may_store, scope_of
 from pacs.auth.http import WrongCredentials, identify
-from pacs.auth.peers import identify_peer, is_loopback
+from pacs.auth.peers import (
+    Call,
+    DoorPolicy,
+    UnknownPeer,
+    UnknownUser,
+    identify_caller,
+    is_at,
+    is_loopback,
+)
 from pacs.db.tables.auth import Token, User
 from pacs.errors import BadRequest, NotFound
 from pacs.model import (
@@ -17,6 +25,7 @@ from pacs.model import (
     Duplicates,
     Grant,
     PeerInfo,
+    PeerRules,
     Principal,
     PrincipalKind,
     Release,
@@ -40,7 +49,7 @@ def user(role: Role, collection_id: int | None = None) -> Principal:
     return Principal(PrincipalKind.USER, "u", (Grant(role, collection_id),))
 
 
-LOCAL = identify_peer(None, "X", "127.0.0.1", local=True)
+LOCAL = identify_caller(Call("X", "127.0.0.1"), {}, DoorPolicy(local=True)).principal
 PEER = Principal(PrincipalKind.PEER, "P", services=frozenset(("store", "find")))
 BOUND = Principal(PrincipalKind.PEER, "P", services=frozenset(("store",)), collections=frozenset((3,)))
 
@@ -67,15 +76,87 @@ def test_each_principal_sees_and_stores_its_own(principal, everything, released,
 
 
 def test_unknown_title_is_rejected_beyond_loopback():
-    assert identify_peer(None, "X", "10.0.0.9", local=True) is None
-    assert identify_peer(None, "X", "127.0.0.1", local=False) is None
+    for address, policy in (("10.0.0.9", DoorPolicy(local=True)), ("127.0.0.1", DoorPolicy())):
+        with pytest.raises(UnknownPeer):
+            identify_caller(Call("X", address), {}, policy)
+
+
+def test_unknown_title_may_be_let_read():
+    found = identify_caller(Call("X", "10.0.0.9"), {}, DoorPolicy(unknown_callers="read")).principal
+    assert found.kind is PrincipalKind.ANONYMOUS
+    assert not may_serve(found, "store")
+    assert may_serve(found, "find")
+
+
+def entered(**rules) -> dict[str, PeerInfo]:
+    return {"M": PeerInfo("M", "10.0.0.9", 1, frozenset(("echo",)), None, PeerRules(**rules))}
 
 
 def test_known_peer_has_its_services():
-    peer = identify_peer(PeerInfo("M", "h", 1, frozenset(("echo",)), None), "M", "10.0.0.9", local=False)
-    assert peer is not None
+    peer = identify_caller(Call("M", "10.0.0.9"), entered(), DoorPolicy()).principal
     assert may_serve(peer, "echo")
     assert not may_serve(peer, "store")
+
+
+def test_disabled_peer_is_rejected_even_on_loopback():
+    with pytest.raises(UnknownPeer):
+        identify_caller(Call("M", "127.0.0.1"), entered(enabled=False), DoorPolicy(local=True))
+
+
+def test_peer_bound_to_its_host_is_rejected_elsewhere():
+    peers = entered(check_host=True)
+    assert identify_caller(Call("M", "10.0.0.9"), peers, DoorPolicy()).peer is not None
+    with pytest.raises(UnknownPeer):
+        identify_caller(Call("M", "10.0.0.8"), peers, DoorPolicy())
+
+
+def test_peer_with_certificate_must_show_it():
+    peers = entered(certificate="ab" * 32)
+    assert identify_caller(Call("M", "1.2.3.4", "ab" * 32), peers, DoorPolicy()).peer is not None
+    for shown in ("", "cd" * 32):
+        with pytest.raises(UnknownPeer):
+            identify_caller(Call("M", "1.2.3.4", shown), peers, DoorPolicy(local=True))
+
+
+def test_certificate_names_a_peer_of_another_title():
+    found = identify_caller(Call("LAPTOP", "1.2.3.4", "ab" * 32), entered(certificate="ab" * 32), DoorPolicy())
+    assert found.principal.name == "M"
+
+
+def user_of(name: str, passcode: str) -> Principal | None:
+    return USER if (name, passcode) == ("ann", "right") else None
+
+
+USER = Principal(PrincipalKind.USER, "ann", (Grant(Role.RESEARCHER),))
+
+
+def test_user_identity_counts_more_than_title():
+    found = identify_caller(Call("M", "10.0.0.9", user=("ann", "right")), entered(), DoorPolicy(), user_of)
+    assert found.as_user
+    assert found.principal.name == "ann"
+    assert may_serve(found.principal, "find")
+    assert not may_serve(found.principal, "store")
+
+
+def test_wrong_identity_is_nobody_where_one_is_needed():
+    for policy, peers in ((DoorPolicy(needs_identity=True), entered()), (DoorPolicy(), entered(needs_identity=True))):
+        for user in (None, ("ann", "wrong")):
+            with pytest.raises(UnknownUser):
+                identify_caller(Call("M", "10.0.0.9", user=user), peers, policy, user_of)
+
+
+def test_wrong_identity_leaves_the_title_where_none_is_needed():
+    found = identify_caller(Call("M", "10.0.0.9", user=("ann", "wrong")), entered(), DoorPolicy(), user_of)
+    assert not found.as_user
+    assert found.principal.name == "M"
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "expected"),
+    [("127.0.0.1", "localhost", True), ("10.0.0.1", "10.0.0.1", True), ("10.0.0.1", "nowhere.invalid", False)],
+)
+def test_knows_the_addresses_of_a_host(address, host, expected):
+    assert is_at(address, host) is expected
 
 
 @pytest.mark.parametrize(

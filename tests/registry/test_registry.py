@@ -2,7 +2,7 @@
 
 import pytest
 
-from pacs.auth.peers import identify_peer
+from pacs.auth.peers import Call, DoorPolicy, identify_caller
 from pacs.db import close_thread
 from pacs.errors import BadRequest, Conflict, NotAllowed, NotFound
 from pacs.model import Access, PeerInfo, Release
@@ -106,7 +106,7 @@ def test_title_of_two_collections_routes_to_both(registry):
 def test_local_caller_feeds_the_inbox_only(registry):
     inbox = add(registry, "inbox")
     add(registry, "trial", called_aet="TRIAL")
-    local = identify_peer(None, "ANY", "127.0.0.1", local=True)
+    local = identify_caller(Call("ANY", "127.0.0.1"), {}, DoorPolicy(local=True)).principal
     assert route(registry.snapshot(), principal=local) == (inbox.id,)
     with pytest.raises(NotAllowed):
         route(registry.snapshot(), principal=local, called_aet="TRIAL")
