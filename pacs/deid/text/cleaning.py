@@ -31,6 +31,7 @@ _BEFORE_PERSON = frozenset("by for per dr from c/o attn tech operator name nurse
 _BESIDE = " \t,.^:&-_"  # what may stand between the parts of a name
 _LABEL_REACH = 48
 _TIME = re.compile(r"\d{4}(?:\d\d)?(?!\d)")
+_MAX_DIGITS = 5  # more of them in a word are an id
 _MAX_UNSPACED = 8  # letters of the longest word that is looked for in text without blanks
 
 
@@ -161,7 +162,8 @@ def _doubtful(text: str, token: Token) -> Iterator[Span]:
     """The parts of a word that are in doubt: of ``SmithChest`` only the first."""
     pieces = atoms(token.word)
     bad = [piece for piece in pieces if not (piece.isdigit() or is_word(fold(piece)))]
-    if len(pieces) == 1 or len(bad) == len(pieces) or any(len(piece) < 3 for piece in pieces):
+    few = any(len(piece) < 3 or piece.isdigit() for piece in pieces)  # letters and a number are one id
+    if len(pieces) == 1 or len(bad) == len(pieces) or few:
         yield Span(token.start, token.end, _DOUBT, in_doubt=True)
         return
     position = token.start
@@ -266,15 +268,15 @@ def word_reason(word: str) -> str:
     if is_technical_word(word):
         return "a technical form"
     pieces = atoms(word)
-    if len(pieces) > 1 and all(_is_kept_piece(piece) for piece in pieces):
+    digits = sum(map(str.isdigit, word))
+    if len(pieces) > 1 and digits <= _MAX_DIGITS and all(_is_kept_piece(p, few=digits < 4) for p in pieces):
         return "vocabulary"
     return reason_of(word)
 
 
-def _is_kept_piece(piece: str) -> bool:
-    if len(piece) == 1 or is_word(fold(piece)) or (piece.isdigit() and len(piece) < 6):
-        return True
-    return bool(reason_of(piece))
+def _is_kept_piece(piece: str, *, few: bool) -> bool:
+    """Whether a part of a word stays; with more than a `few` digits beside it a code may be the letters of an id."""
+    return len(piece) == 1 or piece.isdigit() or is_word(fold(piece)) or (few and bool(reason_of(piece)))
 
 
 def _is_person_here(text: str, tokens: list[Token], index: int, cut: Neighbours, unknown: Neighbours) -> bool:

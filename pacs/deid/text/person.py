@@ -239,7 +239,7 @@ class _Line(NamedTuple):
     def is_among_words(self, index: int) -> bool:
         """Whether a word in small letters stands beside this one, with nothing but a blank between."""
         for place in (index - 1, index):
-            if 0 <= place and place + 1 < len(self.found):
+            if place >= 0 and place + 1 < len(self.found):
                 one, other = self.found[place], self.found[place + 1]
                 beside = other if place == index else one
                 written = self.text[beside.start() : beside.end()]
