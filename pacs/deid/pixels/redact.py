@@ -19,6 +19,7 @@ SURE = 0.5  # of a line's score; below this a reading is a guess
 _DATE = (
     r"(?<!\d)\d{1,2}\s?[-/.]\s?\d{1,2}\s?[-/.]\s?\d{4}(?!\d)|(?<!\d)\d{4}\s?[-/.]\s?\d{1,2}\s?[-/.]\s?\d{1,2}(?!\d)"
     r"|(?<![\d/])\d{1,2}[-/]\d{1,2}[-/]\d{2}(?![\d/])|\b\d{1,2}[- ]?[A-Za-z]{3,9}[- ,]{0,2}(?:19|20)\d{2}\b"
+    r"|(?<!\d)(?:19|20)\d{2}[-/](?:0[1-9]|1[0-2])(?!\d)"
 )
 _LONG_NUMBER = r"(?<![\d.])\d{5,}"
 # What stands beside these is a person, a number of a person, or a house.
@@ -29,6 +30,8 @@ _LABEL = (
 _PLACE = r"\b(?:ward|wing|pavilion)\b[\s:]*(?-i:[^\W\d_a-z])[^\W\d_]+"  # the name of a part of a house
 _ALWAYS = re.compile(f"(?i){_DATE}|{_LONG_NUMBER}|{_LABEL}|{_PLACE}")
 _LETTERS = re.compile(r"[^\W\d_]+")
+_CLOSE = 0.45  # of the lower line's height, that the boxes of two lines may share
+Span = tuple[int, int]
 _PADDING = 5  # boxes grow by a fifth of their height
 _INSTITUTION = 0x00080080
 _PATIENT = 0x0010  # the group of the patient's own elements
@@ -275,19 +278,27 @@ def _same_place(first: Box, second: Box) -> bool:
 
 
 def padded(box: Box, rows: int, columns: int, spared: Sequence[Box] = ()) -> Box:
-    """A box grown by a fifth of its height, within the image, but not over boxes of text that stays."""
+    """A box grown by a fifth of its height, within the image, but not over boxes of text that stays.
+
+    Boxes are read larger than their letters: where lines stand close, and two boxes share a little, each gets half.
+    """
     more = max(box.height // _PADDING, 1)
     left, top = max(box.left - more, 0), max(box.top - more, 0)
     right, bottom = min(box.right + more, columns), min(box.bottom + more, rows)
     for other in spared:
         if other.left < right and left < other.right:  # above or below each other
-            if other.bottom <= box.top + 1:
-                top = max(top, min(other.bottom, box.top))
-            elif other.top >= box.bottom - 1:
-                bottom = min(bottom, max(other.top, box.bottom))
+            top, bottom = _apart((top, bottom), (box.top, box.bottom), (other.top, other.bottom), _CLOSE)
         if other.top < bottom and top < other.bottom:  # beside each other
-            if other.right <= box.left + 1:
-                left = max(left, min(other.right, box.left))
-            elif other.left >= box.right - 1:
-                right = min(right, max(other.left, box.right))
+            left, right = _apart((left, right), (box.left, box.right), (other.left, other.right), 0.0)
     return Box(left, top, right, bottom)
+
+
+def _apart(grown: Span, own: Span, other: Span, close: float) -> Span:
+    """A grown span without what belongs to another, when they share no more than a part of the smaller one."""
+    start, end = grown
+    most = max(close * min(own[1] - own[0], other[1] - other[0]), 1)
+    if sum(other) < sum(own) and other[1] - own[0] <= most:
+        start = max(start, min(other[1], own[0] + max(other[1] - own[0], 0) // 2))
+    elif sum(other) > sum(own) and own[1] - other[0] <= most:
+        end = min(end, max(other[0], own[1] - max(own[1] - other[0], 0) // 2))
+    return start, end

@@ -438,6 +438,7 @@ def test_reader_finds_name_and_keeps_mark():
         ("12345", False),
         ("3/4/1960", False),
         ("1960-03-04", False),
+        ("2023-10TIS0.9MI1.3", False),
         ("4 Mar 1960", False),
         ("General Hospital", False),
         ("Dr. Liver", False),
@@ -497,6 +498,12 @@ def test_mark_beside_name_goes_with_it():
 def test_padding_spares_text_that_stays():
     grown = padded(Box(10, 30, 90, 50), 100, 100, [Box(10, 52, 90, 70), Box(93, 30, 99, 50)])
     assert grown == Box(6, 26, 93, 52)
+
+
+def test_boxes_of_close_lines_part_in_the_middle():
+    grown = padded(Box(10, 30, 90, 50), 100, 100, [Box(10, 14, 90, 36), Box(10, 44, 90, 64)])
+    assert grown == Box(6, 33, 94, 47)
+    assert padded(Box(10, 30, 90, 50), 100, 100, [Box(10, 32, 90, 54)]) == Box(6, 26, 94, 54)
 
 
 def test_real_ultrasound_keeps_its_settings():
