@@ -20,8 +20,12 @@ _VRS = {
     "U": frozenset(("UI", "SQ", "UN")),
     "alias": frozenset(("AE", "SH", "LO", "CS")),
 }
-# Without these it is no object, or one that nobody can tell from others: what a rule may do to them.
+_PSEUDONYM = ("Z", "D", "Z/D", "P")
+# Without these it is no object, or one that nobody can tell from others: what a rule may do to them. The new patient id
+# is written whatever a rule says, and a kept name would hold every object.
 _FIXED = {
+    "00100010": (*_PSEUDONYM, "X"),
+    "00100020": _PSEUDONYM,
     "00080016": ("K",),
     "00080018": ("U", "K"),
     "0020000D": ("U", "K"),

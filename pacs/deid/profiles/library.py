@@ -70,6 +70,11 @@ def _load(name: str, options: tuple[str, ...], files: int, stamps: tuple[tuple[s
             scripts.append((Path(path).name, Path(path).read_text(encoding="utf-8", errors="replace")))
         else:
             safe |= _knowledge(Path(path), stamp)
+    chosen = {*options, *(option for file in chain for option in file.options)}
+    if {"retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"} <= chosen:
+        last = Path(stamps[files - 1][0])
+        place = f"{last.stem}, line {_line_of('options', last)}" if chain[-1].options and not options else name
+        raise ProfileError(f"{place}, key 'options': full dates and modified dates cannot both be retained")
     return assemble(name, chain, options, safe, tuple(scripts))
 
 
@@ -80,10 +85,8 @@ def assemble(
     safe: PrivateTags,
     scripts: tuple[tuple[str, str], ...] = (),
 ) -> Profile:
-    """One profile of files in order, the first the deepest base, and options. Raises `ProfileError`."""
+    """One profile of files in order, the first the deepest base, and options that do not contradict each other."""
     chosen = {*options, *(option for file in chain for option in file.options)}
-    if {"retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"} <= chosen:
-        raise ProfileError(f"{name}, key 'options': full dates and modified dates cannot both be retained")
     ordered = tuple(option for option in OPTIONS if option in chosen)
     sets = [basic_rules(), beyond_rules(), *(option_rules(option) for option in ordered)]
     sets += [file.rules for file in chain]
@@ -119,11 +122,15 @@ def _base_of(file: Path, name: str, folder: Path | None) -> Path:
     try:
         return find(name, folder)
     except ProfileError:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        line = next((n for n, text in enumerate(lines, 1) if text.split("=")[0].strip() == "base"), 1)
+        line = _line_of("base", file)
         near = difflib.get_close_matches(name, profile_names(folder), 1, 0.5)
         hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(profile_names(folder))}"
         raise ProfileError(f"{file.stem}, line {line}, key 'base': there is no profile {name!r}{hint}") from None
+
+
+def _line_of(key: str, file: Path) -> int:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next((n for n, text in enumerate(lines, 1) if text.split("=")[0].strip() == key), 1)
 
 
 def find(name: str, folder: Path | None = None) -> Path:

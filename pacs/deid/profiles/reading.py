@@ -15,6 +15,7 @@ from pacs.errors import ProfileError
 
 TOP_KEYS = ("title", "prose", "source", "base", "options", "settings", "rule")
 RULE_KEYS = ("match", "action", "reason", "source", "option", "value")
+_QUOTED = re.compile(r"'([^']*)'")
 _TEXTS = ("title", "prose", "source", "base")
 
 
@@ -147,7 +148,8 @@ class _Reader:
         try:
             return canonical_match(match)
         except ProfileError as error:
-            near = (match.split(".")[-1], _keywords())
+            wrong = _QUOTED.match(str(error))  # of a path, the step at fault
+            near = (wrong[1] if wrong else match, _keywords())
             return str(self.fail(self.line_with(match, line), "match", str(error), near))
 
     def check_keys(self, table: Mapping[str, Any], known: tuple[str, ...], line: Any) -> None:

@@ -137,6 +137,12 @@ def test_base_of_a_profile_is_followed(tmp_path):
     assert profile.settings.pixels == "clean"
 
 
+def test_contradicting_options_are_named_with_their_line(tmp_path):
+    (tmp_path / "a.toml").write_text('title = "a"\nbase = "tcia"\noptions = ["retain_longitudinal_full_dates"]\n')
+    with pytest.raises(ProfileError, match=r"a, line 3, key 'options': full dates"):
+        load_profile("a", tmp_path)
+
+
 def test_profile_that_builds_on_itself_is_refused(tmp_path):
     (tmp_path / "a.toml").write_text('title = "a"\nbase = "b"\n')
     (tmp_path / "b.toml").write_text('title = "b"\nbase = "a"\n')
