@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 WORD = re.compile(r"[^\W_]+")
+RUN = re.compile(r"\d+|[^\W\d_]+")  # of digits, or of letters
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f]+")
 # Scripts that write without blanks between words, or glue particles to names.
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
@@ -17,7 +18,6 @@ _HIRAGANA = {letter: letter - 0x60 for letter in range(0x30A1, 0x30F7)}  # the t
 # Where a run of letters and digits has seams: HeadNeck, B30f, GTVp1, SMITHjohn.
 _ATOM = re.compile(r"\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SCRIPTS = re.compile(r"\d+|[A-Za-z]+|[^\W\d_A-Za-z]+")
-_LETTERS_OR_DIGITS = re.compile(r"\d+|[^\W\d_]+")
 
 
 class Folded(NamedTuple):
@@ -68,7 +68,7 @@ def atoms(word: str) -> tuple[str, ...]:
         return (word,)
     if word.isascii():
         return tuple(_ATOM.findall(word))
-    return tuple((_SCRIPTS if has_unspaced(word) else _LETTERS_OR_DIGITS).findall(word))
+    return tuple((_SCRIPTS if has_unspaced(word) else RUN).findall(word))
 
 
 def has_unspaced(text: str) -> bool:

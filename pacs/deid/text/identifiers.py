@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
-from pacs.deid.text.folding import WORD, fold, has_unspaced
+from pacs.deid.text.folding import RUN, WORD, fold, has_unspaced
 from pacs.deid.text.person import is_nobody
 from pacs.deid.text.vocabulary import is_term, is_word, lists
 from pacs.dicom.dictionary import KEYWORD_OF
@@ -14,8 +14,7 @@ MIN_ID, MIN_DIGITS, MIN_IN_DOUBT, MIN_PLACE, MIN_MACHINE = 5, 6, 4, 4, 3
 MIN_SHORT, MAX_SHORT = 3, 6  # letters of an institution's short form
 _LITTLE = frozenset("of the and at for in de der des du la le und fur di".split())
 _MAX_WINDOW = 8
-_RUN = re.compile(r"\d+|[^\W\d_]+")
-_EMAIL = re.compile(r"([\w.+-]{3,64})@[\w-]+(?:\.[\w-]+)*")
+LOGIN = re.compile(r"([\w.+-]{3,64})@[\w-]+(?:\.[\w-]+)*")  # the local part of an e-mail address
 _IDS = re.compile(
     r"(?:PatientID|OtherPatientIDs|AccessionNumber|StudyID|AdmissionID|ServiceEpisodeID|.*ProcedureID|.*ProcedureStepID"
     r"|.*OrderNumber.*|.*TelephoneNumbers?|.*PhoneNumber|TelephoneNumberTrial|DeviceSerialNumber|SourceSerialNumber"
@@ -56,7 +55,7 @@ class Values:
 
     def learn_id(self, value: str) -> None:
         plain = fold(value)
-        for local in _EMAIL.findall(plain):
+        for local in LOGIN.findall(plain):
             self.learn_login(local)
         if not plain or is_nobody(plain):
             return
@@ -116,7 +115,7 @@ class Values:
             yield from bounded(exact, plain)
 
     def windows(self, plain: str, *, full: bool) -> Iterator[tuple[int, int]]:
-        runs = list(_RUN.finditer(plain))
+        runs = list(RUN.finditer(plain))
         longest = max(map(len, (*self.ids, *self.digits, *self.doubtful)), default=0) + 4
         for index, first in enumerate(runs):
             joined = ""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pacs.deid.text import cleaning, days, patterns
 from pacs.deid.text.disguises import undisguised
 from pacs.deid.text.folding import WORD, fold, folded
-from pacs.deid.text.identifiers import ID_TAGS, MACHINE_TAGS, MAKER_TAGS, PLACE_TAGS, Values
+from pacs.deid.text.identifiers import ID_TAGS, LOGIN, MACHINE_TAGS, MAKER_TAGS, PLACE_TAGS, Values
 from pacs.deid.text.person import People
 from pacs.deid.text.spans import Cleaned, Fate, Span, Strength
 from pacs.deid.text.vocabulary import lists
@@ -27,7 +27,6 @@ _MAX_LOOSE = 4096
 _ITEM_BYTE = 0xFE  # the first byte of an item tag; asked first, since it costs least
 _MAX_HIDDEN = 1 << 20
 _DAY = re.compile(r"(\d{4})[-.]?(\d{2})[-.]?(\d{2})")
-_EMAIL = re.compile(r"([\w.+-]{3,64})@[\w-]+\.[\w.-]+")
 # A number of at least this length with dots is a UID wherever it stands; a shorter one only when the object has it.
 MIN_UID = 20
 _UID = re.compile(r"(?<![\d.\w])\d+(?:\.\d+){2,}(?![\d.]*\d)")
@@ -162,7 +161,7 @@ class Identity:
                 self.learn_loose(value)
 
     def learn_loose(self, value: str) -> None:
-        for local in _EMAIL.findall(fold(value)):
+        for local in LOGIN.findall(fold(value)):
             self.values.learn_login(local)
         for match in patterns.CARET.finditer(value):
             if patterns.is_caret_name(match.group()):

@@ -1,15 +1,13 @@
 """Words as character recognition mistakes them: letters and digits that look alike."""
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 
-from pacs.deid.text.folding import fold
+from pacs.deid.text.folding import RUN, fold
 from pacs.deid.text.vocabulary import is_term
 
 _ALIKE = {"l": "li", "i": "il", "1": "1il", "0": "0o", "o": "o0", "5": "5s", "s": "s5", "8": "8b", "|": "il"}
-_RUN = re.compile(r"\d+|[^\W\d_]+")
 _MAX_VARIANTS = 256
 _MIN_TERM = 3
 _MAX_DIGITS = 5
@@ -22,7 +20,7 @@ def is_misread_term(token: str) -> bool:
 
 
 def _is_made_of_terms(text: str) -> bool:
-    runs = _RUN.findall(text)
+    runs = RUN.findall(text)
     words = [run for run in runs if not run.isdigit()]
     if not any(len(word) >= _MIN_TERM for word in words) or sum(map(str.isdigit, text)) > _MAX_DIGITS:
         return False

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from pacs.deid.text import suspicions
 from pacs.deid.text.folding import WORD, atoms, fold
+from pacs.deid.text.person import TITLE
 from pacs.deid.text.spans import Fate, Span, Strength
 from pacs.deid.text.vocabulary import is_term, is_word, lists, may_be_person
 
@@ -46,8 +47,7 @@ _BIRTH = re.compile(
     r"|n[ée]e?\s+le|nacid[oa]|nato|nata|date\s+de\s+naissance|fecha\s+de\s+nacimiento|geboortedatum|gebdat)[\s:=.\-#]*$"
 )
 _TITLE = re.compile(
-    r"(?<![^\W_])(?:M\.(?=\s[A-Z][\w'’-]{2})|(?:Dr|Drs|Mr|Ms|Mrs|Prof|Pr|Hr|Fr)\b\.?(?!\w)|(?:DR|MR|MS|dr|mr)\.|(?i:(?:mrs|miss|prof|professor|doctor|herr|frau|mme"
-    r"|mlle|madame|monsieur|senora?|señora?|dott|dra)\b\.?))(?:\s*(?:Dr|med|Prof|rer|nat|habil|univ)\b\.?)*[\s]*(?:[A-Z]\.\s?)*"
+    rf"(?<![^\W_])(?:M\.(?=\s[A-Z][\w'’-]{{2}})|(?:Pr|Hr|Fr)\b\.?(?!\w)|{TITLE})(?:\s*(?:Dr|med|Prof|rer|nat|habil|univ)\b\.?)*[\s]*(?:[A-Z]\.\s?)*"
 )
 _NAME_AFTER = re.compile(r"[^\W\d_][\w'’-]*")
 _SURE_AFTER = re.compile(

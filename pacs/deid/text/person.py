@@ -33,10 +33,11 @@ _LOOKALIKES = tuple(str.maketrans("034578" + "1", "oeastb" + one) for one in "il
 _ENDING = 3  # letters that a case may add or change at the end of a Greek or Cyrillic name
 _MIN_WITHIN = 6
 # After these the next word is a person. Those that are modalities too (DR, MR, MS) count only as a title is written.
-_SURE_TITLE = re.compile(
-    r"(?:\b(?:Dr|Mr|Ms|Mrs|Prof)\b\.?|\b(?:DR|MR|MS|dr|mr)\.|(?i:\b(?:mrs|miss|prof|professor|doctor|herr|frau|mme"
-    r"|mlle|madame|monsieur|senora?)\b\.?))\s*$"
+TITLE = (
+    r"(?:(?:Drs?|Mr|Ms|Mrs|Prof)\b\.?|(?:DR|MR|MS|dr|mr)\."
+    r"|(?i:(?:mrs|miss|prof|professor|doctor|herr|frau|mme|mlle|madame|monsieur|señora?|senora?|dott|dra)\b\.?))"
 )
+_SURE_TITLE = re.compile(rf"(?<![^\W_]){TITLE}\s*$")
 # After these a word that is a name too is the name, in small letters as well.
 _LEADING = frozenset("for by patient pt name mr mrs ms dr attn from tech operator nurse".split())
 _NAMING = frozenset("patient pt name".split())  # the same for one that is a term, in the middle of a text
@@ -255,7 +256,8 @@ class _Line(NamedTuple):
         before, after = self.words[max(0, index - 1) : index], self.words[index + 1 : index + 3]
         if after[:1] == ["s"] and self.plain[match.end() : match.end() + 1] in ("'", "’"):
             return not keeps_eponym(self.words[index], tuple(before), tuple(after[1:]))
-        return (not after and bool(_LEADING.intersection(before))) or bool(_NAMING.intersection(before))
+        ends = not after or self.plain[match.end() : match.end() + 1] in ":;,)/|"
+        return (ends and bool(_LEADING.intersection(before))) or bool(_NAMING.intersection(before))
 
     def is_after_title(self, index: int) -> bool:
         start = self.found[index].start()

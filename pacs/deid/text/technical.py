@@ -6,7 +6,7 @@
 import re
 from functools import lru_cache
 
-from pacs.deid.text.folding import WORD, atoms, fold
+from pacs.deid.text.folding import RUN, WORD, atoms, fold
 from pacs.deid.text.spelling import reason_of
 from pacs.deid.text.vocabulary import is_word
 
@@ -23,7 +23,6 @@ _SIZE = re.compile(rf"(?:\d{{1,5}}(?:[.,]\d+)?(?:{_UNITS})?[x×*]){{1,3}}\d{{1,5
 _VERSION = re.compile(r"[a-z]{0,3}\d{1,5}(?:\.\d{1,6}){1,4}[a-z]{0,3}\d{0,3}")
 _DECIMAL = re.compile(r"[a-z]{1,3}[-=]?\d{1,4}[.,]\d{1,3}[a-z]{0,3}")
 _ISOTOPE = re.compile(r"(?:\d{1,3}m?-?[a-z]{1,2}|[a-z]{1,2}-?\d{1,3}m?)")
-_RUNS = re.compile(r"\d+|[^\W\d_]+")
 _CLOCK = re.compile(r"\d{1,2}[:.h]\d{2}(?:[:.]\d{2}(?:\.\d+)?)?(?:[ap]m)?")
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?e[+-]?\d{1,3}")
 # What stands between joined words: SENSTSET2AX, BreasFS3DSAG.
@@ -56,7 +55,7 @@ def is_technical_word(word: str) -> bool:
         return False
     if is_technical(plain):
         return True
-    runs = _RUNS.findall(plain)
+    runs = RUN.findall(plain)
     if len(runs) > _MAX_RUNS or any(run.isdigit() and len(run) > _MAX_DIGITS for run in runs):
         return False
     few = sum(map(str.isdigit, plain)) <= _MAX_DIGITS_OF_CODE
