@@ -42,7 +42,7 @@ def misfit(rule: Rule) -> str | None:
         return _path_misfit(rule)
     allowed = _FIXED.get(rule.match)
     if allowed is not None and rule.code not in allowed:
-        words = ", ".join(ACTION_WORDS[code] for code in allowed)
+        words = ", ".join(word for code in allowed if " " not in (word := ACTION_WORDS[code]))
         return f"an object needs ({rule.match[:4]},{rule.match[4:]}); what may be done to it: {words}"
     vr = _vr(rule.match)
     if vr is not None and vr not in _VRS.get(rule.code, (vr,)):

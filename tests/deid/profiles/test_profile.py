@@ -34,8 +34,8 @@ def site_profile(tmp_path, *rules: tuple[str, str], top: str = "") -> Profile:
 
 
 def test_later_rule_set_wins():
-    sets = (basic_rules(), rule_set("00100020", "remove"))
-    assert rule(flatten(HEADING, sets), 0x00100020).source == "site.toml"
+    sets = (basic_rules(), rule_set("00100021", "remove"))
+    assert rule(flatten(HEADING, sets), 0x00100021).source == "site.toml"
 
 
 def test_most_exact_pattern_wins():
@@ -48,7 +48,7 @@ def test_most_exact_pattern_wins():
 def test_version_names_the_rules_only():
     one = flatten(Heading("a", "t"), (rule_set("private", "remove"),))
     assert one.version == flatten(Heading("b", "u", "prose"), (rule_set("private", "remove"),)).version
-    assert one.version != flatten(HEADING, (rule_set("private", "remove"), rule_set("00100020", "Z"))).version
+    assert one.version != flatten(HEADING, (rule_set("private", "remove"), rule_set("00100021", "Z"))).version
 
 
 def test_version_changes_with_options_settings_and_private_tags(tmp_path):
@@ -64,7 +64,7 @@ def test_version_changes_with_options_settings_and_private_tags(tmp_path):
 
 def test_profile_without_private_rule_is_refused():
     with pytest.raises(ProfileError, match="private"):
-        flatten(HEADING, (rule_set("00100020", "remove"),))
+        flatten(HEADING, (rule_set("00100021", "remove"),))
 
 
 def test_unknown_profile_and_option_are_refused():

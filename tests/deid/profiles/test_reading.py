@@ -20,7 +20,7 @@ GOOD = 'title = "t"\n\n[[rule]]\nmatch = "PatientName"\naction = "remove"\nreaso
         (("\n\n[[rule", '\noptions = ["clean_descriptor"]\n[[rule'), ["line 2", "'options'", "'clean_descriptors'"]),
         (("\n\n[[rule", '\n[settings]\npixels = "claen"\n[[rule'), ["line 3", "'pixels'", "'clean'"]),
         (("\n\n[[rule", '\n[settings]\npixel = "clean"\n[[rule'), ["line 3", "'pixel'", "'pixels'"]),
-        (('"PatientName"', '["PatientID", "vr:QQ"]'), ["line 4", "'match'", "'QQ'"]),
+        (('"PatientName"', '["PatientName", "vr:QQ"]'), ["line 4", "'match'", "'QQ'"]),
         (('"PatientName"', "7"), ["line 4", "'match'", "text"]),
         (('reason = "r"', ""), ["line 3", "'reason'", "missing"]),
         (('action = "remove"', 'action = "set"'), ["line 5", "'value'", "set"]),
