@@ -14,7 +14,8 @@ from pacs.deid import load_profile
 from pacs.deid.profiles import rules_json
 from pacs.errors import BadRequest, ConfigError
 from pacs.index import Index
-from pacs.jobs import Handler
+from pacs.jobs import Handler, Jobs
+from pacs.jobs.sending import SEND
 from pacs.model import CollectionInfo, Release
 from pacs.registry import MappingTables, Registry
 from pacs.registry.registry import NewCollection
@@ -91,6 +92,7 @@ def open_app(settings: Settings) -> App:
         originals=Originals(folders.vault / "originals"),
         mapping=MappingTables(database),
         names=NameLists(folders.vault / "names"),
+        jobs=Jobs(database),
         profiles=folders.profiles,
         node=settings.storage.node,
     )
@@ -125,6 +127,10 @@ def _fill_new(app: App) -> None:
         app.users.ensure_admin(app.folders.admin_token)
 
 
-def job_handlers(_app: App) -> dict[str, Handler]:
+def job_handlers(app: App) -> dict[str, Handler]:
     """Who does the jobs of each name. They are imported here alone, so that nothing below imports upwards."""
-    return {}
+    from pacs.dimse.options import options_from  # noqa: PLC0415 - only the process of jobs needs it
+    from pacs.dimse.sending import SendService  # noqa: PLC0415
+
+    options = options_from(app.settings)
+    return {SEND: SendService(app.archive, options, app.archive.parts.jobs)}

@@ -22,6 +22,7 @@ from pacs.blobs import LocalBlobs, Written
 from pacs.deid import CollectionKeys
 from pacs.errors import NotAllowed, NotFound
 from pacs.index import Found, Index
+from pacs.jobs import Jobs
 from pacs.model import (
     Accepted,
     CollectionInfo,
@@ -57,6 +58,7 @@ class Parts:
     originals: Originals
     mapping: MappingTables
     names: NameLists
+    jobs: Jobs
     profiles: Path  # the site's own profiles
     node: str
 

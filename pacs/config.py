@@ -183,18 +183,12 @@ _CHOICES = {
 def _check(settings: Settings) -> None:
     """Raise `ConfigError` for values that no server could run with."""
     http, dimse = settings.http, settings.dimse
-    for name, port in (("http.port", http.port), ("dimse.port", dimse.port), ("dimse.tls_port", dimse.tls_port)):
-        if port > 65535:
-            raise ConfigError(f"setting {name!r} must be a port, 0 to 65535")
-    if http.port and http.port == dimse.port:
-        raise ConfigError("http.port and dimse.port must differ")
+    _check_ports(http, dimse)
     if not AE_TITLE.fullmatch(dimse.aet):
         raise ConfigError("setting 'dimse.aet' must have 1 to 16 printable characters, without backslash")
     for name, choices in _CHOICES.items():
         if getattr(dimse, name) not in choices:
             raise ConfigError(f"setting 'dimse.{name}' must be {' or '.join(choices)}")
-    if dimse.tls_port and dimse.tls_port in (dimse.port, http.port):
-        raise ConfigError("dimse.tls_port must differ from dimse.port and http.port")
     if settings.log.level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ConfigError("setting 'log.level' must be DEBUG, INFO, WARNING or ERROR")
     least = {"http.workers": http.workers, "http.threads": http.threads, "dimse.processes": dimse.processes}
@@ -203,6 +197,16 @@ def _check(settings: Settings) -> None:
     for name, number in least.items():
         if number < 1:
             raise ConfigError(f"setting {name!r} must be at least 1")
+
+
+def _check_ports(http: HttpSettings, dimse: DimseSettings) -> None:
+    for name, port in (("http.port", http.port), ("dimse.port", dimse.port), ("dimse.tls_port", dimse.tls_port)):
+        if port > 65535:
+            raise ConfigError(f"setting {name!r} must be a port, 0 to 65535")
+    if http.port and http.port == dimse.port:
+        raise ConfigError("http.port and dimse.port must differ")
+    if dimse.tls_port and dimse.tls_port in (dimse.port, http.port):
+        raise ConfigError("dimse.tls_port must differ from dimse.port and http.port")
 
 
 def _from_file(file: Path) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def show(job_id: int, data: Path, config_file: Path | None, as_json: bool) -> No
 def retry(job_id: int, data: Path, config_file: Path | None) -> None:
     """Try a failed or waiting job again now."""
     app = open_data(data, config_file)
-    Jobs(app.archive.parts.database).retry(job_id)
+    app.archive.parts.jobs.retry(job_id)
     app.archive.parts.trail.add(operator(), "retry job", str(job_id))
 
 
@@ -57,12 +57,12 @@ def retry(job_id: int, data: Path, config_file: Path | None) -> None:
 def cancel(job_id: int, data: Path, config_file: Path | None) -> None:
     """End a job that waits or runs."""
     app = open_data(data, config_file)
-    Jobs(app.archive.parts.database).cancel(job_id)
+    app.archive.parts.jobs.cancel(job_id)
     app.archive.parts.trail.add(operator(), "cancel job", str(job_id))
 
 
 def _jobs(data: Path, config_file: Path | None) -> Jobs:
-    return Jobs(open_data(data, config_file).archive.parts.database)
+    return open_data(data, config_file).archive.parts.jobs
 
 
 def _facts(job: JobView) -> dict[str, object]:

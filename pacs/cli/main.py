@@ -25,6 +25,8 @@ COMMANDS = {
     "trace": "trace",
     "quarantine": "quarantine",
     "profile": "profile",
+    "send": "send",
+    "forward": "forward",
     "jobs": "jobs",
     "doctor": "doctor",
     "config": "config",

@@ -64,12 +64,12 @@ def run_worker_process(settings: Settings) -> None:
 
 def run_jobs_process(settings: Settings) -> None:
     """Sends objects to peers and reports storage commitment."""
-    from pacs.jobs import Jobs, run_jobs
+    from pacs.jobs import run_jobs
 
     stop = stop_on_signal()
     app = start_process(settings)
-    database = app.archive.parts.database
-    run_jobs(Jobs(database), job_handlers(app), stop, database)
+    parts = app.archive.parts
+    run_jobs(parts.jobs, job_handlers(app), stop, parts.database)
 
 
 def run_web_process(settings: Settings) -> None:

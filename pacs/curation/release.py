@@ -2,6 +2,7 @@
 
 from pacs.archive import Archive
 from pacs.errors import NotFound
+from pacs.jobs.sending import queue_sends
 from pacs.model import Exact, Level, Match, Query, Scope
 
 
@@ -13,9 +14,12 @@ def release(archive: Archive, collection: str, series_uid: str | None, actor: st
     found = archive.registry.snapshot().collection_named(collection)
     if series_uid is not None and not _has_series(archive, found.id, series_uid):
         raise NotFound("the collection has no such series")
-    wanted = None if series_uid is None else [series_uid]
     with archive.parts.database.atomic():
+        hidden = archive.parts.index.hidden(found.id)
+        wanted = hidden if series_uid is None else [each for each in hidden if each == series_uid]
         count = archive.parts.index.release(found.id, wanted, released=True)
+        aets = archive.registry.snapshot().forwards.get(found.id, ())
+        queue_sends(archive.parts.jobs, aets, found.name, wanted)
         archive.parts.trail.add(actor, "release", f"{collection} {series_uid or 'all series'}", f"{count} series")
     if found.originals == "until-release":
         for intake_id in archive.parts.receipts.published_in(found.id, series_uid):

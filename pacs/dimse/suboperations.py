@@ -40,7 +40,7 @@ log = logging.getLogger("pacs.retrieve")
 MAX_CONTEXTS = 128
 MAX_COUNTER = 65535  # counters are US
 WITH_DATA_SET = 0x0001
-_WARNINGS = frozenset((0x0001, 0x0107, 0x0116))
+WARNINGS = frozenset((0x0001, 0x0107, 0x0116))
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Tally:
         self.remaining -= 1
         if status == SUCCESS:
             self.completed += 1
-        elif status is not None and (status >> 12 == 0xB or status in _WARNINGS):
+        elif status is not None and (status >> 12 == 0xB or status in WARNINGS):
             self.warning += 1
         else:
             self.failed += 1

@@ -172,6 +172,16 @@ class Index:
         ).fetchall()
         return [SettledSeries(row[0], row[1], row[2], row[3], row[4], tuple(row[5].split())) for row in rows]
 
+    def is_released(self, collection_id: int, series_uid: str) -> bool:
+        """Whether a collection has the series and shows it to its readers."""
+        where = "collection_id = ? AND series_uid = ? AND released = ?"
+        return bool(self._run(f"SELECT 1 FROM series WHERE {where}", (collection_id, series_uid, True)).fetchone())
+
+    def hidden(self, collection_id: int) -> list[str]:
+        """The series of a collection that are not released."""
+        text = "SELECT series_uid FROM series WHERE collection_id = ? AND released = ? ORDER BY id"
+        return [row[0] for row in self._run(text, (collection_id, False)).fetchall()]
+
     def referenced(self, digests: Iterable[str]) -> set[str]:
         """Which of these blobs some row refers to."""
         wanted, found = sorted(digests), set()

@@ -61,15 +61,14 @@ class Jobs:
         )
         return int(row.id)
 
-    def claim(self, names: Collection[str]) -> Claimed | None:
-        """Take the oldest job that is due, or whose process is gone; None when there is none."""
+    def claim(self, names: Collection[str], job_id: int | None = None) -> Claimed | None:
+        """Take the oldest job that is due, or whose process is gone (or just that one); None when there is none."""
         now = datetime.now(UTC)
         due = (Job.state == WAITING) & (Job.run_after <= now)
+        wanted = Job.name.in_(list(names)) if job_id is None else Job.id == job_id
         stale = (Job.state == RUNNING) & (Job.heartbeat_at < now - timedelta(seconds=STALE_S))
         with self._database.atomic():
-            row: Any = (
-                Job.select().where((due | stale) & Job.name.in_(list(names))).order_by(Job.run_after, Job.id).first()
-            )
+            row: Any = Job.select().where((due | stale) & wanted).order_by(Job.run_after, Job.id).first()
             if row is None:
                 return None
             # The state and attempts that were read are in the condition: of two that read the same row one changes it.

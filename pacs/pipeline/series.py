@@ -7,6 +7,7 @@ import orjson
 
 from pacs.archive import Archive
 from pacs.deid import load_profile
+from pacs.jobs.sending import queue_sends
 from pacs.model import CollectionInfo, InstanceKey, Release, Scope
 from pacs.pipeline.faces import FLAG as FACE
 from pacs.pipeline.faces import find_faces
@@ -63,10 +64,19 @@ def run_series_stages(archive: Archive, settle_s: float) -> int:
             unchanged = index.examined(series)
             if unchanged and flags != frozenset(series.flags):
                 index.set_flags(series.id, flags)
-        if unchanged and faces == "hold" and FACE not in flags and collection is not None:
-            _release_faceless(archive, collection, series.series_uid)
+            if unchanged and faces == "hold" and FACE not in flags and collection is not None:
+                _release_faceless(archive, collection, series.series_uid)
+            if unchanged and collection is not None:
+                forward(archive, collection, series.series_uid)
         count += 1
     return count
+
+
+def forward(archive: Archive, collection: CollectionInfo, series_uid: str) -> None:
+    """Queue what the collection's forwarding rules want, for a settled series that is released."""
+    aets = archive.registry.snapshot().forwards.get(collection.id, ())
+    if aets and archive.parts.index.is_released(collection.id, series_uid):
+        queue_sends(archive.parts.jobs, aets, collection.name, [series_uid])
 
 
 def faces_policy(archive: Archive, collection: CollectionInfo) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from peewee import Database, IntegrityError
 
 from pacs.config import AE_TITLE
-from pacs.db.tables.registry import Collection, Peer, Profile, ProfileVersion, RegistryState, Site
+from pacs.db.tables.registry import Collection, Forward, Peer, Profile, ProfileVersion, RegistryState, Site
 from pacs.errors import BadRequest, Conflict, NotFound
 from pacs.model import DIMSE_SERVICES, Access, CollectionInfo, Duplicates, PeerInfo, PeerRules, Release
 from pacs.registry.peer_rules import changed, rules_from, rules_json
@@ -69,7 +69,11 @@ class Registry:
     def _read(self, revision: int) -> Snapshot:
         collections = {row.id: _collection_info(row) for row in Collection.select()}
         peers = {row.aet: _peer_info(row) for row in Peer.select()}
-        return Snapshot(revision, collections, peers)
+        forwards: dict[int, tuple[str, ...]] = {}
+        rules: Any = Forward.select(Forward.collection, Forward.aet).order_by(Forward.id).tuples()
+        for collection_id, aet in rules:
+            forwards[collection_id] = (*forwards.get(collection_id, ()), aet)
+        return Snapshot(revision, collections, peers, forwards)
 
     def _changed(self) -> None:
         """Raise the revision; called inside the transaction that changes something."""
@@ -201,6 +205,26 @@ class Registry:
         with self._database.atomic():
             if not Peer.delete().where(Peer.aet == aet.strip()).execute():
                 raise NotFound("there is no such peer")
+            self._changed()
+
+    def add_forward(self, collection: str, aet: str) -> None:
+        """Send what is released in a collection to a peer from now on. Raises `NotFound`, `Conflict`."""
+        snapshot = self.snapshot()
+        if aet.strip() not in snapshot.peers:
+            raise NotFound("there is no such peer")
+        with self._database.atomic():
+            try:
+                Forward.create(collection=snapshot.collection_named(collection).id, aet=aet.strip())
+            except IntegrityError:
+                raise Conflict("there is such a rule already") from None
+            self._changed()
+
+    def remove_forward(self, collection: str, aet: str) -> None:
+        """Forget a forwarding rule. Raises `NotFound`."""
+        where = (Forward.collection == self.snapshot().collection_named(collection).id) & (Forward.aet == aet.strip())
+        with self._database.atomic():
+            if not Forward.delete().where(where).execute():
+                raise NotFound("there is no such rule")
             self._changed()
 
     def add_site(self, name: str, title: str = "") -> None:

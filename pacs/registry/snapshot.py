@@ -11,11 +11,12 @@ INBOX = "inbox"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Collections by id, peers by AE title."""
+    """Collections by id, peers by AE title, and by collection the titles that get what is released there."""
 
     revision: int = -1
     collections: Mapping[int, CollectionInfo] = field(default_factory=dict)
     peers: Mapping[str, PeerInfo] = field(default_factory=dict)
+    forwards: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def collection_named(self, name: str) -> CollectionInfo:
         """A collection by name. Raises `NotFound`."""

@@ -1,0 +1,49 @@
+"""``pacs forward``: rules that send what is released."""
+
+from pathlib import Path
+
+import click
+
+from pacs.cli.options import data_option, json_option, open_data, operator
+from pacs.cli.output import print_table
+
+
+@click.group()
+def command() -> None:
+    """Forwarding rules: on release, send to a peer. add, list, remove."""
+
+
+@command.command()
+@click.argument("collection")
+@click.argument("aet")
+@data_option
+def add(collection: str, aet: str, data: Path, config_file: Path | None) -> None:
+    """Send each series of COLLECTION to the peer AET once it is released."""
+    app = open_data(data, config_file)
+    app.registry.add_forward(collection, aet)
+    app.archive.parts.trail.add(operator(), "add forward", f"{collection} {aet}")
+
+
+@command.command("list")
+@data_option
+@json_option
+def list_forwards(data: Path, config_file: Path | None, as_json: bool) -> None:
+    """All rules."""
+    snapshot = open_data(data, config_file).registry.snapshot()
+    rows = [
+        {"collection": snapshot.collections[each].name, "aet": aet}
+        for each in snapshot.order
+        for aet in snapshot.forwards.get(each, ())
+    ]
+    print_table(rows, ("collection", "aet"), as_json)
+
+
+@command.command()
+@click.argument("collection")
+@click.argument("aet")
+@data_option
+def remove(collection: str, aet: str, data: Path, config_file: Path | None) -> None:
+    """Forget a rule; what is queued already is still sent."""
+    app = open_data(data, config_file)
+    app.registry.remove_forward(collection, aet)
+    app.archive.parts.trail.add(operator(), "remove forward", f"{collection} {aet}")

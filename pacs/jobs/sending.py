@@ -1,0 +1,54 @@
+"""What a job that sends says: whom to, what, and how far it is."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from pacs.jobs.queue import Jobs
+
+SEND = "send"
+MOST_NAMED = 1000  # failed instances that are named
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One of `study_uid`, `series_uid` and `collection` says what goes to `aet`; UIDs are new ones.
+
+    Series go in the order of their UIDs. `after`: the last one that is done; `offset`: how many of the next are done.
+    `failed` names instances that the receiver refused.
+    """
+
+    aet: str
+    study_uid: str = ""
+    series_uid: str = ""
+    collection: str = ""
+    after: str = ""
+    offset: int = 0
+    sent: int = 0
+    refused: int = 0
+    failed: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> "Sending":
+        """From a job's arguments."""
+        values = dict(arguments)
+        values["failed"] = tuple(values.get("failed", ()))
+        return cls(**values)
+
+    def arguments(self) -> dict[str, Any]:
+        """As a job's arguments."""
+        return asdict(self) | {"failed": list(self.failed)}
+
+    def with_refused(self, sop_uid: str) -> "Sending":
+        """One more that the receiver refused."""
+        return replace(self, refused=self.refused + 1, failed=(*self.failed, sop_uid)[:MOST_NAMED])
+
+
+def queue_sends(jobs: Jobs, aets: Iterable[str], collection: str, series_uids: Iterable[str]) -> int:
+    """Queue a job for each series and receiver; how many."""
+    series, count = list(series_uids), 0
+    for aet in aets:
+        for series_uid in series:
+            jobs.add(SEND, Sending(aet, series_uid=series_uid, collection=collection).arguments())
+            count += 1
+    return count
