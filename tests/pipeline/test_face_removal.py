@@ -7,13 +7,20 @@ import numpy as np
 import pydicom
 import pytest
 
+from pacs.deid.pixels.face_series import head_series
+from pacs.dicom.elements import parse
+from pacs.dicom.fileformat import read_start
+from pacs.dicom.syntaxes import encoding_of
+from pacs.errors import NotAcceptable
 from pacs.pipeline.batch import Batch, _scratch, deidentify_file, prepare, tidy
 from pacs.pipeline.face_removal import SeriesDone, remove_faces
+from pacs.pixels.transcode import read_file
 from tests.builders import file_bytes
+from tests.data_folder import shared_data
 from tests.deid.pixels.test_face import head
 from tests.pixels.pictures import as_object
 
-HIGHEST, STEP = 260, 2.0
+STEP = 2.0
 
 
 def slices(volume: np.ndarray, ct: bool, syntax: str = "1.2.840.10008.1.2.1") -> list[bytes]:
@@ -122,3 +129,30 @@ def test_series_of_another_body_part_stays(tmp_path):
         files.append(file_bytes(ds))
     (tmp_path / "one.dcm").unlink()
     assert run(files, tmp_path)[0] == []
+
+
+def test_real_head_series_is_refused_or_keeps_its_inside():
+    folder = shared_data()
+    files = sorted((folder / "mr" / "pacsman_128slices").rglob("*.dcm")) if folder else []
+    if not files:
+        pytest.skip("no real data here")
+    stored = [read_file(file) for file in files]
+    head_of = head_series([(each.data_set, each.transfer_syntax_uid) for each in stored])
+    assert head_of.volume.numbers.shape[0] == len(files)
+    with pytest.raises(NotAcceptable, match="brain without its skull"):  # as it is: the skull was taken off
+        head_of.without_face()
+
+
+def test_stack_is_put_in_order_whatever_order_files_have():
+    volume, _brain = head()
+    files = slices(volume, ct=True)
+    objects = []
+    for number in np.random.default_rng(3).permutation(len(files)):
+        start = read_start(files[number])
+        encoding = encoding_of(start.transfer_syntax_uid)
+        objects.append((parse(files[number][start.data_set_offset :], encoding), start.transfer_syntax_uid))
+    made = head_series(objects).volume
+    assert made.ct
+    assert np.array_equal(made.numbers[60], (volume[60] + 1024).clip(0, 4095) - 1024)
+    assert made.spacing_mm == (STEP, STEP, STEP)
+    assert np.allclose(made.directions, ((0, 0, 1), (0, 1, 0), (1, 0, 0)))

@@ -54,10 +54,12 @@ def head_series(objects: Sequence[tuple[DataSet, str]]) -> HeadSeries:
     Raises `NotAcceptable` with a reason when they are no one stack of losslessly stored grey slices.
     """
     images = [image for data_set, syntax in objects if (image := image_of(data_set, syntax)) is not None]
-    if len(images) != len(objects) or len(images) < _FEWEST:
-        raise NotAcceptable("the series has too few images")
+    if len(images) != len(objects):
+        raise NotAcceptable("some objects of the series have no image")
     for image in images:
         _check(image, images[0])
+    if len(images) < _FEWEST:
+        raise NotAcceptable("the series has too few images")
     across, down, pixel = _plane(images[0].data_set)
     normal = np.cross(across, down)
     places = np.array([_numbers(image.data_set, _POSITION, 3) for image in images])
