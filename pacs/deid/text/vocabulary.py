@@ -42,8 +42,8 @@ def _listed(name: str) -> list[str]:
     return [line for line in content.splitlines() if line and not line.startswith("#")]
 
 
-def _words(name: str) -> frozenset[str]:
-    return frozenset(" ".join(_listed(name)).split())
+def _words(*names: str) -> frozenset[str]:
+    return frozenset(" ".join(line for name in names for line in _listed(name)).split())
 
 
 def _phrases(name: str) -> Mapping[str, frozenset[str]]:
@@ -81,18 +81,17 @@ class Lists:
 @cache
 def lists() -> Lists:
     """The lists, read once."""
-    radiology = _words("radiology.txt")
     return Lists(
-        radiology | _words("terms.txt"),
-        _words("ordinary.txt") | _words("abroad.txt"),
+        _words("radiology.txt", "terms.txt"),
+        _words("ordinary.txt", "abroad.txt"),
         _words("ambiguous.txt"),
         _phrases("eponyms.txt"),
         _phrases("views.txt"),
         _words("institutions.txt"),
         _words("short.txt"),
         _words("names_first.txt"),
-        radiology | _words("techniques.txt"),
-        _words("look_alikes.txt") | _words("acronyms.txt"),
+        _words("radiology.txt", "techniques.txt"),
+        _words("look_alikes.txt", "acronyms.txt"),
         _words("letters.txt"),
         _words("named_terms.txt"),
     )
