@@ -29,6 +29,7 @@ from pacs.pixels.ocr import Box
 
 _SOF_SEQUENTIAL, _SOF = (0xC0, 0xC1), frozenset((*range(0xC0, 0xD0),)) - {0xC4, 0xC8, 0xCC}
 _DHT, _SOS, _DQT, _DRI, _EOI, _DNL, _DAC = 0xC4, 0xDA, 0xDB, 0xDD, 0xD9, 0xDC, 0xCC
+_CODED = -1  # no marker: what follows a scan's header
 _NEXT = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 _RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
 _ZIGZAG = np.array(
@@ -109,7 +110,7 @@ def blank_jpeg(stream: bytes, boxes: Sequence[Box], black: Sequence[int]) -> byt
 
 
 def _segments(stream: bytes) -> list[tuple[int, int, int, bytes]]:
-    """Marker, start, end and content of each segment; entropy-coded data has the marker 0."""
+    """Marker, start, end and content of each segment; entropy-coded data has the marker -1."""
     out: list[tuple[int, int, int, bytes]] = [(0xD8, 0, 2, b"")]
     position = 2
     while stream[:2] == b"\xff\xd8" and position + 2 <= len(stream) and stream[position] == 0xFF:
@@ -128,7 +129,7 @@ def _segments(stream: bytes) -> list[tuple[int, int, int, bytes]]:
             found = _NEXT.search(stream, position)
             if found is None:
                 break
-            out.append((0, position, found.start(), b""))
+            out.append((_CODED, position, found.start(), b""))
             position = found.start()
     raise NotAcceptable("a JPEG frame is cut off")
 
@@ -181,7 +182,7 @@ class _Work:
 
     def piece(self, marker: int, raw: bytes, body: bytes) -> bytes:
         """A segment as it stands in the result."""
-        if marker == 0:
+        if marker == _CODED:
             return self.coded(raw)
         if marker == _DHT:
             return self.tables(raw, body)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import UID
 
 from pacs.deid.pixels.face_series import head_series
 from pacs.dicom.elements import parse
@@ -31,7 +32,7 @@ def slices(volume: np.ndarray, ct: bool, syntax: str = "1.2.840.10008.1.2.1") ->
         ds = as_object(stored, BitsStored=12, HighBit=11, Modality="CT" if ct else "MR", BodyPartExamined="HEAD")
         ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2" if ct else "1.2.840.10008.5.1.4.1.1.4"
         ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
-        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number + 1}"
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = UID(f"1.2.3.{number + 1}")
         ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
         ds.PixelSpacing, ds.SliceThickness = [STEP, STEP], STEP
         ds.ImageOrientationPatient, ds.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [0, 0, STEP * number]
