@@ -28,7 +28,7 @@ from pacs.pipeline.face_removal import SeriesDone, held_for, remove_faces
 from pacs.pipeline.warming import warm_up
 from pacs.registry.snapshot import INBOX
 from pacs.vault import KeyFile
-from pacs.vault.export import write_crosswalk
+from pacs.vault.export import check_crosswalk, write_crosswalk
 
 SOME_QUARANTINED = 3
 _AHEAD = 64  # files given to each process in advance
@@ -187,6 +187,7 @@ def _check_writable(crosswalk: Path | None, report: Path | None) -> None:
     try:
         if crosswalk is not None:
             crosswalk.mkdir(parents=True, exist_ok=True, mode=0o700)
+            check_crosswalk(crosswalk)
         if report is not None:
             report.open("a").close()
     except OSError as error:
@@ -275,7 +276,7 @@ def _end_with(parent: int) -> None:
 def _finish(run: Run, batch: Batch, crosswalk: Path | None, report: Path | None) -> None:
     tidy(batch)
     if crosswalk is not None:
-        write_crosswalk(crosswalk, run.crosswalk.values(), replace=True)
+        write_crosswalk(crosswalk, run.crosswalk.values(), add=True)
     if report is not None:
         profile = load_profile(batch.profile, batch.profiles)
         content: dict[str, object] = {

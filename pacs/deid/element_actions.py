@@ -205,7 +205,7 @@ class Actions(ABC):
         """The new patient id, for id and name alike; an item that names another patient gets that one's."""
         patient = self.identity
         if PATIENT_ID in level.source and level.path:
-            value = patient.pseudonym_of(level.source, level.charset)
+            value = patient.pseudonym_of(level.source, level.charset, element.tag)
         else:
             value = patient.patient_name if element.tag == PATIENT_NAME else patient.patient_id
         level.target.put(element.tag, written_vr(element), value.encode())

@@ -7,7 +7,7 @@ from pacs.dicom.elements import DataSet
 from pacs.dicom.values import Charset, charset_of, first_text
 from pacs.errors import Unmapped
 
-PATIENT_ID, ISSUER, STUDY = 0x00100020, 0x00100021, 0x0020000D
+PATIENT_NAME, PATIENT_ID, ISSUER, STUDY = 0x00100010, 0x00100020, 0x00100021, 0x0020000D
 
 
 class PatientIdentity:
@@ -18,6 +18,7 @@ class PatientIdentity:
         self._context = context
         self._study_uid = first_text(data_set, STUDY)
         issuer, patient_id = self._named(data_set, charset_of(data_set))
+        self._own_id = patient_id
         self.row = None if context.patients is None else context.patients(issuer, patient_id)
         if context.patients is not None and self.row is None:
             raise Unmapped(keys.patient_hmac(patient_id))
@@ -29,11 +30,15 @@ class PatientIdentity:
             self.patient_name = self.row.patient_name or self.row.patient_id
             self.shift_days = mapped_shift_days(keys, self.row.patient_id, self.row.shift_days)
 
-    def pseudonym_of(self, item: DataSet, charset: Charset) -> str:
-        """The new id of another patient whom an item names."""
+    def pseudonym_of(self, item: DataSet, charset: Charset, tag: int) -> str:
+        """The new id or name of the patient whom an item names; without an issuer the same id is the same patient."""
         issuer, patient_id = self._named(item, charset)
+        if patient_id == self._own_id and not first_text(item, ISSUER, charset):
+            return self.patient_name if tag == PATIENT_NAME else self.patient_id
         row = self._context.patients(issuer, patient_id) if self._context.patients else None
-        return row.patient_id if row else self._keys.pseudonym(issuer, patient_id, self._study_uid)
+        if row is None:
+            return self._keys.pseudonym(issuer, patient_id, self._study_uid)
+        return (tag == PATIENT_NAME and row.patient_name) or row.patient_id
 
     def _named(self, data_set: DataSet, charset: Charset) -> tuple[str, str]:
         """Issuer (else the sender's site) and patient id."""

@@ -3,7 +3,6 @@
 import csv
 import os
 from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import Path
 
 from pacs.errors import BadRequest
@@ -13,12 +12,21 @@ UID_COLUMNS = ("kind", "old", "new")
 PATIENT_COLUMNS = ("old_id", "new_id", "old_name", "new_name", "date_shift_days")
 
 
-def write_crosswalk(folder: Path, rows: Iterable[CrosswalkRow], *, replace: bool = False) -> dict[str, int]:
+_TABLES = {"uids.csv": UID_COLUMNS, "patients.csv": PATIENT_COLUMNS}
+
+
+def check_crosswalk(folder: Path) -> None:
+    """Raise `BadRequest` when the folder has files of these names to which no rows can be added."""
+    for name, columns in _TABLES.items():
+        _read(folder / name, columns)
+
+
+def write_crosswalk(folder: Path, rows: Iterable[CrosswalkRow], *, add: bool = False) -> dict[str, int]:
     """Write both tables (0600, the folder 0700 when it is new), each pair once; returns rows by file.
 
     Cells that a spreadsheet would run as a formula are written with an apostrophe in front of them, as OWASP advises;
-    identifiers that begin so do not occur in practice. Raises `BadRequest` when a file is there already, unless it is
-    to be replaced.
+    identifiers that begin so do not occur in practice. Raises `BadRequest` when a file is there already, unless rows
+    are to be added to it.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     uids: dict[tuple[str, ...], None] = {}
@@ -30,23 +38,41 @@ def write_crosswalk(folder: Path, rows: Iterable[CrosswalkRow], *, replace: bool
             patients[row.old, row.new, extra.get("name", ""), new_name, extra.get("date_shift_days", "")] = None
         elif row.kind != "doubt":
             uids[row.kind, row.old, row.new] = None
-    for name, columns, content in (("uids.csv", UID_COLUMNS, uids), ("patients.csv", PATIENT_COLUMNS, patients)):
-        if replace:
-            (folder / name).unlink(missing_ok=True)
-        _write(folder / name, columns, content)
+    for (name, columns), content in zip(_TABLES.items(), (uids, patients), strict=True):
+        written = (tuple(map(_harmless, row)) for row in content)
+        if add:
+            fresh = folder / f".{name}.new"
+            fresh.unlink(missing_ok=True)  # of a run that was killed
+            _write(fresh, columns, dict.fromkeys([*_read(folder / name, columns), *written]))
+            fresh.replace(folder / name)
+        else:
+            _write(folder / name, columns, written)
     return {"uids.csv": len(uids), "patients.csv": len(patients)}
 
 
-def _write(file: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    with ExitStack() as stack:
+def _read(file: Path, columns: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The rows of a table that an earlier run wrote; none when there is no file. Raises `BadRequest`."""
+    if not file.exists():
+        return []
+    with file.open(encoding="utf-8", newline="") as source:
         try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise BadRequest(f"{file} exists already") from None
-        sink = stack.enter_context(os.fdopen(descriptor, "w", encoding="utf-8", newline=""))
+            rows = [tuple(row) for row in csv.reader(source)]
+        except (csv.Error, UnicodeDecodeError):
+            rows = []
+    if rows[:1] != [columns]:
+        raise BadRequest(f"{file} is no table of a crosswalk")
+    return rows[1:]
+
+
+def _write(file: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise BadRequest(f"{file} exists already") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as sink:
         writer = csv.writer(sink)
         writer.writerow(columns)
-        writer.writerows([_harmless(cell) for cell in row] for row in rows)
+        writer.writerows(rows)
 
 
 def _harmless(cell: str) -> str:

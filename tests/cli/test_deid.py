@@ -303,3 +303,16 @@ def test_place_that_cannot_be_written_stops_the_start(images, tmp_path, option):
 
 def test_out_within_in_is_named(images):
     assert pacs("deid", images, images / "out").stderr == "pacs: OUT must not lie within IN\n"
+
+
+def test_crosswalk_of_another_run_is_added_to(images, tmp_path):
+    (images / "b").mkdir()
+    (images / "b" / "x.dcm").write_bytes(ct_bytes(sop="i9"))
+    for folder in ("a", "b"):
+        assert pacs("deid", images / folder, tmp_path / "out", "--crosswalk", tmp_path / "cross").returncode == 0
+    with (tmp_path / "cross" / "uids.csv").open(newline="") as file:
+        assert {uid(name) for name in ("i1", "i2", "i3", "i9")} <= {row["old"] for row in csv.DictReader(file)}
+    (tmp_path / "cross" / "uids.csv").write_text("something else")
+    refused = pacs("deid", images, tmp_path / "other", "--crosswalk", tmp_path / "cross")
+    assert refused.returncode == 1
+    assert not (tmp_path / "other").exists()

@@ -68,6 +68,15 @@ def test_issuer_wins_over_site():
     assert run(ct(), site="S").patient_id == KEYS.pseudonym("S", "MRN-778812")
 
 
+def test_nested_item_without_issuer_names_the_same_patient():
+    nested = raw((0x00100010, "PN", "Quixotic^Zebulon"), (0x00100020, "LO", "MRN-778812"))
+    other = raw((0x00100020, "LO", "MRN-778812"), (0x00100021, "LO", "ELSEWHERE"))
+    result = run(ct((0x00100021, "LO", "HOSP"), (0x00081140, "SQ", [nested, other])))
+    first, second = items(result.data_set, 0x00081140)
+    assert text(first, 0x00100020) == text(first, 0x00100010) == result.patient_id
+    assert text(second, 0x00100020) == KEYS.pseudonym("ELSEWHERE", "MRN-778812")
+
+
 def test_missing_patient_id_is_given_by_study():
     source = ct()
     del source[0x00100020]
