@@ -11,7 +11,7 @@ from pacs.deid.text import suspicions
 from pacs.deid.text.folding import WORD, atoms, fold
 from pacs.deid.text.person import TITLE
 from pacs.deid.text.spans import Fate, Span, Strength
-from pacs.deid.text.vocabulary import is_term, is_word, lists, may_be_person
+from pacs.deid.text.vocabulary import is_named_term, is_term, is_word, lists, may_be_person
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*")
 _URL = re.compile(r"(?:\b(?:https?|ftp|file|dicom|ldap)://|\bwww\.)[^\s\"'<>|]+|\\\\[\w.-]+\\[^\s|]*")
@@ -157,7 +157,7 @@ def _is_known(word: str) -> bool:
 
 
 def _is_first_a_name(word: str) -> bool:
-    return may_be_person(word) and not is_term(word)
+    return is_named_term(word) or (may_be_person(word) and not is_term(word))
 
 
 def _numbers(text: str, *, full: bool) -> Iterator[Span]:

@@ -13,6 +13,7 @@ from pacs.deid.text.vocabulary import lists
 
 _MIN_TYPO, _MIN_CUT, _MIN_JOINED, _MIN_PART = 6, 4, 5, 3
 _LONG, _LONG_CUT = 8, 6  # the same where the word is of DICOM, not of the words of images
+_LONG_EVERYDAY = 9
 _MAX_PARTS = 3
 _CODE = range(3, 8)  # letters of a code
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -46,9 +47,13 @@ def derivation(plain: str) -> str:
         return "a word cut off"
     if len(plain) >= _MIN_JOINED and _is_joined(plain):
         return "words joined"
-    if len(plain) >= _MIN_TYPO and any(each in _long_terms() for each in _one_edit_away(plain)):
+    if len(plain) >= _MIN_TYPO and any(map(_is_long_word, _one_edit_away(plain))):
         return "a word misspelt"
     return ""
+
+
+def _is_long_word(plain: str) -> bool:
+    return plain in _long_terms() or (len(plain) >= _LONG_EVERYDAY and plain in lists().ordinary)
 
 
 def is_unlike_names(plain: str) -> bool:

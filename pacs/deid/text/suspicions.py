@@ -53,10 +53,10 @@ def find(text: str) -> Iterator[Span]:
     for pattern, reason in (
         (_NUMBERS, "looks like a number that is somebody's"),
         (_ADDRESS, "postal address"),
-        (_SPACED, "a word in spaced letters"),
     ):
         for match in pattern.finditer(text):
             yield Span(*match.span(), reason, in_doubt=True)
+    yield from _spaced(text)
     yield from _networks(text)
     for match in _TOWN.finditer(text):
         if not is_term(fold(match[1])):
@@ -67,6 +67,13 @@ def find(text: str) -> Iterator[Span]:
     for pattern in _AGES:
         for match in pattern.finditer(text):
             yield Span(*match.span("n"), "age over 89", Fate.SWAP, extra="90+")
+
+
+def _spaced(text: str) -> Iterator[Span]:
+    """Words in spaced letters, other than terms (``L I V E R``)."""
+    for match in _SPACED.finditer(text):
+        if not is_term(fold(match.group()).replace(" ", "")):
+            yield Span(*match.span(), "a word in spaced letters", in_doubt=True)
 
 
 def _networks(text: str) -> Iterator[Span]:

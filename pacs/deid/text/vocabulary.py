@@ -90,7 +90,7 @@ def lists() -> Lists:
         _words("institutions.txt"),
         _words("short.txt"),
         _words("names_first.txt"),
-        _words("radiology.txt", "techniques.txt"),
+        _words("radiology.txt", "techniques.txt", "products.txt"),
         _words("look_alikes.txt", "acronyms.txt"),
         _words("letters.txt"),
         _words("named_terms.txt"),
