@@ -21,7 +21,7 @@ from pacs.registry import MappingTables, Registry
 from pacs.registry.registry import NewCollection
 from pacs.registry.snapshot import INBOX
 from pacs.spool import Limits, Spool
-from pacs.vault import Crosswalk, KeyFile, NameLists, Originals
+from pacs.vault import Crosswalk, KeyFile, NameLists, Originals, Requests
 
 DEFAULT_PROFILE = "tcia"
 
@@ -93,6 +93,7 @@ def open_app(settings: Settings) -> App:
         mapping=MappingTables(database),
         names=NameLists(folders.vault / "names"),
         jobs=Jobs(database),
+        requests=Requests(folders.vault / "requests"),
         profiles=folders.profiles,
         node=settings.storage.node,
     )
@@ -129,8 +130,11 @@ def _fill_new(app: App) -> None:
 
 def job_handlers(app: App) -> dict[str, Handler]:
     """Who does the jobs of each name. They are imported here alone, so that nothing below imports upwards."""
+    from pacs.dimse.commitment import COMMIT  # noqa: PLC0415
+    from pacs.dimse.committing import CommitService  # noqa: PLC0415
     from pacs.dimse.options import options_from  # noqa: PLC0415 - only the process of jobs needs it
     from pacs.dimse.sending import SendService  # noqa: PLC0415
 
     options = options_from(app.settings)
-    return {SEND: SendService(app.archive, options, app.archive.parts.jobs)}
+    sending = SendService(app.archive, options, app.archive.parts.jobs)
+    return {SEND: sending, COMMIT: CommitService(app.archive, options)}

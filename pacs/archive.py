@@ -39,7 +39,7 @@ from pacs.model import (
 )
 from pacs.registry import MappingTables, Registry
 from pacs.spool import Expected, Spool
-from pacs.vault import Crosswalk, KeyFile, NameLists, Originals
+from pacs.vault import Crosswalk, KeyFile, NameLists, Originals, Requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class Parts:
     mapping: MappingTables
     names: NameLists
     jobs: Jobs
+    requests: Requests
     profiles: Path  # the site's own profiles
     node: str
 

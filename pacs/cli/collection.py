@@ -113,6 +113,9 @@ def show(name: str, data: Path, config_file: Path | None, as_json: bool) -> None
 @click.option("--pixels", help="quarantine, clean, detect; empty: as the profile says.")
 @click.option("--faces", help="flag, hold, ignore; empty: as the profile says. Faces are removed by `pacs deid` alone.")
 @click.option("--documents", help="Encapsulated documents: quarantine, blank; empty: as the profile says.")
+@click.option(
+    "--commitment", help="Storage commitment: off, published, kept (also what is held). See docs/site.md first."
+)
 @click.option("--trial", help="Trial's name, for the private block that TCIA's tools read.")
 @click.option("--site-id", help="Site's number, for the same block.")
 @click.option("--words", help="Words that stay in cleaned text, blank separated.")

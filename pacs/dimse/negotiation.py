@@ -26,6 +26,7 @@ from pacs.model import DEFAULT_RULES, PeerRules
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 VERIFICATION = "1.2.840.10008.1.1"
+STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
 PATIENT_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3"
@@ -165,7 +166,7 @@ def judge_context(
 
 def syntaxes_for(sop_class_uid: str, *, accepts_private_classes: bool) -> frozenset[str]:
     """The transfer syntaxes that we take for an abstract syntax; none when we do not offer it."""
-    if sop_class_uid == VERIFICATION or sop_class_uid in QUERY_CLASSES:
+    if not is_storage(sop_class_uid):
         return QUERY_SYNTAXES
     if sop_class_uid in STORAGE_CLASSES or (accepts_private_classes and not is_standard_uid(sop_class_uid)):
         return STORAGE_SYNTAXES
@@ -174,4 +175,4 @@ def syntaxes_for(sop_class_uid: str, *, accepts_private_classes: bool) -> frozen
 
 def is_storage(sop_class_uid: str) -> bool:
     """Whether it is none of the services that are not storage."""
-    return sop_class_uid != VERIFICATION and sop_class_uid not in QUERY_CLASSES
+    return sop_class_uid not in (VERIFICATION, STORAGE_COMMITMENT) and sop_class_uid not in QUERY_CLASSES

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pydicom.uid import UID
 from pynetdicom.ae import ApplicationEntity
-from pynetdicom.presentation import PresentationContext
+from pynetdicom.presentation import PresentationContext, build_role
 from pynetdicom.transport import AddressInformation
 
 from pacs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -37,8 +37,13 @@ def proposed(sop_class_uid: str, transfer_syntax_uids: Sequence[str]) -> Present
     return context
 
 
-def open_link(peer: PeerInfo, contexts: Sequence[PresentationContext], options: ScpOptions) -> Link:
-    """An established association with a peer. Raises `UnreachableError`. At most 128 contexts."""
+def open_link(
+    peer: PeerInfo, contexts: Sequence[PresentationContext], options: ScpOptions, *, as_scp: str = ""
+) -> Link:
+    """An established association with a peer. Raises `UnreachableError`. At most 128 contexts.
+
+    `as_scp` is a SOP class of which we are the provider there. PS3.7 D.3.3.4.
+    """
     try:
         sock = socket.create_connection((peer.host, peer.port), options.connect_timeout_s)
     except (OSError, UnicodeError) as error:
@@ -64,6 +69,8 @@ def open_link(peer: PeerInfo, contexts: Sequence[PresentationContext], options: 
     for number, context in enumerate(contexts):
         context.context_id = 2 * number + 1
     link.requestor.requested_contexts = list(contexts)
+    if as_scp:
+        link.requestor.add_negotiation_item(build_role(as_scp, scu_role=False, scp_role=True))
     link.request()
     if not link.is_established:
         link.close()

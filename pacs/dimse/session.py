@@ -14,6 +14,7 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pacs.auth.peers import Call, UnknownPeer, UnknownUser, identify_caller
 from pacs.db.connection import close_thread
 from pacs.dimse.caller import Caller
+from pacs.dimse.commitment import Pending, on_n_action, tell_on_same_association
 from pacs.dimse.find import on_c_find
 from pacs.dimse.messages import Field, Message, Value, response_to
 from pacs.dimse.negotiation import (
@@ -77,6 +78,7 @@ class Session(Link):
         self.acse.accepts_private_classes = options.accepts_private_classes
         self.acceptor.maximum_length = options.pdu_bytes
         self.store: StoreService | None = None
+        self.commitments = Pending()
         self.stop_deadline = 0.0
 
     # -- its life ------------------------------------------------------------------------------------------------------
@@ -170,6 +172,8 @@ class Session(Link):
                 self.answer(message)
                 last_heard = time.monotonic()
                 continue
+            if self.commitments.jobs and self.is_usable:
+                tell_on_same_association(self)
             ended = self.end_of_association()
             if ended:
                 return ended
@@ -247,5 +251,6 @@ SERVICES: dict[int, Service] = {
     Field.C_FIND_RQ: on_c_find,
     Field.C_GET_RQ: on_c_get,
     Field.C_MOVE_RQ: on_c_move,
+    Field.N_ACTION_RQ: on_n_action,
 }
 __all__ = ["Session", "Slots"]

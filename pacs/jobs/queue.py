@@ -94,6 +94,11 @@ class Jobs:
         """A job has ended well; `note` says how, for people."""
         self._end(job, DONE, note, progress=1.0)
 
+    def settle(self, job_id: int, note: str) -> bool:
+        """A job that still waits is done already, otherwise; False when somebody has taken it."""
+        done = {"state": DONE, "error": note, "progress": 1.0}
+        return bool(Job.update(**done).where((Job.id == job_id) & (Job.state == WAITING)).execute())
+
     def fail(self, job: Claimed, error: str) -> None:
         """A job has ended badly and is not tried again. `error` is for people and holds no identified data."""
         self._end(job, FAILED, error)
