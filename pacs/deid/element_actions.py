@@ -238,12 +238,7 @@ class Actions(ABC):
             return
         full = decision.action is Action.TEXT
         cleaned = self.cleaner.text(element, level.charset, f"{level.path}{element.tag:08X}", level.tags, full=full)
-        if cleaned is None:
-            self.give_up(element, decision, level)
-            return
-        level.target[element.tag] = cleaned
-        if cleaned is not element:
-            self.note(level, element.tag, decision)
+        self.put_cleaned(cleaned, element, decision, level)
 
     def content(self, element: Element, decision: Decision, level: Level) -> None:
         """The items of a content tree: structure, codes, numbers and references stay, what was written is cleaned."""
@@ -253,12 +248,15 @@ class Actions(ABC):
             self.enter(element, level, content=True)
 
     def age(self, element: Element, decision: Decision, level: Level) -> None:
-        aged = self.cleaner.age(element)
-        if aged is None:
+        self.put_cleaned(self.cleaner.age(element), element, decision, level)
+
+    def put_cleaned(self, cleaned: Element | None, element: Element, decision: Decision, level: Level) -> None:
+        """What the cleaner made of an element: nothing that may stay, the same one, or another."""
+        if cleaned is None:
             self.give_up(element, decision, level)
             return
-        level.target[element.tag] = aged
-        if aged is not element:
+        level.target[element.tag] = cleaned
+        if cleaned is not element:
             self.note(level, element.tag, decision)
 
     def alias(self, element: Element, decision: Decision, level: Level) -> None:

@@ -14,13 +14,15 @@ from tests.deid.corpus.study import Study, begin
 Made = Callable[[Study, int], Planted]
 
 
-def _lines(obj: Planted) -> tuple[str, str]:
+def lines_of(obj: Planted) -> tuple[str, str]:
+    """The two lines that devices draw: who it is (in ASCII), and the id."""
     person = obj.person
     whole = f"{person.given} {person.family}".upper()
     return (whole if whole.isascii() else person.accession, person.patient_id)
 
 
-def _expect(obj: Planted, boxes: list[list[int]], lines: tuple[str, ...], marks: list[list[int]]) -> None:
+def expect_text(obj: Planted, boxes: list[list[int]], lines: tuple[str, ...], marks: list[list[int]]) -> None:
+    """Checks of an image with text: hidden in the boxes, kept in the marks, untouched elsewhere."""
     obj.trap = "burned-in text"
     for box, line in zip(boxes, lines, strict=True):
         obj.expect("pixels_hidden", "", {"box": box, "text": line})
@@ -41,7 +43,7 @@ def colour(photometric: str, planar: int = 0) -> Made:
         ds.ImageType = ["ORIGINAL", "PRIMARY"]
         grey = pixels.noise(obj.rng, (1, 240, 320), 110).astype("u1")
         frame = np.stack([grey[0]] * 3, axis=-1)
-        lines = _lines(obj)
+        lines = lines_of(obj)
         boxes, marks = [], []
         for line, corner, ink in ((lines[0], (8, 6), (255, 255, 90)), (lines[1], (8, 32), (255, 255, 255))):
             boxes.append(_burn_colour(frame, line, corner, 18, ink))
@@ -55,7 +57,7 @@ def colour(photometric: str, planar: int = 0) -> Made:
                 obj.fixed_syntax = True
         else:
             _as_jpeg(obj, frame, photometric)
-        _expect(obj, boxes, lines, marks)
+        expect_text(obj, boxes, lines, marks)
         return obj
 
     return make
@@ -88,14 +90,14 @@ def screen_save(study: Study, number: int) -> Planted:
     obj = begin(study, "sheet", number, SOP + "7", "CT")
     obj.ds.ImageType, obj.ds.ConversionType = ["DERIVED", "SECONDARY", "SCREEN SAVE"], "WSD"
     frame = np.zeros((1, 256, 384), "u1")
-    lines = _lines(obj)
+    lines = lines_of(obj)
     boxes = [pixels.burn(frame[0], lines[0], (12, 8), 20, 255), pixels.burn(frame[0], lines[1], (12, 40), 20, 255)]
     marks = [
         pixels.burn(frame[0], text, (12, 110 + 32 * row), 18, 255)
         for row, text in enumerate(("CTDIvol 8.31 mGy", "DLP 301.2 mGy cm", "120 kV 250 mAs"))
     ]
     set_pixels(obj, frame, 8)
-    _expect(obj, boxes, lines, marks)
+    expect_text(obj, boxes, lines, marks)
     return obj
 
 
@@ -106,11 +108,11 @@ def original_ct(study: Study, number: int) -> Planted:
     ds.ImageType, ds.RescaleIntercept, ds.RescaleSlope = ["ORIGINAL", "PRIMARY", "AXIAL"], "0", "1"
     geometry(obj, study, 40 + number)
     values = (pixels.noise(obj.rng, (1, 320, 320), 2000) - 1000).astype("<i2")
-    lines = _lines(obj)
+    lines = lines_of(obj)
     boxes = [pixels.burn(values[0], line, (10, 8 + 28 * row), 20, 3000) for row, line in enumerate(lines)]
     set_pixels(obj, values, 16)
     ds.PixelRepresentation = 1
-    _expect(obj, boxes, lines, [])
+    expect_text(obj, boxes, lines, [])
     return obj
 
 
@@ -119,11 +121,11 @@ def inverted(study: Study, number: int) -> Planted:
     obj = begin(study, "crinv", number, SOP + "1", "CR")
     obj.ds.ImageType, obj.ds.ViewPosition = ["ORIGINAL", "PRIMARY"], "PA"
     values = pixels.noise(obj.rng, (1, 256, 320), 600).astype("<u2") + 3000
-    lines = _lines(obj)
+    lines = lines_of(obj)
     boxes = [pixels.burn(values[0], line, (10, 8 + 30 * row), 20, 20) for row, line in enumerate(lines)]
     marks = [pixels.burn(values[0], "L", (290, 200), 24, 20)]
     set_pixels(obj, values, 12, "MONOCHROME1")
-    _expect(obj, boxes, lines, marks)
+    expect_text(obj, boxes, lines, marks)
     return obj
 
 
@@ -132,12 +134,12 @@ def moving(study: Study, number: int) -> Planted:
     obj = begin(study, "usmove", number, SOP + "3.1", "US")
     obj.ds.ImageType = ["ORIGINAL", "PRIMARY"]
     values = pixels.noise(obj.rng, (6, 200, 300), 110).astype("u1")
-    line = _lines(obj)[1]
+    line = lines_of(obj)[1]
     box: list[int] = []
     for frame in values[3:]:
         box = pixels.burn(frame, line, (14, 150), 18, 250)
     set_pixels(obj, values, 8)
-    _expect(obj, [box], (line,), [])
+    expect_text(obj, [box], (line,), [])
     return obj
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from tests.deid.corpus import pixels, texts
+from tests.deid.corpus.banners import expect_text, lines_of
 from tests.deid.corpus.images import SOP, grey, set_pixels
 from tests.deid.corpus.planted import Planted, code, data_set
 from tests.deid.corpus.study import Study, begin, da
@@ -238,12 +239,11 @@ def ultrasound(frames: int, palette: bool, kind: str = "us") -> object:
     def make(study: Study, number: int) -> Planted:
         multi = frames > 1
         obj = begin(study, kind, number, SOP + ("3.1" if multi else "6.1"), "US")
-        ds, person = obj.ds, obj.person
+        ds = obj.ds
         ds.ImageType, ds.BurnedInAnnotation = ["ORIGINAL", "PRIMARY"], "NO"  # proves nothing
         values = pixels.noise(obj.rng, (frames, 240, 320), 120).astype("u1")
         ink = 250
-        whole = f"{person.given} {person.family}".upper()
-        lines = (whole if whole.isascii() else person.accession, person.patient_id)
+        lines = lines_of(obj)
         boxes: list[list[int]] = []
         marks: list[list[int]] = []
         for frame in values:
@@ -254,15 +254,7 @@ def ultrasound(frames: int, palette: bool, kind: str = "us") -> object:
             _palette(ds)
         set_pixels(obj, values, 8, "PALETTE COLOR" if palette else "MONOCHROME2")
         ds.SequenceOfUltrasoundRegions = []
-        obj.trap = "burned-in text"
-        for box, line in zip(boxes, lines, strict=True):
-            obj.expect("pixels_hidden", "", {"box": box, "text": line})
-        obj.trap = "technical marks"
-        for box in marks:
-            obj.expect("pixels_retained", "", {"box": box})
-        obj.trap = "pixels outside the text"
-        obj.expect("pixels_retained", "", boxes)
-        obj.trap = "baseline"
+        expect_text(obj, boxes, lines, marks)
         return obj
 
     return make
