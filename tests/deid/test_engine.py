@@ -58,8 +58,9 @@ def test_context_groups_keep_their_public_uid():
     assert text(run(ct((0x00080117, "UI", "1.2.840.10008.6.1.925"))).data_set, 0x00080117) == "1.2.840.10008.6.1.925"
 
 
-def test_label_of_a_medium_is_removed():
-    assert 0x00880130 not in run(ct((0x00880130, "SH", "DISK 7"))).data_set
+def test_label_of_a_medium_stays_without_names():
+    kept = run(ct((0x00880130, "SH", "DISK 7 Quixotic"))).data_set
+    assert text(kept, 0x00880130) == "DISK 7"
 
 
 def test_issuer_wins_over_site():
