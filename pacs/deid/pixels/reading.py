@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from pacs.pixels.ocr import Box, Line, Reader
 from pacs.pixels.picture import grey_picture, pictures, stretched
 
 _WELL = 0.9  # of a line's score
+_ALIKE = 0.7  # of two texts' letters
 _REMEMBERED = 3  # frames that a new one is compared with: banners may take turns
 _LARGE = 1280  # pixels of a side
 _AROUND = 64  # pixels around boxes that are read again
@@ -68,6 +70,7 @@ def _read(image: Image, number: int, grey: Array, reader: Reader, areas: Sequenc
         for line in _lines_of(hidden, areas, reader)
         if not any(known.score > max(line.score, _WELL) and _is_within(line.box, known.box) for known in sure)
     ]
+    lines = _each_once(lines)
     sure = [line for line in lines if line.score >= SURE]
     tallest = max(_TALLEST, grey.shape[0] // 8)
     return [
@@ -89,6 +92,21 @@ def _lines_of(seen: Iterable[Array], areas: Sequence[Box], reader: Reader) -> li
         for area in areas
         for line in reader.read(picture[area.top : area.bottom, area.left : area.right])
     ]
+
+
+def _each_once(lines: Sequence[Line]) -> list[Line]:
+    """Lines without those that another picture of the frame shows better: the same text, read more surely."""
+    ranked = sorted(range(len(lines)), key=lambda index: (-lines[index].score, index))
+    taken: list[int] = []
+    for index in ranked:
+        if not any(lines[other].score >= _WELL and _is_same(lines[index], lines[other]) for other in taken):
+            taken.append(index)
+    return [lines[index] for index in sorted(taken)]
+
+
+def _is_same(line: Line, known: Line) -> bool:
+    place = _is_within(line.box, known.box) and _is_within(known.box, line.box)
+    return place and SequenceMatcher(None, line.text, known.text, autojunk=False).ratio() >= _ALIKE
 
 
 def read_again(image: Image, before: Reading, reader: Reader, boxes: Sequence[Box], kept: Sequence[Line]) -> list[Line]:

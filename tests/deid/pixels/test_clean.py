@@ -482,6 +482,14 @@ def test_what_a_mask_misreads_over_well_read_text_does_not_count(monkeypatch):
     assert not outcome.cleaned
 
 
+def test_of_two_readings_of_one_text_the_surer_counts():
+    narrow, wide = Box(10, 8, 180, 28), Box(5, 3, 190, 34)
+    lines = [Line("SMITH J0HM", wide, 0.92, ()), Line("SMITH^JOHN", narrow, 0.99, ()), Line("MI 1.2", wide, 0.95, ())]
+    assert reading._each_once(lines) == lines[1:]
+    unsure = [line._replace(score=0.8) for line in lines]
+    assert reading._each_once(unsure) == unsure
+
+
 def test_marks_of_mixed_line_stay():
     boxes = [Box(0, 0, 90, 20), Box(100, 0, 120, 20), Box(125, 0, 150, 20)]
     words = tuple(Word(text, box) for text, box in zip(["SMITH^JOHN", "MI", "1.2"], boxes, strict=True))
