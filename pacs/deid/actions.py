@@ -102,6 +102,11 @@ _FREE_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC"))
 _SIMPLE = {action.value: action for action in Action} | {"P": Action.PSEUDONYM}
 
 
+def is_cleaned_text(rule: Rule, tag: int) -> bool:
+    """Whether a rule keeps a text that people type: a name in it costs a word, not the object. PS3.15 E.1.1."""
+    return rule.code == "K" and VR_OF.get(tag) in _FREE_VRS and tag not in TELLING_TAGS
+
+
 def decision_of(rule: Rule | None, tag: int) -> Decision:
     """The decision for an attribute; compound codes stay open (`BY_TYPE`) until its place is known."""
     if rule is None:
@@ -111,8 +116,8 @@ def decision_of(rule: Rule | None, tag: int) -> Decision:
         action = Action.PSEUDONYM
     elif rule.code == "X/Z/U*":  # the references stay, mapped: U* allows it and nothing else keeps them useful
         action = Action.REFERENCES
-    elif action is Action.KEEP and VR_OF.get(tag) in _FREE_VRS and tag not in TELLING_TAGS:
-        action = Action.KNOWN  # it stays; a name that was typed into it costs a word, not the object
+    elif is_cleaned_text(rule, tag):
+        action = Action.KNOWN
     elif rule.code == "D" and VR_OF.get(tag) == "UI":  # a keyed UID is the only dummy that keeps references whole
         action = Action.MAP_UIDS
     return Decision(action, rule, option=rule.option)

@@ -1,5 +1,6 @@
 """``/knowledge-base/<profile>``: what a profile does to each element, why, and who says so (promise 6)."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from secrets import token_urlsafe
@@ -9,6 +10,7 @@ from flask import Blueprint, Response, abort, current_app
 from jinja2 import Environment, PackageLoader, Template
 from pydicom.datadict import dictionary_description
 
+from pacs.deid.actions import is_cleaned_text
 from pacs.deid.profiles import Profile, Rule, load_profile, profile_names
 from pacs.deid.profiles.private_tags import rows_of
 from pacs.deid.profiles.rules import steps_of
@@ -16,6 +18,7 @@ from pacs.deid.profiles.table import OPTION_CODES, table_e1
 from pacs.errors import ProfileError
 
 blueprint = Blueprint("knowledge_base", __name__)
+_TAG = re.compile("[0-9A-F]{8}")
 _PATIENT = ("00100010", "00100020")
 _SETTINGS = {
     ("pixels", "clean"): "Pixels that may carry text are read; text that identifies is blanked in every frame.",
@@ -102,6 +105,7 @@ def profile_page(profile: Profile, others: list[str], nonce: str = "") -> str:
     return _template().render(
         profile=profile,
         others=others,
+        added=[option.replace("_", " ") for option in profile.name.split("+")[1:]],
         nonce=nonce,
         paragraphs=[" ".join(each.split()) for each in profile.prose.split("\n\n") if each.strip()],
         options=[OPTION_CODES[option] for option in OPTION_CODES if option in profile.options],
@@ -123,6 +127,9 @@ def shown_rules(profile: Profile) -> Iterator[ShownRule]:
     """Every rule of a profile in words."""
     for rule in profile.rules():
         action = f"set to {rule.value!r}" if rule.code == "set" else _SAID[rule.code]
+        last = steps_of(rule.match)[-1]
+        if _TAG.fullmatch(last) and is_cleaned_text(rule, int(last, 16)):
+            action = "kept, cleaned of known values"
         if rule.match in _PATIENT and rule.code in ("Z", "D", "Z/D"):
             action = _SAID["P"]
         yield ShownRule(rule.match, _tag(rule.match), _name(rule), rule.code, action, rule.reason, rule.source)

@@ -35,6 +35,13 @@ def test_options_can_be_named(client):
     assert "113110" in client.get("/knowledge-base/basic+retain_uids").get_data(as_text=True)
 
 
+def test_added_options_qualify_the_words_of_the_profile(client):
+    page = client.get("/knowledge-base/tcia+retain_device_identity").get_data(as_text=True)
+    assert "Added to it: retain device identity" in page
+    assert "kept, cleaned of known values" in page  # such as DeviceDescription
+    assert "Added to it" not in client.get("/knowledge-base/tcia").get_data(as_text=True)
+
+
 def test_page_runs_no_foreign_script(client):
     policy = client.get("/knowledge-base/basic").headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy

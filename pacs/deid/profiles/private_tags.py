@@ -148,7 +148,12 @@ def _read_row(
     if code == "known" and vr == "UI":
         code = "U"  # a UID that stays as it is would lead back to the patient
     reason = row["tag_name"].rpartition(":")[2] or "private element"
-    rules.setdefault(signature, {})[vr] = Rule(signature, code, reason, source, "retain_safe_private")
+    listed = rules.setdefault(signature, {})
+    before = listed.get(vr)
+    if before is not None and before.code != code:  # rows that contradict each other: in doubt it goes
+        counts["contradicting"] += 1
+        code = "X"
+    listed[vr] = Rule(signature, code, reason, source, "retain_safe_private")
     return None
 
 

@@ -128,6 +128,14 @@ def test_counts_and_faults_are_reported():
     assert [fault.partition(":")[0] for fault in read.faults] == ["line 13", "line 14", "line 15"]
 
 
+@pytest.mark.parametrize("said", ["kd", "dk", "kdk"])
+def test_rows_that_contradict_each_other_remove(said):
+    rows = "".join(f'"(0019,""{name}"",01)",x,LO,{each}\n' for name, each in zip(("M", "m", "M"), said, strict=False))
+    read = read_knowledge_base(HEAD + rows, "kb")
+    assert read.tags.rules['0019,"M",01']["LO"].code == "X"
+    assert read.counts["contradicting"] == len(said) - 1
+
+
 def test_other_tables_are_refused():
     with pytest.raises(ProfileError, match="column"):
         read_knowledge_base("a,b\n1,2\n", "kb")
