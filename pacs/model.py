@@ -19,7 +19,10 @@ class Level(StrEnum):
     @property
     def depth(self) -> int:
         """0 for PATIENT to 3 for INSTANCE."""
-        return list(Level).index(self)
+        return _DEPTHS[self._value_]
+
+
+_DEPTHS = {level.value: depth for depth, level in enumerate(Level)}
 
 
 class Door(StrEnum):

@@ -11,6 +11,7 @@ from typing import Any
 from peewee import Database, IntegrityError
 
 from pacs.config import AE_TITLE
+from pacs.db.connection import execute
 from pacs.db.tables.registry import Collection, Forward, Peer, Profile, ProfileVersion, RegistryState, Site
 from pacs.errors import BadRequest, Conflict, NotFound
 from pacs.model import DIMSE_SERVICES, Access, CollectionInfo, Duplicates, PeerInfo, PeerRules, Release
@@ -63,8 +64,9 @@ class Registry:
             return self._snapshot
 
     def _revision(self) -> int:
-        state = RegistryState.get_or_none()
-        return state.revision if state is not None else 0
+        # Plain SQL: every request asks, and building this query costs ten times what running it does.
+        row = execute(self._database, "SELECT revision FROM registry_state").fetchone()
+        return int(row[0]) if row is not None else 0
 
     def _read(self, revision: int) -> Snapshot:
         collections = {row.id: _collection_info(row) for row in Collection.select()}
