@@ -45,6 +45,11 @@ def test_names_are_no_words(word):
     assert not is_word(word)
 
 
+@pytest.mark.parametrize("word", "thessaly yorkshire abondance zambia munich xinjiang".split())
+def test_breeds_and_countries_are_no_terms(word):
+    assert not is_term(word)
+
+
 @pytest.mark.parametrize("word", "baker turner hunter cook rice".split())
 def test_words_that_are_names_too_are_no_terms(word):
     assert not is_term(word)
