@@ -1,5 +1,6 @@
 """``pacs deid``: de-identify files into a folder, without a server."""
 
+import fcntl
 import json
 import os
 import threading
@@ -8,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,6 +33,7 @@ from pacs.vault import KeyFile
 from pacs.vault.export import check_crosswalk, write_crosswalk
 
 SOME_QUARANTINED = 3
+_PATIENCE_S = 3.0  # processes of a run that was killed end within one
 _AHEAD = 64  # files given to each process in advance
 
 
@@ -154,18 +157,44 @@ def command(
         previews=previews,
     )
     _check_writable(crosswalk, report)
-    prepare(batch)
     run = Run()
     run.add_unlisted(unlisted)
-    try:
-        for done in _all_done(files, batch, jobs, show=not as_json):
-            run.add(done)
-        if faces:
-            run.add_faces(remove_faces(run.fresh, batch))
-    finally:
-        _finish(run, batch, crosswalk, report)
+    with _alone_in(out):
+        prepare(batch)
+        try:
+            for done in _all_done(files, batch, jobs, show=not as_json):
+                run.add(done)
+            if faces:
+                run.add_faces(remove_faces(run.fresh, batch))
+        finally:
+            _finish(run, batch, crosswalk, report)
     _print(run, as_json)
     ctx.exit(SOME_QUARANTINED if run.states["quarantined"] or run.states["unreadable"] else 0)
+
+
+@contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    """One run at a time writes into OUT: another one would take its temporary files for left-overs.
+
+    The lock is the folder's own, so it leaves no file and dies with the run. Raises `BadRequest`.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    folder = os.open(out, os.O_RDONLY | os.O_CLOEXEC)
+    deadline = time.monotonic() + _PATIENCE_S
+    try:
+        while True:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise BadRequest("another run writes into OUT") from None
+                time.sleep(0.1)
+            except OSError:  # a file system without locks
+                break
+        yield
+    finally:
+        os.close(folder)
 
 
 def _check_places(source: Path, out: Path, others: Mapping[str, Path | None]) -> None:

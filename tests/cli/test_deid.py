@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import fcntl
 import json
 import os
 import subprocess
@@ -316,3 +317,18 @@ def test_crosswalk_of_another_run_is_added_to(images, tmp_path):
     refused = pacs("deid", images, tmp_path / "other", "--crosswalk", tmp_path / "cross")
     assert refused.returncode == 1
     assert not (tmp_path / "other").exists()
+
+
+def test_two_runs_do_not_write_into_one_folder(images, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    folder = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        done = pacs("deid", images, out)
+    finally:
+        os.close(folder)
+    assert done.returncode == 1
+    assert "another run writes into OUT" in done.stderr
+    assert outputs(out) == []
+    assert pacs("deid", images, out).returncode == 0
