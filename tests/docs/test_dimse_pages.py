@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.wire.contract import LINES, NOT_YET
-from tests.wire.coverage import page, tests_by_line
+from tests.wire.coverage import page, by_line
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -16,4 +16,4 @@ def test_coverage_page_is_fresh():
 
 @pytest.mark.parametrize("line", LINES)
 def test_every_line_has_a_test(line: str):
-    assert line in NOT_YET or line in tests_by_line()
+    assert line in NOT_YET or line in by_line()

@@ -1,4 +1,4 @@
-"""``python -m tests.wire.coverage`` prints docs/dimse-coverage.md: which tests prove which line of the DIMSE contract."""
+"""``python -m tests.wire.coverage`` prints docs/dimse-coverage.md: the tests of each line of the DIMSE contract."""
 
 import ast
 from collections import defaultdict
@@ -33,7 +33,7 @@ def _lines_of(function: ast.FunctionDef) -> Iterator[str]:
             yield from (str(each.value) for each in mark.args if isinstance(each, ast.Constant))
 
 
-def tests_by_line() -> dict[str, list[str]]:
+def by_line() -> dict[str, list[str]]:
     """The tests of each line that has any."""
     found: dict[str, list[str]] = defaultdict(list)
     for line, test in marked():
@@ -43,7 +43,7 @@ def tests_by_line() -> dict[str, list[str]]:
 
 def page() -> str:
     """The page as it should be."""
-    found = tests_by_line()
+    found = by_line()
     rows = []
     for line, about in LINES.items():
         names = "<br>".join(f"`{each.removeprefix('tests/')}`" for each in found.get(line, []))
