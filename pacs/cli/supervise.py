@@ -8,9 +8,10 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from threading import Event
 
 from pacs.cli.processes import become_child
@@ -102,12 +103,19 @@ def _run_child(body: Body, settings: Settings) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     become_child()
+    _take_name(multiprocessing.current_process().name)
     sys.stdin.close()
     try:
         body(settings)
     except Exception:  # the border of a process: its own traceback would quote values
         log.exception("process failed", extra={"child": multiprocessing.current_process().name})
         sys.exit(1)
+
+
+def _take_name(name: str) -> None:
+    """What `ps` and `top` call this process and its children; without /proc it keeps the name it has."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(f"pacs {name}", encoding="ascii")
 
 
 @contextmanager
