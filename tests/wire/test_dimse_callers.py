@@ -4,7 +4,6 @@ import hashlib
 import os
 import socket
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from tests.wire.test_dimse_association import is_well, rejection
 
 
 @pytest.fixture
-def tls_server(own_server: Server, tmp_path: Path) -> Iterator[tuple[Server, int, Path, Path]]:
+def tls_server(own_server: Server, tmp_path: Path) -> tuple[Server, int, Path, Path]:
     """A server with a TLS port that asks for client certificates, and a client's certificate that it trusts."""
     certificate, key = own_certificate(tmp_path / "client", "FRIEND")
     port = free_port()

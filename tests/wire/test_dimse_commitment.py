@@ -50,7 +50,7 @@ class Sender:
         ae = AE(self.aet)
         ae.add_supported_context(PUSH, scu_role=False, scp_role=True)
         handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, self.on_report), (evt.EVT_ESTABLISHED, self.roles.append)]
-        server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
+        server: Any = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
         try:
             yield
         finally:
@@ -91,7 +91,7 @@ def trial(own_server: Server) -> Server:
 
 
 def sent(server: Server, count: int = 2, prefix: str = "c") -> list[Dataset]:
-    objects = [make_ct(f"{prefix}-{n}", "c", "c", "C", InstanceNumber=n) for n in range(count)]
+    objects: list[Dataset] = [make_ct(f"{prefix}-{n}", "c", "c", "C", InstanceNumber=n) for n in range(count)]
     assert set(store(server.port, objects, calling="MODALITY", called="TRIAL")) == {0}
     return objects
 
@@ -169,7 +169,7 @@ def test_sender_that_is_away_is_told_later(trial: Server) -> None:
     trial.stop()
     trial.start_scp(1)
     refusing = Sender()
-    refusing.on_report = lambda _event: (0x0110, None)  # type: ignore[method-assign]
+    refusing.on_report = lambda _event: (0x0110, None)  # type: ignore[method-assign,assignment]
     assert refusing.ask(trial.port, pairs(objects), wait_s=2, called="TRIAL") == 0
     trial.start("jobs", "run")
     with sender.listening(port):

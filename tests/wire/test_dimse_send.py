@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def study_uid(server: Server) -> str:
     return str(rows[0].StudyInstanceUID)
 
 
-def last_job(server: Server) -> dict[str, object]:
+def last_job(server: Server) -> dict[str, Any]:
     return dict(json.loads(server.run("jobs", "list", "--json"))[0])
 
 

@@ -33,6 +33,7 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _CLOSE = 0.45  # of the lower line's height, that the boxes of two lines may share
 Span = tuple[int, int]
 _PADDING = 5  # boxes grow by a fifth of their height
+_GIANT = 4  # heights of a line that goes; what was read larger beside it is no text
 _INSTITUTION = 0x00080080
 _PATIENT = 0x0010  # the group of the patient's own elements
 _APART = 2  # heights of a line; a wider gap sets words apart
@@ -286,6 +287,8 @@ def padded(box: Box, rows: int, columns: int, spared: Sequence[Box] = ()) -> Box
     left, top = max(box.left - more, 0), max(box.top - more, 0)
     right, bottom = min(box.right + more, columns), min(box.bottom + more, rows)
     for other in spared:
+        if other.height > _GIANT * box.height:  # a letter read in the picture itself, such as an O in a round phantom
+            continue
         if other.left < right and left < other.right:  # above or below each other
             top, bottom = _apart((top, bottom), (box.top, box.bottom), (other.top, other.bottom), _CLOSE)
         if other.top < bottom and top < other.bottom:  # beside each other

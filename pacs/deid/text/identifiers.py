@@ -14,6 +14,14 @@ MIN_ID, MIN_DIGITS, MIN_IN_DOUBT, MIN_PLACE, MIN_MACHINE = 5, 6, 4, 4, 3
 MIN_SHORT, MAX_SHORT = 3, 6  # letters of an institution's short form
 _LITTLE = frozenset("of the and at for in de der des du la le und fur di".split())
 _MAX_WINDOW = 8
+_HOUSES = frozenset(
+    "hospital hospitals clinic clinics clinica clinique klinik klinikum krankenhaus hopital ospedale infirmary hospice"
+    " medical center centre university institute polyclinic practice foundation trust".split()
+)
+_PATRONS = frozenset(
+    "mercy memorial presbyterian methodist baptist veterans metropolitan providence trinity sacred good samaritan"
+    " community municipal county royal regional grace hope unity".split()
+)
 LOGIN = re.compile(r"([\w.+-]{3,64})@[\w-]+(?:\.[\w-]+)*")  # the local part of an e-mail address
 _IDS = re.compile(
     r"(?:PatientID|OtherPatientIDs|AccessionNumber|StudyID|AdmissionID|ServiceEpisodeID|.*ProcedureID|.*ProcedureStepID"
@@ -50,6 +58,7 @@ class Values:
     exact: set[str] = field(default_factory=set)  # as written, where little is left without punctuation
     phrases: set[str] = field(default_factory=set)
     places: set[str] = field(default_factory=set)
+    houses: set[str] = field(default_factory=set)
     machines: set[str] = field(default_factory=set)
     makers: set[str] = field(default_factory=set)
 
@@ -84,6 +93,7 @@ class Values:
     def learn_place(self, value: str) -> None:
         plain = " ".join(fold(value).split())
         words = WORD.findall(plain)
+        self.learn_house(words)
         telling = {w for w in words if w.isalpha() and not (w in _shared_words() or is_term(w) or is_nobody(w))}
         if not telling:
             return
@@ -93,6 +103,18 @@ class Values:
         if MIN_SHORT <= len(short) <= MAX_SHORT and short.isalpha() and not is_word(short):
             self.doubtful.add(short)
         self.places |= {word for word in telling if len(word) >= MIN_PLACE and not has_unspaced(word)}
+
+    def learn_house(self, words: list[str]) -> None:
+        """The name of an institution made of words that stay, ``Mercy General Hospital``: the phrase goes, its words
+        stay. It needs a word for what it is, or two words before it of which one stands in names of institutions alone.
+        """
+        name = " ".join(words)
+        kinds = [index for index, word in enumerate(words) if word in _HOUSES]
+        if len(words) > 1 and kinds and len(name) > MIN_ID:
+            self.houses.add(name)
+            proper = words[: kinds[0]]
+            if len(proper) > 1 and not _PATRONS.isdisjoint(proper):
+                self.houses.add(" ".join(proper))
 
     def learn_machine(self, value: str) -> None:
         plain = fold(value).strip()
@@ -132,7 +154,7 @@ class Values:
         return joined.isdigit() and len(joined) >= MIN_DIGITS and joined.lstrip("0") in self.digits
 
     def place_spans(self, plain: str) -> Iterator[tuple[int, int]]:
-        for phrase in self.phrases:
+        for phrase in (*self.phrases, *self.houses):
             if phrase in plain:
                 yield from bounded(phrase, plain)
         if self.places:

@@ -503,6 +503,11 @@ def test_mark_beside_name_goes_with_it():
     assert [box for box, _reason in judged.boxes] == [Box(0, 0, 65, 20)]
 
 
+def test_padding_does_not_spare_a_letter_seen_in_the_picture():
+    """A round phantom is read as a large O; the line that it overlaps must go whole."""
+    assert padded(Box(8, 7, 188, 27), 256, 320, [Box(33, 18, 284, 224)]) == Box(4, 3, 192, 31)
+
+
 def test_padding_spares_text_that_stays():
     grown = padded(Box(10, 30, 90, 50), 100, 100, [Box(10, 52, 90, 70), Box(93, 30, 99, 50)])
     assert grown == Box(6, 26, 93, 52)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from pacs.deid.text import Evidence
+from pacs.dicom.elements import DataSet
 from tests.deid.text.evidence_of import FULL, KNOWN, cleaned, data_set, evidence_of, named, smith
 
 BOTH = pytest.mark.parametrize("strength", [FULL, KNOWN], ids=["full", "known"])
@@ -237,3 +239,22 @@ def test_long_texts_are_cleaned_throughout(strength):
     assert "SMITH" not in out
     assert out.count("2017-04-20") == 200
     assert out.count("left lung") == 200
+
+
+@pytest.mark.parametrize(
+    ("institution", "text", "expected"),
+    [
+        ("Mercy General Hospital", "CT at Mercy General Chest", "CT Chest"),
+        ("Mercy General Hospital", "CT CHEST MERCY GENERAL HOSPITAL", "CT CHEST"),
+        ("Mercy General Hospital", "GENERAL CT HEAD", "GENERAL CT HEAD"),
+        ("University Hospital", "CT UNIVERSITY HOSPITAL HEAD", "CT HEAD"),
+        ("Chest Medical Center", "CT CHEST", "CT CHEST"),
+        ("Head Neck", "CT HEAD NECK", "CT HEAD NECK"),
+        ("Radiology Department", "RADIOLOGY DEPARTMENT", "RADIOLOGY DEPARTMENT"),
+    ],
+)
+def test_institution_of_everyday_words_goes_as_a_phrase(institution, text, expected):
+    original = DataSet()
+    original.put(0x00080080, "LO", institution.encode())
+    evidence = Evidence(original, lambda uid: uid, lambda day: day)
+    assert evidence.clean(text, FULL).text == expected
