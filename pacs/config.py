@@ -60,6 +60,8 @@ class DimseSettings:
     """An association that says nothing for so long is aborted."""
     acse_timeout_s: float = 30.0
     """Wait for association messages."""
+    transfer_timeout_s: float = 60.0
+    """Most silence inside a PDU, or while a peer does not take what we send."""
     private_sop_classes: str = "accept"
     """``accept`` or ``refuse`` SOP classes that the standard does not know."""
     find_limit: int = 0
@@ -102,6 +104,8 @@ class PipelineSettings:
     """Crashes of a worker on one object before it is quarantined."""
     settle_s: float = 5.0
     """A series is settled when nothing arrived for so long."""
+    private_sop_classes: str = "publish"
+    """``publish`` or ``quarantine`` objects of SOP classes that the standard does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,8 @@ def _check(settings: Settings) -> None:
     for name, choices in _CHOICES.items():
         if getattr(dimse, name) not in choices:
             raise ConfigError(f"setting 'dimse.{name}' must be {' or '.join(choices)}")
+    if settings.pipeline.private_sop_classes not in ("publish", "quarantine"):
+        raise ConfigError("setting 'pipeline.private_sop_classes' must be publish or quarantine")
     if settings.log.level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ConfigError("setting 'log.level' must be DEBUG, INFO, WARNING or ERROR")
     least = {"http.workers": http.workers, "http.threads": http.threads, "dimse.processes": dimse.processes}

@@ -56,9 +56,11 @@ def _storage_classes() -> frozenset[str]:
     for uid, (name, kind, _info, _retired, _keyword) in UID_dictionary.items():
         if kind == "SOP Class" and "Storage" in name and not any(w in name for w in ("Commitment", "Directory")):
             found.add(str(uid))
-    return frozenset(found)
+    return frozenset((*found, *SINCE_2023))
 
 
+# Younger than the dictionary: label map and height map segmentation, (acquisition) waveform presentation state.
+SINCE_2023 = tuple(f"1.2.840.10008.5.1.4.1.1.{n}" for n in ("66.7", "66.8", "9.100.1", "9.100.2"))
 STORAGE_CLASSES = _storage_classes()
 # Context groups (PS3.6 Table A-3) and templates, which the dictionary does not list one by one.
 _NUMBERED = re.compile(r"1\.2\.840\.10008\.(?:6\.1|9)\.\d{1,4}")
@@ -66,7 +68,7 @@ _NUMBERED = re.compile(r"1\.2\.840\.10008\.(?:6\.1|9)\.\d{1,4}")
 
 def is_standard_uid(uid: str) -> bool:
     """Whether PS3.6 Annex A registers the UID (SOP class, transfer syntax, frame of reference, context group ...)."""
-    return uid in UID_dictionary or _NUMBERED.fullmatch(uid) is not None
+    return uid in UID_dictionary or uid in SINCE_2023 or _NUMBERED.fullmatch(uid) is not None
 
 
 __all__ = ["EXPLICIT_LE", "IMPLICIT_LE", "STORAGE_CLASSES", "TRANSFER_SYNTAXES", "Encoding", "encoding_of"]

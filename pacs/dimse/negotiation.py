@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from pydicom.uid import UID
 from pynetdicom.acse import ACSE
@@ -43,6 +43,17 @@ QUERY_CLASSES = FIND_CLASSES | MOVE_CLASSES | GET_CLASSES
 QUERY_SYNTAXES = frozenset((EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE))
 STORAGE_SYNTAXES = frozenset(TRANSFER_SYNTAXES)
 
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """What was negotiated for the queries of a SOP class, in the order of its bytes. PS3.4 Table C.5-1."""
+
+    relational: bool = False
+    combined: bool = False
+    """A date and its time are one moment."""
+    fuzzy: bool = False
+
+
+PLAIN = Matching()
 ACCEPTED, USER_REJECTION, NO_ABSTRACT_SYNTAX, NO_TRANSFER_SYNTAX = 0, 1, 3, 4
 
 
@@ -78,7 +89,10 @@ class Acceptor(ACSE):
     accepts_private_classes: bool = True
     rules: PeerRules = DEFAULT_RULES
     accepted_identity: bool = False
-    relational: frozenset[str] = frozenset()
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.matching: dict[str, Matching] = {}
 
     def _negotiate_as_acceptor(self) -> None:
         """Answer the association request that `assoc.requestor` holds."""
@@ -117,16 +131,16 @@ class Acceptor(ACSE):
             self.acceptor.add_negotiation_item(item)
 
     def answer_extended_negotiation(self) -> None:
-        """Grant relational queries where asked; nothing else that PS3.4 C.5.1.1 offers."""
-        granted = set()
+        """Grant what we offer of what was asked for. PS3.4 C.5.1.1."""
         for uid, info in self.requestor.sop_class_extended.items():
-            if str(uid) in QUERY_CLASSES and info[:1] == b"\1":
+            offered = 3 if str(uid) in FIND_CLASSES else 1 if str(uid) in QUERY_CLASSES else 0
+            granted = bytes(int(flag == 1 and place < offered) for place, flag in enumerate(info))
+            if any(granted):
                 item = SOPClassExtendedNegotiation()
                 item.sop_class_uid = uid
-                item.service_class_application_information = b"\1" + b"\0" * (len(info) - 1)
+                item.service_class_application_information = granted
                 self.acceptor.add_negotiation_item(item)
-                granted.add(str(uid))
-        self.relational = frozenset(granted)
+                self.matching[str(uid)] = Matching(*(bool(flag) for flag in granted[:3]))
 
     def answer_identity(self) -> None:
         """Say that a user identity was accepted, where that was asked. PS3.7 D.3.3.7.2."""
@@ -168,7 +182,8 @@ def syntaxes_for(sop_class_uid: str, *, accepts_private_classes: bool) -> frozen
     """The transfer syntaxes that we take for an abstract syntax; none when we do not offer it."""
     if not is_storage(sop_class_uid):
         return QUERY_SYNTAXES
-    if sop_class_uid in STORAGE_CLASSES or (accepts_private_classes and not is_standard_uid(sop_class_uid)):
+    is_private = "." in sop_class_uid and not is_standard_uid(sop_class_uid)
+    if sop_class_uid in STORAGE_CLASSES or (accepts_private_classes and is_private):
         return STORAGE_SYNTAXES
     return frozenset()
 

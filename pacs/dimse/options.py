@@ -59,6 +59,7 @@ def options_from(settings: Settings) -> ScpOptions:
         pdu_bytes=max(16384, dimse.pdu_bytes),
         idle_timeout_s=dimse.idle_timeout_s,
         acse_timeout_s=dimse.acse_timeout_s,
+        transfer_timeout_s=dimse.transfer_timeout_s,
         accepts_private_classes=dimse.private_sop_classes == "accept",
         find_limit=dimse.find_limit,
         slots=folders.associations,

@@ -5,7 +5,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,10 @@ from pacs.dimse.negotiation import (
     CALLING_AET_UNKNOWN,
     LOCAL_LIMIT_EXCEEDED,
     NO_REASON_GIVEN,
+    PLAIN,
     TEMPORARY_CONGESTION,
     Acceptor,
+    Matching,
     Rejection,
 )
 from pacs.dimse.options import ScpOptions
@@ -77,6 +79,8 @@ class Session(Link):
         self.acse.judge = self.judge
         self.acse.accepts_private_classes = options.accepts_private_classes
         self.acceptor.maximum_length = options.pdu_bytes
+        self.acceptor.implementation_class_uid = ae.implementation_class_uid
+        self.acceptor.implementation_version_name = ae.implementation_version_name
         self.store: StoreService | None = None
         self.commitments = Pending()
         self.stop_deadline = 0.0
@@ -159,9 +163,10 @@ class Session(Link):
             "utf-8", "replace"
         )
 
-    def is_relational(self, sop_class_uid: str) -> bool:
-        """Whether unique keys of upper levels may be left out: negotiated, or a rule of the peer. PS3.4 C.5.1.1."""
-        return self.caller.rules.relational or sop_class_uid in self.acse.relational
+    def matching(self, sop_class_uid: str) -> Matching:
+        """How keys match: as negotiated, and relational also by a rule of the peer. PS3.4 C.5.1.1."""
+        found = self.acse.matching.get(sop_class_uid, PLAIN)
+        return replace(found, relational=True) if self.caller.rules.relational else found
 
     def serve(self) -> str:
         """Answer requests until the association ends; how it ended."""
@@ -241,7 +246,8 @@ def _echo(session: Session, message: Message) -> None:
 def _store(session: Session, message: Message) -> None:
     if session.store is None:
         session.store = StoreService(session.archive, session.caller, session.options.node)
-    session.respond(message, session.store.on_c_store(message))
+    context_class = str(session._accepted_cx[message.context_id].abstract_syntax)
+    session.respond(message, session.store.on_c_store(message, context_class))
 
 
 Service = Callable[[Session, Message], None]

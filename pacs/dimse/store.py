@@ -8,7 +8,7 @@ from pacs.auth.scope import may_store
 from pacs.dimse.caller import Caller
 from pacs.dimse.messages import AFFECTED_SOP_CLASS, AFFECTED_SOP_UID, Message
 from pacs.dimse.status import SUCCESS, Status, status_of
-from pacs.errors import MissingUid, NotAllowed, NotDicom, PacsError
+from pacs.errors import MissingUid, NotAllowed, NotDicom, PacsError, Unsupported
 from pacs.model import Accepted, Door, Envelope
 from pacs.registry.routing import route
 from pacs.spool import Expected
@@ -53,8 +53,10 @@ class StoreService:
             )
         return self._envelope
 
-    def on_c_store(self, message: Message) -> Status:
+    def on_c_store(self, message: Message, context_class: str) -> Status:
         """Take one object. Never raises, and never leaves its temporary file behind.
+
+        `context_class` is the SOP class that its presentation context was accepted for.
 
         Success (0000H) is also the answer when de-identification changes the object: what the sender keeps is not
         what the archive publishes, but that is no coercion (B000H) of the sender's object.
@@ -62,7 +64,7 @@ class StoreService:
         started = time.monotonic()
         accepted = None
         try:
-            accepted = self.receive(message)
+            accepted = self.receive(message, context_class)
             status = Status(SUCCESS)
         except PacsError as error:
             status = status_of(error)
@@ -75,7 +77,7 @@ class StoreService:
         self.account(status, accepted, message.size_bytes, time.monotonic() - started)
         return status
 
-    def receive(self, message: Message) -> Accepted:
+    def receive(self, message: Message, context_class: str) -> Accepted:
         """Hand the file to the archive. Raises what it raises, and OSError when the disk did not take the object."""
         if message.failure is not None:
             raise message.failure
@@ -85,6 +87,8 @@ class StoreService:
         sop_class_uid, sop_uid = command.text(AFFECTED_SOP_CLASS), command.text(AFFECTED_SOP_UID)
         if not sop_class_uid or not sop_uid:
             raise MissingUid("the request names no SOP class or instance", 0x00000002 if sop_uid else 0x00001000)
+        if sop_class_uid != context_class:
+            raise Unsupported("the SOP class is not the one of the presentation context", AFFECTED_SOP_CLASS)
         return self.archive.receive(message.file, self.envelope(), Expected(sop_class_uid, sop_uid))
 
     def account(self, status: Status, accepted: Accepted | None, size_bytes: int, seconds: float) -> None:

@@ -25,9 +25,10 @@ from pynetdicom.transport import T_CONNECT, AssociationSocket
 from pacs.dicom.elements import Buffer
 from pacs.dimse.messages import Field, Message, Value, encode_command, pdus
 from pacs.dimse.reception import MessageReader
+from pacs.dimse.request import tidy
 from pacs.errors import NotDicom, PacsError
 
-P_DATA_TF = 4
+ASSOCIATE_RQ, P_DATA_TF = 1, 4
 CONTROL_PDU_BYTES = 1 << 20  # an A-ASSOCIATE with 128 contexts of 60 transfer syntaxes has 0.3 MB
 SLACK = 16  # senders that count a PDU's header into the maximum length are taken
 MOST_UNREAD = 16  # messages a peer may send ahead, though no asynchronous operations were negotiated
@@ -144,7 +145,8 @@ class UpperLayer(DULServiceProvider):
 
     def take_control_pdu(self, kind: int, body: memoryview) -> None:
         """Decode a PDU of the association itself and put its event."""
-        pdu, event = self._decode_pdu(bytearray(struct.pack(">BxI", kind, len(body)) + body))
+        content = tidy(bytes(body)) if kind == ASSOCIATE_RQ else body
+        pdu, event = self._decode_pdu(bytearray(struct.pack(">BxI", kind, len(content)) + content))
         if isinstance(pdu, A_ASSOCIATE_RQ) and pdu.protocol_version & 1:
             pdu.protocol_version = 1  # only bit 0 counts, PS3.8 9.3.2; pynetdicom compares the whole field
         if kind == P_DATA_TF:
@@ -298,7 +300,7 @@ class Link(Association):
     def abort_as_provider(self) -> None:
         """Send A-ABORT with source 2 (service provider), outside the state machine, and end."""
         sock = self.dul.raw_socket
-        if sock is not None and self.dul.is_alive():
+        if sock is not None and not self.is_released:
             pdu = A_ABORT_RQ()
             pdu.source, pdu.reason_diagnostic = 2, 0
             with contextlib.suppress(OSError):

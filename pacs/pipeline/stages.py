@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable
 
+from pacs.config import PipelineSettings
 from pacs.deid import deidentify
 from pacs.deid.actions import PATIENT_ID, PATIENT_NAME, kept_by
 from pacs.deid.dummies import ENCAPSULATED_DOCUMENT
 from pacs.dicom.elements import PIXEL_TAGS, parse
 from pacs.dicom.fileformat import file_start, read_start, stored_syntax, text_of
-from pacs.dicom.syntaxes import DEFLATED_LE, encoding_of
+from pacs.dicom.syntaxes import DEFLATED_LE, STORAGE_CLASSES, encoding_of
 from pacs.dicom.values import charset_of, first_text
 from pacs.dicom.writing import encode
 from pacs.errors import Refused, Unmapped
@@ -21,6 +22,7 @@ from pacs.spool import inflated
 
 Stage = Callable[[Work], Outcome]
 _PARTS = re.compile(r"[^\W_]+")
+SOP_CLASS = 0x00080016
 MAX_INFLATED_BYTES = 1 << 40  # the door has applied its limit already
 
 
@@ -37,6 +39,13 @@ def parse_object(work: Work) -> Outcome:
     except Refused as error:
         return Quarantine(f"The object cannot be read: {error}.")
     work.transfer_syntax_uid = stored_syntax(start.transfer_syntax_uid)
+    return Keep()
+
+
+def quarantine_private_classes(work: Work) -> Outcome:
+    """Objects of SOP classes that PS3.4 does not list: who knows what identifies in them."""
+    if text_of(work.original, SOP_CLASS) not in STORAGE_CLASSES:
+        return Quarantine("Its SOP class is not one of the standard's, and the archive's policy keeps such out.")
     return Keep()
 
 
@@ -105,6 +114,13 @@ def fold(work: Work, stages: tuple[Stage, ...]) -> Outcome:
         if not isinstance(outcome, Keep):
             return outcome
     return Keep()
+
+
+def stages_for(settings: PipelineSettings) -> tuple[Stage, ...]:
+    """The stages that the settings ask for."""
+    if settings.private_sop_classes == "publish":
+        return OBJECT_STAGES
+    return (parse_object, quarantine_private_classes, *OBJECT_STAGES[1:])
 
 
 OBJECT_STAGES: tuple[Stage, ...] = (

@@ -12,6 +12,7 @@ from pacs.config import PipelineSettings
 from pacs.model import Ending, Publication, State
 from pacs.pipeline.housekeeping import Housekeeping
 from pacs.pipeline.objects import Processor
+from pacs.pipeline.stages import stages_for
 from pacs.spool import Claims, Entry
 
 log = logging.getLogger("pacs.object")
@@ -26,7 +27,7 @@ class Worker:
         self.archive = archive
         self.settings = settings
         self.stop = stop
-        self.processor = Processor(archive, settings.max_crashes)
+        self.processor = Processor(archive, settings.max_crashes, stages_for(settings))
         self.claims = Claims(archive.parts.spool)
         self.housekeeping = Housekeeping(archive, settings.settle_s)
         self._pause_s = 0.0

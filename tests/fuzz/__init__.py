@@ -1,0 +1,1 @@
+"""Fuzz targets; `scripts/fuzz` runs them."""
