@@ -57,15 +57,15 @@ def _context(value: bytes) -> bytes:
     """One proposed presentation context. PS3.8 9.3.2.2."""
     if len(value) < 4 or not value[0] & 1:
         raise NotDicom("a presentation context without an odd id")
-    parts = [value[:4]]
-    for kind, uid in _items(value[4:]):
-        name = uid.strip(b" \0")
-        is_uid = len(name) <= LONGEST_UID and _UID.fullmatch(name)
-        if kind == ABSTRACT_SYNTAX:
-            parts.append(_item(kind, name if is_uid else NO_CLASS))
-        elif kind == TRANSFER_SYNTAX and is_uid:
-            parts.append(_item(kind, name))
-    return b"".join(parts)
+    found = [(kind, uid.strip(b" \0")) for kind, uid in _items(value[4:])]
+    abstract = [uid for kind, uid in found if kind == ABSTRACT_SYNTAX]
+    offered = [_item(kind, uid) for kind, uid in found if kind == TRANSFER_SYNTAX and _is_uid(uid)]
+    name = abstract[0] if len(abstract) == 1 and _is_uid(abstract[0]) else NO_CLASS
+    return value[:4] + _item(ABSTRACT_SYNTAX, name) + b"".join(offered)
+
+
+def _is_uid(name: bytes) -> bool:
+    return len(name) <= LONGEST_UID and _UID.fullmatch(name) is not None
 
 
 def _user_items(value: bytes) -> Iterator[bytes]:
@@ -79,7 +79,7 @@ def _user_items(value: bytes) -> Iterator[bytes]:
                 yield _item(kind, name)
         elif kind == IMPLEMENTATION_CLASS:
             uid = content.strip(b" \0")
-            if _UID.fullmatch(uid):
-                yield _item(kind, uid[:LONGEST_UID])
+            if _is_uid(uid):
+                yield _item(kind, uid)
         elif kind != USER_IDENTITY or (content and content[0] in _IDENTITY_TYPES):
             yield _item(kind, content)
