@@ -333,7 +333,8 @@ class Query:
     """One query, whichever door it came by. Rows are at `level`, ordered stably.
 
     `returned` are keywords wanted besides the level's own unique keys; `with_upper` adds the required attributes of
-    the levels above (QIDO ``/series`` and ``/instances``). `limit` and `offset` count rows.
+    the levels above (QIDO ``/series`` and ``/instances``). `limit` and `offset` count rows. `combined`: a range of dates
+    and one of the times that belong to them are a range of moments. PS3.4 C.2.2.2.5.3.
     """
 
     level: Level
@@ -343,6 +344,7 @@ class Query:
     collection: str | None = None
     limit: int | None = None
     offset: int = 0
+    combined: bool = False
 
 
 # A row that a query found: DICOM keyword -> text as in the data set (values joined by a backslash), or a number.

@@ -1,15 +1,17 @@
 """The data set of a stored instance, as it goes over the wire."""
 
 import mmap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pacs.dicom.elements import Buffer, parse
+from pacs.dicom.elements import Buffer
 from pacs.dicom.fileformat import read_start
-from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE, encoding_of
-from pacs.dicom.writing import encode
+from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
 from pacs.errors import NotAcceptable
+from pacs.mapped import let_go
 from pacs.model import StoredInstance
-from pacs.pixels import explicit_little_endian, read_file
+from pacs.pixels import native_data_set, read_file
+from pacs.pixels.encapsulated import Scratch
 
 MAPPED_FROM_BYTES = 1 << 24  # below, reading is cheaper than mapping and leaves nothing to unmap
 
@@ -37,11 +39,28 @@ def data_set_as(instance: StoredInstance, transfer_syntax_uid: str) -> Buffer:
     return _native(instance, transfer_syntax_uid)
 
 
-def _native(instance: StoredInstance, transfer_syntax_uid: str) -> bytes:
-    """The same values in Little Endian, compressed pixels decoded. PS3.5 Annex A."""
-    whole = b"".join(explicit_little_endian(read_file(instance.path)))
-    data_set = memoryview(whole)[read_start(whole).data_set_offset :]
-    if transfer_syntax_uid == EXPLICIT_LE:
-        return bytes(data_set)
-    explicit = encoding_of(EXPLICIT_LE)
-    return b"".join(encode(parse(data_set, explicit), explicit, encoding_of(IMPLICIT_LE)))
+def _native(instance: StoredInstance, transfer_syntax_uid: str) -> Buffer:
+    """The same values in Little Endian, compressed pixels decoded. PS3.5 Annex A.
+
+    All of it is made before any of it is sent, since an object that fails half way could not be taken back; what is
+    large stands in a nameless file beside the blob meanwhile.
+    """
+    made = Scratch(instance.path.parent)
+    for piece in native_data_set(read_file(instance.path), transfer_syntax_uid):
+        made.write(piece)
+    return made.view()
+
+
+def passing(parts: Iterable[Buffer], whole: Buffer) -> Iterator[Buffer]:
+    """Parts of a value, one after the other; pages of a mapped file are let go behind the reader."""
+    if len(whole) < MAPPED_FROM_BYTES:
+        yield from parts
+        return
+    size = 0
+    for part in parts:
+        yield part
+        size += len(part)
+        if size > MAPPED_FROM_BYTES:
+            let_go(whole)
+            size = 0
+    let_go(whole)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pacs.dicom.elements import Buffer
 from pacs.dimse.identifier import (
     Identifier,
-    RowEncoder,
     check_upper_keys,
+    is_supported,
     level_of,
     levels_of,
     query_of,
@@ -26,7 +26,17 @@ from pacs.dimse.messages import (
     pdus,
     response_to,
 )
-from pacs.dimse.status import CANCEL, NOT_AUTHORISED, OUT_OF_RESOURCES, PENDING, SUCCESS, Status, status_of
+from pacs.dimse.rows import RowEncoder
+from pacs.dimse.status import (
+    CANCEL,
+    NOT_AUTHORISED,
+    OUT_OF_RESOURCES,
+    PENDING,
+    PENDING_WITHOUT_OPTIONAL_KEYS,
+    SUCCESS,
+    Status,
+    status_of,
+)
 from pacs.dimse.upper_layer import PeerGoneError
 from pacs.errors import PacsError
 from pacs.model import Level, Row
@@ -71,20 +81,24 @@ def _find(session: "Session", message: Message) -> Status:
         return Status(NOT_AUTHORISED, "this AE title may not query")
     sop_class = message.command.text(AFFECTED_SOP_CLASS)
     context = session._accepted_cx[message.context_id]
-    identifier = read_identifier(message.data, str(context.transfer_syntax[0]))
+    character_set = session.caller.rules.character_set
+    identifier = read_identifier(message.data, str(context.transfer_syntax[0]), character_set)
     levels = levels_of(sop_class)
     level = level_of(identifier, levels)
-    if not session.is_relational(sop_class):
+    if not session.matching(sop_class).relational:
         check_upper_keys(identifier, level, levels)
     return _send_rows(session, message, identifier, level)
 
 
 def _send_rows(session: "Session", message: Message, identifier: Identifier, level: Level) -> Status:
     limit = session.options.find_limit
-    query = query_of(identifier, level, limit + 1 if limit else None)
+    sop_class = message.command.text(AFFECTED_SOP_CLASS)
+    matching = session.matching(sop_class)
+    query = query_of(identifier, level, limit + 1 if limit else None, matching)
     found = iter(session.archive.find(query, session.caller.principal))
-    encoder = RowEncoder(identifier, level, levels_of(message.command.text(AFFECTED_SOP_CLASS)), session.options.aet)
-    sender = _RowSender(session, message)
+    encoder = RowEncoder(identifier, level, levels_of(sop_class), session.options.aet)
+    is_whole = is_supported(identifier, level, matching)
+    sender = _RowSender(session, message, PENDING if is_whole else PENDING_WITHOUT_OPTIONAL_KEYS)
     with closing(_rows(found)) as rows:
         for number, row in enumerate(rows):
             if limit and number >= limit:
@@ -105,11 +119,11 @@ def _rows(found: Iterator[Row]) -> Generator[Row]:
 class _RowSender:
     """Pending responses; the command set is the same for all of them and encoded once."""
 
-    def __init__(self, session: "Session", message: Message) -> None:
+    def __init__(self, session: "Session", message: Message, status: int) -> None:
         self.session = session
         self.context_id = message.context_id
         self.limit = session.send_limit_bytes
-        values = response_to(message.command, PENDING, {DATA_SET_TYPE: WITH_DATA_SET})
+        values = response_to(message.command, status, {DATA_SET_TYPE: WITH_DATA_SET})
         self.command: list[Buffer] = list(pdus(self.context_id, encode_command(values), self.limit, is_command=True))
         self.waiting: list[Buffer] = []
         self.size = 0

@@ -1,13 +1,13 @@
-"""Identifiers: request keys in, rows out. PS3.4 C.2.2 and C.4.1.1.3."""
+"""Identifiers of requests: their keys as a query. PS3.4 C.2.2 and C.4.1.1.3."""
 
-import struct
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from pacs.dicom.dictionary import KEYWORD_OF, is_private, tag_of
+from pacs.dicom.dictionary import KEYWORD_OF, tag_of
 from pacs.dicom.elements import DataSet, Element, parse
+from pacs.dicom.fileformat import text_of
 from pacs.dicom.syntaxes import Encoding, encoding_of
-from pacs.dicom.values import DEFAULT, Charset, charset_of, numbers_of, values_of
+from pacs.dicom.values import DEFAULT, Charset, charset_named, numbers_of, values_of
 from pacs.dicom.writing import header
 from pacs.dimse.negotiation import (
     PATIENT_ROOT_FIND,
@@ -16,10 +16,12 @@ from pacs.dimse.negotiation import (
     PATIENT_STUDY_ONLY_FIND,
     PATIENT_STUDY_ONLY_GET,
     PATIENT_STUDY_ONLY_MOVE,
+    PLAIN,
+    Matching,
 )
 from pacs.errors import BadQuery
 from pacs.index.attributes import ATTRIBUTES, UNIQUE_KEYS, Attribute, Kind
-from pacs.model import Condition, Exact, Level, Match, Query, Range, Row, Wildcard
+from pacs.model import Condition, Exact, Level, Match, Query, Range, Wildcard
 
 QUERY_LEVEL = 0x00080052
 RETRIEVE_AET = 0x00080054
@@ -32,7 +34,9 @@ _LEVELS = {name: level for level, name in LEVEL_NAMES.items()}
 _PATIENT_ROOT = frozenset((PATIENT_ROOT_FIND, PATIENT_ROOT_MOVE, PATIENT_ROOT_GET))
 _PATIENT_STUDY_ONLY = frozenset((PATIENT_STUDY_ONLY_FIND, PATIENT_STUDY_ONLY_MOVE, PATIENT_STUDY_ONLY_GET))
 _MOMENTS = (Kind.DATE, Kind.TIME, Kind.DATETIME)
-_BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
+_BINARY = frozenset(("US", "SS", "UL", "SL"))
+# Keys that every answer has, whether they were asked for or not.
+ANSWERED = frozenset((QUERY_LEVEL, RETRIEVE_AET, AVAILABILITY, CHARACTER_SET))
 
 
 def levels_of(sop_class_uid: str) -> tuple[Level, ...]:
@@ -46,11 +50,12 @@ def levels_of(sop_class_uid: str) -> tuple[Level, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """The keys of a request, still as elements."""
+    """The keys of a request, still as elements. `label` is the (0008,0005) that answers should have, if any."""
 
     data_set: DataSet
     encoding: Encoding
     charset: Charset
+    label: str = ""
 
     def values(self, tag: int) -> list[str]:
         """The values of a key; empty when absent, or present without a value."""
@@ -66,15 +71,21 @@ class Identifier:
         return [each for each in values_of(element, self.charset) if each]
 
 
-def read_identifier(data: bytes, transfer_syntax_uid: str) -> Identifier:
-    """An identifier from its bytes. Raises `BadQuery` when it cannot be read."""
+def read_identifier(data: bytes, transfer_syntax_uid: str, character_set: str = "") -> Identifier:
+    """An identifier from its bytes. Raises `BadQuery` when it cannot be read.
+
+    `character_set` is a defined term: how keys are read that come without one, and what answers should be in. Without
+    it, such keys are read as UTF-8, or as Latin-1 where they cannot be that.
+    """
     encoding = encoding_of(transfer_syntax_uid)
     try:
         data_set = parse(data, encoding)
-        charset = charset_of(data_set, DEFAULT)
+        named = text_of(data_set, CHARACTER_SET)
+        label = named or character_set
+        charset = charset_named(label.encode("ascii", "replace")) if label else DEFAULT
     except Exception as error:
         raise BadQuery("the identifier cannot be read") from error
-    return Identifier(data_set, encoding, charset)
+    return Identifier(data_set, encoding, charset, character_set or named)
 
 
 def level_of(identifier: Identifier, levels: Collection[Level]) -> Level:
@@ -97,44 +108,71 @@ def check_upper_keys(identifier: Identifier, level: Level, levels: Collection[Le
             raise BadQuery(f"{keyword} must have one value at level {LEVEL_NAMES[level]}")
 
 
-def query_of(identifier: Identifier, level: Level, limit: int | None) -> Query:
-    """The query that the keys ask for. Keys that the index does not match are universal, as PS3.4 C.2.2.1.3 allows."""
+def query_of(identifier: Identifier, level: Level, limit: int | None, matching: Matching = PLAIN) -> Query:
+    """The query that the keys ask for. Keys that are not supported are universal, as PS3.4 C.2.2.1.3 allows.
+
+    Keys of lower levels restrict only in relational queries.
+    """
     matches, returned = [], set()
     for path, element in _keys(identifier.data_set):
         attribute = ATTRIBUTES.get(path)
         if attribute is None:
             continue
         returned.add(path)
-        condition = None if attribute.kind is Kind.COUNT else condition_of(attribute, identifier.values_of(element))
+        is_of_level = attribute.level.depth <= level.depth or matching.relational
+        if attribute.kind is Kind.COUNT or not is_of_level:
+            continue
+        condition = condition_of(attribute, identifier.values_of(element))
         if condition is not None:
             matches.append(Match(path, condition))
-    return Query(level, tuple(matches), frozenset(returned), limit=limit)
+    return Query(
+        level,
+        tuple(matches),
+        frozenset(returned),
+        fuzzy=matching.fuzzy,
+        combined=matching.combined,
+        limit=limit,
+    )
 
 
-def _keys(data_set: DataSet) -> list[tuple[str, Element]]:
-    """Keyword and element of every key; those in the first item of a sequence by their dotted path."""
-    found = []
-    for tag, element in data_set.items():
-        keyword = KEYWORD_OF.get(tag)
-        if keyword is None:
+def is_supported(identifier: Identifier, level: Level, matching: Matching = PLAIN) -> bool:
+    """Whether every key is supported at the level, for existence and for matching; else rows say FF01H. C.4.1.1.4."""
+    for path, element in _keys(identifier.data_set):
+        tag = element.tag
+        if tag in ANSWERED or (tag and not tag & 0xFFFF):
             continue
+        attribute = ATTRIBUTES.get(path)
+        if attribute is None:
+            return False
+        values = identifier.values_of(element)
+        if attribute.level.depth > level.depth and not (matching.relational and values):
+            return False
+        if attribute.kind is Kind.COUNT and any(each.strip("*") for each in values):
+            return False
+    return True
+
+
+def _keys(data_set: DataSet) -> Iterator[tuple[str, Element]]:
+    """Keyword and element of every key; those in the first item of a sequence by their dotted path."""
+    for tag, element in data_set.items():
+        keyword = KEYWORD_OF.get(tag, "")
         if element.items is None:
-            found.append((keyword, element))
+            yield keyword, element
             continue
         inner = element.items[0] if element.items else DataSet()
-        found += [(f"{keyword}.{KEYWORD_OF.get(each)}", inner[each]) for each in inner]
-        found += [(path, Element(0, "LO")) for path in _inside(keyword)] if not inner else []
-    return found
+        asked = [(f"{keyword}.{KEYWORD_OF.get(each)}", inner[each]) for each in inner]
+        asked = asked or [(path, Element(0, "LO")) for path in inside(keyword)]
+        yield from asked or [(keyword, element)]
 
 
-def _inside(keyword: str) -> list[str]:
+def inside(keyword: str) -> list[str]:
     """The keys inside a sequence that the index knows."""
     return [path for path in ATTRIBUTES if path.startswith(f"{keyword}.")]
 
 
 def condition_of(attribute: Attribute, values: list[str]) -> Condition | None:
     """How a key restricts; None for universal matching. Raises `BadQuery`. PS3.4 C.2.2.2."""
-    if not values or all(not each.strip("* ") for each in values):
+    if not values or any(not each.strip("* ") for each in values):
         return None
     if attribute.kind in _MOMENTS:
         return _moment(attribute, values)
@@ -174,95 +212,6 @@ def _ends(text: str) -> list[str]:
 def _is_zone(text: str, position: int) -> bool:
     after = text[position + 1 :].partition("-")[0].strip()
     return len(after) == 4 and position >= 4 and int(after[:2] if after.isdigit() else 99) <= 14
-
-
-class RowEncoder:
-    """Turns rows into response identifiers: what was requested, and what PS3.4 C.4.1.1.3.2 wants besides."""
-
-    def __init__(self, identifier: Identifier, level: Level, levels: Collection[Level], aet: str) -> None:
-        self.encoding = identifier.encoding
-        self.is_ascii = True
-        plan: dict[int, Callable[[Row], bytes]] = {}
-        for tag, element in identifier.data_set.items():
-            if tag & 0xFFFF and not is_private(tag) and tag != CHARACTER_SET and tag & 0xFFFF0000:
-                plan[tag] = self.sequence(tag, element) if element.items is not None else self.plain(tag, element.vr)
-        for each in levels:
-            if each.depth <= level.depth:
-                tag = tag_of(UNIQUE_KEYS[each])
-                plan[tag] = self.plain(tag, "")
-        plan[QUERY_LEVEL] = self.fixed(QUERY_LEVEL, "CS", LEVEL_NAMES[level])
-        plan[RETRIEVE_AET] = self.fixed(RETRIEVE_AET, "AE", aet)
-        plan[AVAILABILITY] = self.fixed(AVAILABILITY, "CS", "ONLINE")
-        ordered = sorted(plan)
-        self.before = [plan[tag] for tag in ordered if tag < CHARACTER_SET]
-        self.after = [plan[tag] for tag in ordered if tag > CHARACTER_SET]
-        self.character_set = self.element(CHARACTER_SET, "CS", b"ISO_IR 192")
-
-    def encode(self, row: Row) -> bytes:
-        """One row in the request's encoding; with a character set when it holds more than ASCII. PS3.3 C.12.1.1.2."""
-        self.is_ascii = True
-        before = b"".join(each(row) for each in self.before)
-        after = b"".join(each(row) for each in self.after)
-        return before + after if self.is_ascii else before + self.character_set + after
-
-    def element(self, tag: int, vr: str, value: bytes) -> bytes:
-        """An element with its header, padded to even length."""
-        if len(value) % 2:
-            value += b"\0" if vr == "UI" else b" "
-        return header(tag, vr, len(value), self.encoding) + value
-
-    def fixed(self, tag: int, vr: str, value: str) -> Callable[[Row], bytes]:
-        """An element that is the same in every row."""
-        encoded = self.element(tag, vr, value.encode())
-        return lambda _row: encoded
-
-    def plain(self, tag: int, vr: str) -> Callable[[Row], bytes]:
-        """An element from the row's value for its keyword; empty when the index has none."""
-        keyword = KEYWORD_OF.get(tag, "")
-        attribute = ATTRIBUTES.get(keyword)
-        if attribute is None:
-            return self.fixed(tag, vr, "")
-        return self.value(keyword, tag, attribute.vr)
-
-    def value(self, path: str, tag: int, vr: str) -> Callable[[Row], bytes]:
-        """An element from the row's value under `path`."""
-        code = _BINARY.get(vr)
-        order = "<" if self.encoding.little_endian else ">"
-        empty = self.element(tag, vr, b"")
-
-        def encode(row: Row) -> bytes:
-            found = row.get(path)
-            if found is None or found == "":
-                return empty
-            if code is not None:
-                return self.element(tag, vr, struct.pack(order + code, int(found)))
-            text = str(found)
-            if text.isascii():
-                return self.element(tag, vr, text.encode("ascii"))
-            self.is_ascii = False
-            return self.element(tag, vr, text.encode("utf-8", "replace"))
-
-        return encode
-
-    def sequence(self, tag: int, asked: Element) -> Callable[[Row], bytes]:
-        """A sequence with one item of what was asked for inside, or without items when the index has no value."""
-        keyword = KEYWORD_OF.get(tag, "")
-        inner = asked.items[0] if asked.items else DataSet()
-        tags = sorted(inner) or sorted(tag_of(path.partition(".")[2]) for path in _inside(keyword))
-        known = {each: ATTRIBUTES.get(f"{keyword}.{KEYWORD_OF.get(each)}") for each in tags}
-        parts = [self.value(found.keyword, each, found.vr) for each, found in known.items() if found is not None]
-        paths = [found.keyword for found in known.values() if found is not None]
-        empty = header(tag, "SQ", 0, self.encoding)
-        item = struct.pack(("<" if self.encoding.little_endian else ">") + "HH", 0xFFFE, 0xE000)
-        length = struct.Struct(("<" if self.encoding.little_endian else ">") + "I")
-
-        def encode(row: Row) -> bytes:
-            if not any(row.get(path) for path in paths):
-                return empty
-            body = b"".join(part(row) for part in parts)
-            return header(tag, "SQ", len(body) + 8, self.encoding) + item + length.pack(len(body)) + body
-
-        return encode
 
 
 def failed_list(uids: list[str], transfer_syntax_uid: str) -> bytes:

@@ -18,7 +18,7 @@ from pacs.dimse.messages import (
     Value,
     response_to,
 )
-from pacs.dimse.requestor import UnreachableError, open_link
+from pacs.dimse.moving import Mover
 from pacs.dimse.status import (
     CANCEL,
     DESTINATION_UNKNOWN,
@@ -28,8 +28,8 @@ from pacs.dimse.status import (
     Status,
     status_of,
 )
-from pacs.dimse.suboperations import WITH_DATA_SET, Sender, Tally, batches, contexts_for
-from pacs.dimse.upper_layer import Link, PeerGoneError
+from pacs.dimse.suboperations import WITH_DATA_SET, Sender, Tally, batches
+from pacs.dimse.upper_layer import PeerGoneError
 from pacs.errors import PacsError
 from pacs.model import PeerInfo, StoredInstance
 
@@ -38,11 +38,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pacs.retrieve")
 PENDING_EVERY = 5  # objects
-PENDING_S = 1.0
-
-
-class _CancelledError(PacsError):
-    """The requestor sent C-CANCEL."""
+PENDING_S = 0.9
+CANCEL_PATIENCE_S = 5.0  # how long the object under way may take after a cancel; workstations wait 10 s
 
 
 def on_c_move(session: "Session", message: Message) -> None:
@@ -67,6 +64,8 @@ class Retrieve:
         self.tally = Tally(0)
         self.reported_at = time.monotonic()
         self.unreported = 0
+        self.cancelled_at = 0.0
+        self.trouble = ""
 
     def run(self) -> None:
         """Serve the request, and send its last response."""
@@ -74,6 +73,7 @@ class Retrieve:
         try:
             status = self.retrieve()
         except PeerGoneError:
+            self.account("aborted", time.monotonic() - started)
             raise
         except PacsError as error:
             status = status_of(error)
@@ -81,7 +81,7 @@ class Retrieve:
             log.exception("retrieve failed", extra={"association": self.session.caller.association})
             status = status_of(error)
         self.finish(status)
-        self.account(status, time.monotonic() - started)
+        self.account(f"{status.code:04X}", time.monotonic() - started)
 
     def retrieve(self) -> Status:
         """Find out what to send and where to, and send it."""
@@ -90,71 +90,88 @@ class Retrieve:
             return Status(NOT_AUTHORISED, "this AE title may not retrieve")
         destination = self.destination() if self.service == "move" else None
         if self.service == "move" and destination is None:
-            return Status(DESTINATION_UNKNOWN, "the move destination is not configured")
+            return Status(DESTINATION_UNKNOWN, f"the move destination {self.named_destination()} is not configured")
         sop_class = command.text(AFFECTED_SOP_CLASS)
         instances = instances_of(
             session.archive,
             session.caller.principal,
-            read_identifier(self.message.data, self.syntax),
+            read_identifier(self.message.data, self.syntax, session.caller.rules.character_set),
             sop_class,
-            relational=session.is_relational(sop_class),
+            relational=session.matching(sop_class).relational,
         )
         self.tally = Tally(len(instances))
-        try:
-            if destination is None:
-                self.send_all(session, instances, {})
-            else:
-                self.move(instances, destination)
-        except _CancelledError:
-            return Status(CANCEL)
-        return Status(self.tally.final_status())
+        if destination is None:
+            self.get(instances)
+        else:
+            self.move(instances, destination)
+        code = self.tally.final_status()
+        return Status(code, self.trouble if code == UNABLE_TO_PERFORM_SUBOPERATIONS else "")
+
+    def named_destination(self) -> str:
+        """The destination that was asked for, as it may stand in a comment."""
+        return "".join(each for each in self.message.command.text(MOVE_DESTINATION)[:16] if each.isprintable())
 
     def destination(self) -> PeerInfo | None:
         """Where a C-MOVE goes; None when nobody of that AE title is known."""
         return self.session.archive.registry.snapshot().peers.get(self.message.command.text(MOVE_DESTINATION))
 
     def move(self, instances: Sequence[StoredInstance], destination: PeerInfo) -> None:
-        """Send over as few associations as the contexts allow; none when there is nothing to send."""
+        """Send to a third party, a batch after the other; no association when there is nothing to send."""
         originator: dict[int, Value] = {
             MOVE_ORIGINATOR_AET: self.session.caller.aet,
             MOVE_ORIGINATOR_ID: self.message_id,
         }
         for batch in batches(instances):
+            mover = Mover(destination, self.session.options, originator, batch)
+            mover.start()
             try:
-                link = open_link(destination, contexts_for(batch), self.session.options)
-            except UnreachableError:
-                self.give_up(batch)
-                continue
-            try:
-                self.send_all(link, batch, originator)
-                link.release()
+                self.follow(mover)
             finally:
-                link.close()
-
-    def send_all(self, link: Link, batch: Sequence[StoredInstance], originator: dict[int, Value]) -> None:
-        """Send a batch over one association. When it breaks, the rest of the batch has failed."""
-        sender = Sender(link, originator, self.tick, self.session.options.idle_timeout_s)
-        for position, instance in enumerate(batch):
-            self.tick()
-            try:
-                status = sender.send(instance)
-            except PeerGoneError:
-                if not self.session.is_usable:
-                    raise
-                self.give_up(batch[position:])
+                mover.finish()
+            if self.cancelled_at:
                 return
-            self.tally.add(instance, status)
-            self.unreported += 1
 
-    def give_up(self, rest: Sequence[StoredInstance]) -> None:
-        """Count as failed what cannot be sent any more."""
-        for instance in rest:
-            self.tally.add(instance, None)
+    def follow(self, mover: Mover) -> None:
+        """Count what becomes of a batch, report, and look for a cancel, until it is over."""
+        for outcome in mover.outcomes():
+            if outcome is not None:
+                self.count(outcome.instances, outcome.status)
+                self.trouble = (outcome.trouble and f"{mover.destination.aet}: {outcome.trouble}") or self.trouble
+            self.tick()
+            if self.is_cancelled():
+                mover.soon.set()
+                if time.monotonic() - self.cancelled_at > CANCEL_PATIENCE_S:
+                    return
+
+    def get(self, instances: Sequence[StoredInstance]) -> None:
+        """Send over the association of the request itself."""
+        self.trouble = "no accepted presentation context, with SCP role, for what was found"
+        sender = Sender(self.session, {}, self.tick, self.session.caller.rules.patience_s)
+        for instance in instances:
+            self.tick()
+            if self.is_cancelled():
+                return
+            self.count((instance,), sender.send(instance))
+
+    def count(self, instances: Sequence[StoredInstance], status: int | None) -> None:
+        """Note what became of some instances."""
+        for instance in instances:
+            self.tally.add(instance, status)
+            self.trouble = "" if status is not None else self.trouble
+        self.unreported += len(instances)
+
+    def is_cancelled(self) -> bool:
+        """Whether a C-CANCEL has come. PS3.4 C.4.2.3.1."""
+        if not self.cancelled_at and self.session.is_cancelled(self.message_id):
+            self.cancelled_at = time.monotonic()
+        return bool(self.cancelled_at)
 
     def tick(self) -> None:
-        """Between objects, and each second while one is under way: look for a cancel, and report progress."""
-        if self.session.is_cancelled(self.message_id):
-            raise _CancelledError("cancelled")
+        """Between objects, and several times a second while one is under way: report progress.
+
+        Raises `PeerGoneError` when the requestor is gone, or the server stops.
+        """
+        self.is_cancelled()
         if self.session.stop.is_set():
             raise PeerGoneError("the server stops")
         now = time.monotonic()
@@ -173,7 +190,7 @@ class Retrieve:
         identifier = failed_list(self.tally.failed_uids, self.syntax)
         self.session.send_message(self.message.context_id, response, identifier)
 
-    def account(self, status: Status, seconds: float) -> None:
+    def account(self, status: str, seconds: float) -> None:
         """One log line a request."""
         session, tally = self.session, self.tally
         session.caller.counts.sent += tally.completed + tally.warning
@@ -182,14 +199,14 @@ class Retrieve:
             "association": session.caller.association,
             "peer": session.caller.aet,
             "service": self.service,
-            "status": f"{status.code:04X}",
+            "status": status,
             "completed": tally.completed,
             "failed": tally.failed,
             "warnings": tally.warning,
             "remaining": tally.remaining,
             "duration_ms": round(seconds * 1000, 1),
         }
-        if self.service == "move" and status.code != DESTINATION_UNKNOWN:
+        if self.service == "move" and self.destination() is not None:
             facts["destination"] = self.message.command.text(MOVE_DESTINATION)
         log.info("retrieve", extra=facts)
 

@@ -4,11 +4,13 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from pynetdicom.presentation import PresentationContext
 
+from pacs.dicom.elements import Buffer
 from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
-from pacs.dimse.blob import data_set_as
+from pacs.dimse.blob import data_set_as, passing
 from pacs.dimse.messages import (
     AFFECTED_SOP_CLASS,
     AFFECTED_SOP_UID,
@@ -24,6 +26,8 @@ from pacs.dimse.messages import (
     WARNING,
     Field,
     Value,
+    encode_command,
+    pdus,
 )
 from pacs.dimse.requestor import proposed
 from pacs.dimse.status import (
@@ -40,6 +44,7 @@ log = logging.getLogger("pacs.retrieve")
 MAX_CONTEXTS = 128
 MAX_COUNTER = 65535  # counters are US
 WITH_DATA_SET = 0x0001
+AWAIT_S = 0.25
 WARNINGS = frozenset((0x0001, 0x0107, 0x0116))
 
 
@@ -108,7 +113,7 @@ def contexts_for(batch: Iterable[StoredInstance]) -> list[PresentationContext]:
 class Sender:
     """Sends instances over one association, one after the other.
 
-    `tick` is called at least once a second while a response is awaited; what it raises ends the sending.
+    `tick` is called a few times a second while a response is awaited; what it raises ends the sending.
     """
 
     def __init__(
@@ -141,7 +146,7 @@ class Sender:
             return self.transfer(instance, syntaxes[wanted], data)
         return None
 
-    def transfer(self, instance: StoredInstance, context_id: int, data: bytes | memoryview) -> int:
+    def transfer(self, instance: StoredInstance, context_id: int, data: Buffer) -> int:
         """One C-STORE; the receiver's status."""
         self.message_id = self.message_id % 65535 + 1
         command: dict[int, Value] = {
@@ -153,19 +158,26 @@ class Sender:
             AFFECTED_SOP_UID: instance.sop_uid,
             **self.originator,
         }
-        self.link.send_message(context_id, command, data)
+        limit = self.link.send_limit_bytes
+        parts = pdus(context_id, data, limit, is_command=False)
+        self.link.send_pieces(
+            chain(pdus(context_id, encode_command(command), limit, is_command=True), passing(parts, data))
+        )
         return self.response()
 
     def response(self) -> int:
-        """Wait for the answer to the last message. Raises `PeerGoneError` when there is none in time."""
+        """Wait for the answer to the last message. Raises `PeerGoneError` when there is none in time: by A-ABORT."""
         deadline = time.monotonic() + self.patience_s
         set_aside = []
         try:
             while True:
-                message = self.link.receive(1.0)
+                message = self.link.receive(AWAIT_S)
                 if message is None:
-                    if not self.link.is_usable or time.monotonic() > deadline:
-                        raise PeerGoneError("the receiver does not answer")
+                    if not self.link.is_usable:
+                        raise PeerGoneError("the receiver ended the association")
+                    if time.monotonic() > deadline:
+                        self.link.abort()
+                        raise PeerGoneError("the receiver does not answer in time")
                     self.tick()
                 elif message.command.field != Field.C_STORE_RSP:
                     set_aside.append(message)

@@ -212,6 +212,20 @@ def _moments(attribute: Attribute, condition: Condition, parsed: Callable[[str],
             raise _no_wildcard(attribute)
 
 
+def moment_sql(day: Attribute, days: Range, clock: Attribute, times: Range, dialect: Dialect) -> Sql:
+    """A date and a time of one table as one moment between two others. PS3.4 C.2.2.2.5.3; raises `BadQuery`."""
+    dated = condition_sql(day, days, dialect, fuzzy=False)
+    timed = condition_sql(clock, times, dialect, fuzzy=False)
+    if dated is None or timed is None:
+        return dated or timed or Sql("1 = 1")
+    column = _column(clock)
+    moment = f"({_column(day)} || substr({column} || substr('{_TIME_ZEROS}', length({column}) + 1), 1, 13))"
+    first = dated.values[0], timed.values[0] if times.low else _TIME_ZEROS
+    last = dated.values[1], timed.values[1] if times.high else _TIME_NINES
+    ends = tuple(f"{date!s}{time!s}" for date, time in (first, last))
+    return joined("AND", [dated, Sql(f"{moment} BETWEEN ? AND ?", ends)])
+
+
 def _number(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
     column = _column(attribute)
     match condition:

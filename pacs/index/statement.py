@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from pacs.errors import BadQuery
 from pacs.index.attributes import ATTRIBUTES, PARENT_COLUMN, TABLE_OF, UNIQUE_KEYS, Attribute, Kind
-from pacs.index.conditions import condition_sql, series_condition
+from pacs.index.conditions import condition_sql, moment_sql, series_condition
 from pacs.index.sql import NEVER, Dialect, Sql, Value, joined, one_of
-from pacs.model import Empty, Exact, Level, Match, Query, Scope, Wildcard
+from pacs.model import Empty, Exact, Level, Match, Query, Range, Scope, Wildcard
 
 LEVELS = tuple(Level)
 
@@ -164,8 +164,8 @@ class _Builder:
 
     def own(self, level: Level) -> list[Sql]:
         """The conditions on the level's own columns."""
-        found = []
-        for attribute, match in self.matches[level]:
+        found, matches = self.moments(level)
+        for attribute, match in matches:
             if attribute.kind is Kind.OF_SERIES:
                 found += self.of_series(attribute, match)
                 continue
@@ -173,6 +173,19 @@ class _Builder:
             if condition is not None:
                 found.append(condition)
         return found
+
+    def moments(self, level: Level) -> tuple[list[Sql], list[tuple[Attribute, Match]]]:
+        """Where dates and times are combined, the conditions on such pairs; and the matches that are left."""
+        left = list(self.matches[level])
+        found: list[Sql] = []
+        ranges = {a.keyword: (a, m) for a, m in left if isinstance(m.condition, Range)} if self.query.combined else {}
+        for keyword, (day, days) in ranges.items():
+            clock, times = ranges.get(f"{keyword.removesuffix('Date')}Time", (day, days))
+            if clock is day or not isinstance(days.condition, Range) or not isinstance(times.condition, Range):
+                continue
+            found.append(moment_sql(day, days.condition, clock, times.condition, self.dialect))
+            left = [(attribute, match) for attribute, match in left if attribute not in (day, clock)]
+        return found, left
 
     def of_series(self, attribute: Attribute, match: Match) -> list[Sql]:
         condition = match.condition

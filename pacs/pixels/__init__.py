@@ -3,6 +3,6 @@
 Lossy data is never compressed again, and nothing is ever compressed: what is sent is stored bytes or Little Endian.
 """
 
-from pacs.pixels.transcode import StoredFile, decoded_frame, explicit_little_endian, read_file
+from pacs.pixels.transcode import StoredFile, decoded_frame, explicit_little_endian, native_data_set, read_file
 
-__all__ = ["StoredFile", "decoded_frame", "explicit_little_endian", "read_file"]
+__all__ = ["StoredFile", "decoded_frame", "explicit_little_endian", "native_data_set", "read_file"]

@@ -24,7 +24,7 @@ from pacs.pixels.encapsulated import frames_of, inflated_frame
 Array = npt.NDArray[Any]
 _IN_SIGHT_BYTES = 1 << 26
 # Spectral selection and full progression: pydicom has no decoder for these retired syntaxes, the library has.
-_RETIRED_JPEG = ("1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55")
+RETIRED_JPEG = ("1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55")
 _PLAIN = (ENCAPSULATED_PLAIN, DEFLATED_FRAMES)  # frames that are native once they are out of their fragments
 
 
@@ -243,7 +243,7 @@ def decode(
     }
     facts: dict[str, Any] = {}
     try:
-        if transfer_syntax_uid in _RETIRED_JPEG and found.samples == 1:
+        if transfer_syntax_uid in RETIRED_JPEG and found.samples == 1:
             pixels = libjpeg.decode(content)
         else:
             decoder = get_decoder(transfer_syntax_uid)

@@ -14,12 +14,20 @@ from pydicom.pixels.decoders.base import get_decoder
 from pacs.dicom.elements import PIXEL_DATA, WIDTH, Buffer, DataSet, parse
 from pacs.dicom.fileformat import file_start, read_start, text_of
 from pacs.dicom.frames import frame_ranges
-from pacs.dicom.syntaxes import EXPLICIT_LE, Encoding, encoding_of, is_encapsulated
+from pacs.dicom.syntaxes import (
+    DEFLATED_FRAMES,
+    ENCAPSULATED_PLAIN,
+    EXPLICIT_LE,
+    Encoding,
+    encoding_of,
+    is_encapsulated,
+)
 from pacs.dicom.writing import encode, header, swapped
 from pacs.errors import NotAcceptable
 from pacs.model import PixelFrame
+from pacs.pixels.image import RETIRED_JPEG, image_of
 
-_LITTLE = Encoding(explicit=True, little_endian=True)
+_WITHOUT_DECODER = (*RETIRED_JPEG, ENCAPSULATED_PLAIN, DEFLATED_FRAMES)
 _EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
 _NUMBERS = {
     "rows": 0x00280010,
@@ -67,10 +75,15 @@ def explicit_little_endian(file: StoredFile) -> Iterator[Buffer]:
     The first frame is decoded at once. Raises `NotAcceptable` when there is no decoder for the pixel data.
     """
     uids = [text_of(file.data_set, tag) for tag in (0x00080016, 0x00080018)]
-    start = file_start(uids[0], uids[1], EXPLICIT_LE)
+    return chain([file_start(uids[0], uids[1], EXPLICIT_LE)], native_data_set(file, EXPLICIT_LE))
+
+
+def native_data_set(file: StoredFile, transfer_syntax_uid: str) -> Iterator[Buffer]:
+    """The data set alone, in Explicit or Implicit VR Little Endian. As `explicit_little_endian` otherwise."""
+    target = encoding_of(transfer_syntax_uid)
     if not is_encapsulated(file.transfer_syntax_uid) or PIXEL_DATA not in file.data_set:
-        return chain([start], encode(_with_wide_pixels(file), file.encoding, _LITTLE))
-    return chain([start], _decoded(file))
+        return encode(_with_wide_pixels(file), file.encoding, target)
+    return _decoded(file, target)
 
 
 def _with_wide_pixels(file: StoredFile) -> DataSet:
@@ -86,7 +99,7 @@ def _with_wide_pixels(file: StoredFile) -> DataSet:
     return changed
 
 
-def _decoded(file: StoredFile) -> Iterator[Buffer]:
+def _decoded(file: StoredFile, target: Encoding) -> Iterator[Buffer]:
     if not file.frames:
         raise NotAcceptable("the stored pixel data has no frames that could be decoded")
     first, facts = _decode(file, 0)
@@ -97,11 +110,11 @@ def _decoded(file: StoredFile) -> Iterator[Buffer]:
     frames = (_same_size(_decode(file, number)[0], len(first)) for number in range(1, len(file.frames)))
     vr = "OW" if int(facts.get("bits_allocated", 8)) > 8 else "OB"
     return chain(
-        encode(before, file.encoding, _LITTLE),
-        [header(PIXEL_DATA, vr, total + total % 2, _LITTLE), first],
+        encode(before, file.encoding, target),
+        [header(PIXEL_DATA, vr, total + total % 2, target), first],
         frames,
         [b"\0" * (total % 2)],
-        encode(after, file.encoding, _LITTLE),
+        encode(after, file.encoding, target),
     )
 
 
@@ -162,6 +175,8 @@ def _number(file: StoredFile, tag: int, default: int) -> int:
 
 def _decode(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
     """Decoded pixels and what they are now; colour becomes RGB, by pixel."""
+    if file.transfer_syntax_uid in _WITHOUT_DECODER:
+        return _decode_image(file, number)
     options: dict[str, Any] = {name: _number(file, tag, 0) for name, tag in _NUMBERS.items()}
     options |= {
         "photometric_interpretation": text_of(file.data_set, 0x00280004) or "MONOCHROME2",
@@ -175,3 +190,22 @@ def _decode(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
         # The decoder's own words may quote the object; the class of the error is enough.
         raise NotAcceptable(f"the stored pixel data cannot be decoded ({type(error).__name__})") from None
     return pixels.tobytes(), dict(facts)
+
+
+def _decode_image(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
+    """As `_decode`, for what pydicom has no decoder for."""
+    image = image_of(file.data_set, file.transfer_syntax_uid)
+    if image is None or image.format.bits_allocated < 8:
+        raise NotAcceptable("the stored pixel data cannot be decoded")
+    pixels, now = image.decoded(number, raw=False)
+    facts = {
+        "rows": now.rows,
+        "columns": now.columns,
+        "samples_per_pixel": now.samples,
+        "bits_allocated": now.bits_allocated,
+        "bits_stored": now.bits_stored,
+        "pixel_representation": int(now.signed),
+        "photometric_interpretation": now.photometric,
+        "planar_configuration": 0,
+    }
+    return pixels.tobytes(), facts

@@ -67,7 +67,16 @@ def test_japanese_example_of_the_standard() -> None:
 
 @pytest.mark.parametrize(
     ("label", "text"),
-    [("ISO_IR 100", "Иванов"), ("ISO_IR 13", "山田"), ("", "Müller"), ("ISO_IR 6", "é"), ("nonsense", "é"), ("GBK", "😀"), ("\\ISO 2022 IR 87", "é"), ("ISO 2022 IR 6\\ISO 2022 IR 149", "Zoë")],
+[
+        ("ISO_IR 100", "Иванов"),
+        ("ISO_IR 13", "山田"),
+        ("", "Müller"),
+        ("ISO_IR 6", "é"),
+        ("nonsense", "é"),
+        ("GBK", "😀"),
+        ("\\ISO 2022 IR 87", "é"),
+        ("ISO 2022 IR 6\\ISO 2022 IR 149", "Zoë"),
+    ],
 )
 def test_says_what_does_not_fit(label: str, text: str) -> None:
     assert Encoder(label).encode(text) is None

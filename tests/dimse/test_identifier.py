@@ -13,13 +13,13 @@ from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
 from pacs.dimse.identifier import (
     FAILED_UIDS,
     Identifier,
-    RowEncoder,
     condition_of,
     failed_list,
     levels_of,
     query_of,
     read_identifier,
 )
+from pacs.dimse.rows import RowEncoder
 from pacs.errors import BadQuery
 from pacs.index.attributes import ATTRIBUTES
 from pacs.model import Condition, Exact, Level, Match, Range, Wildcard
