@@ -7,10 +7,15 @@ from typing import Any
 from peewee import fn
 
 from pacs.db.tables.audit import Receipt
+from pacs.db.tables.base import database, utc_text
 from pacs.db.tables.jobs import Commitment
 from pacs.model import State
 
-_CHUNK = 400  # rows in one statement, below SQLite's limit of bound variables
+_NAMES = tuple(name for name in Receipt._meta.fields if name != "id")
+
+
+def _stored(value: object) -> object:
+    return utc_text(value) if isinstance(value, datetime) else value
 
 
 class Receipts:
@@ -22,10 +27,12 @@ class Receipts:
         return {intake_id: State(state) for intake_id, state in rows.tuples()}
 
     def write(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Add receipts, as columns by name."""
-        every = list(rows)
-        for start in range(0, len(every), _CHUNK // 10):
-            Receipt.insert_many(every[start : start + _CHUNK // 10]).execute()
+        """Add receipts: every column by name."""
+        # Plain SQL: building the statement for a batch costs ten times what running it does.
+        marks = ", ".join([database.param] * len(_NAMES))
+        text = f"INSERT INTO receipt ({', '.join(_NAMES)}) VALUES ({marks})"  # noqa: S608 - names are the table's own
+        for row in rows:
+            database.execute_sql(text, [_stored(row[name]) for name in _NAMES])
 
     def counts(self) -> dict[State, int]:
         """How many receipts are in each state."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from mmap import mmap
 
-from pacs.dicom.elements import ITEM, LONG_VRS, SHORT_VRS, UNDEFINED, Buffer
+from pacs.dicom.elements import ITEM, LONG_VRS, SHORT_VRS, UNDEFINED, Buffer, DataSet
 from pacs.dicom.fileformat import read_start
 from pacs.dicom.syntaxes import DEFLATED_LE, RLE, VIDEO, Encoding, encoding_of
 from pacs.errors import NotDicom, Truncated
@@ -18,7 +18,7 @@ from pacs.model import PixelFrame
 _SAMPLES, _PHOTOMETRIC, _FRAMES = 0x00280002, 0x00280004, 0x00280008
 _ROWS, _COLUMNS, _BITS = 0x00280010, 0x00280011, 0x00280100
 _OFFSETS, _LENGTHS = 0x7FE00001, 0x7FE00002
-_PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _WANTED = frozenset((_ROWS, _COLUMNS, _SAMPLES, _BITS, _FRAMES, _PHOTOMETRIC, _OFFSETS, _LENGTHS))
 _STARTS = (b"\xff\xd8", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP")  # JPEG and JPEG-LS, JPEG 2000 stream and file
 
@@ -53,6 +53,24 @@ def frame_ranges(file: Buffer | mmap, transfer_syntax_uid: str | None = None) ->
     return _native(found, encoding, len(view))
 
 
+def frame_ranges_of(
+    data_set: DataSet, encoding: Encoding, transfer_syntax_uid: str, pixels_at: int
+) -> tuple[PixelFrame, ...]:
+    """The same from a data set that was read already: `pixels_at` is where the value of its pixel data stands in the
+    file, `encoding` how its values were read, `transfer_syntax_uid` how the file is written.
+    """
+    pixels = next((data_set[tag] for tag in PIXELS if tag in data_set), None)
+    if pixels is None or not len(pixels.value):
+        return ()
+    there = ((tag, data_set[tag]) for tag in _WANTED if tag in data_set)
+    found = _Pixels({tag: bytes(element.value) for tag, element in there if element.items is None})
+    if pixels.encapsulated:
+        frames = _encapsulated(memoryview(pixels.value), found, transfer_syntax_uid)
+        return tuple(PixelFrame(tuple((pixels_at + at, size) for at, size in frame.ranges)) for frame in frames)
+    found.start, found.length = pixels_at, len(pixels.value)
+    return _native(found, encoding, pixels_at + found.length)
+
+
 def top_level(view: memoryview, encoding: Encoding, position: int) -> Iterator[tuple[int, int, int]]:
     """Tag, start of the value and length of each element at the top level. Raises `NotDicom` or `Truncated`."""
     return _Walk(view, encoding).elements(position)
@@ -71,7 +89,7 @@ class _Walk:
     def run(self, position: int) -> _Pixels | None:
         found = _Pixels()
         for tag, value, length in self.elements(position):
-            if tag in _PIXELS:
+            if tag in PIXELS:
                 found.start, found.length = value, length
                 return found
             if tag in _WANTED and length != UNDEFINED:

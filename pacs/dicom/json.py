@@ -16,7 +16,7 @@ import orjson
 from pacs.dicom.dictionary import tag_of
 from pacs.dicom.elements import PIXEL_TAGS, WIDTH, DataSet, Element
 from pacs.dicom.syntaxes import Encoding
-from pacs.dicom.values import Charset, charset_of, decode, numbers_of, parse_number, values_of
+from pacs.dicom.values import DEFAULT, TEXT_VRS, Charset, charset_of, decode, numbers_of, parse_number, values_of
 from pacs.dicom.writing import swapped
 
 INLINE_BYTES = 1024  # longer binary values are bulk data
@@ -27,6 +27,8 @@ _SPECIFIC_CHARACTER_SET = 0x00080005
 _ALWAYS_BULK = PIXEL_TAGS | {_ENCAPSULATED_DOCUMENT}
 _BINARY = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
 _PADDING = " \0"
+_SHORT_BYTES = 128
+_ANY_ENCODING = Encoding(explicit=True, little_endian=True)  # text has no byte order
 
 Value = object
 Entry = dict[str, object]
@@ -83,7 +85,18 @@ def _entry(element: Element, encoding: Encoding, charset: Charset, path: str, de
         return {"vr": vr}
     if vr in _BINARY or element.tag in _ALWAYS_BULK or element.encapsulated:
         return _binary(element, encoding, path)
+    if len(element.value) <= _SHORT_BYTES and vr in TEXT_VRS:
+        raw = bytes(element.value)
+        if raw.isascii() and b"\x1b" not in raw:
+            return _ascii_entry(vr, raw)
     values = _values(element, encoding, charset)
+    return {"vr": vr, "Value": values} if values else {"vr": vr}
+
+
+@lru_cache(maxsize=8192)
+def _ascii_entry(vr: str, raw: bytes) -> Entry:
+    """The entry of a short ASCII text in any character set: slices of a series have nearly all in common."""
+    values = _values(Element(0, vr, raw), _ANY_ENCODING, DEFAULT)
     return {"vr": vr, "Value": values} if values else {"vr": vr}
 
 

@@ -13,8 +13,9 @@ from pacs.archive import Archive
 from pacs.deid import load_profile
 from pacs.dicom.elements import DataSet
 from pacs.dicom.fileformat import text_of
-from pacs.dicom.frames import frame_ranges
+from pacs.dicom.frames import PIXELS, frame_ranges, frame_ranges_of
 from pacs.dicom.json import dicom_json, index_attributes
+from pacs.dicom.syntaxes import Encoding
 from pacs.errors import PacsError
 from pacs.mapped import in_parts
 from pacs.model import (
@@ -24,6 +25,7 @@ from pacs.model import (
     Hold,
     Keep,
     Outcome,
+    PixelFrame,
     Publication,
     Quarantine,
     Release,
@@ -108,9 +110,8 @@ class Processor:
         assert work.encoding is not None
         metadata = dicom_json(result.data_set, work.encoding)
         attributes = index_attributes(result.data_set, work.encoding)
+        frames = _frames(work, result.data_set, work.encoding)
         written = self.archive.parts.blobs.write(work.pieces)
-        with written.temporary.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as blob:
-            frames = frame_ranges(blob, work.transfer_syntax_uid)
         originals = _original_uids(work.original)
         return Publication(
             intake_id=entry.intake_id,
@@ -168,6 +169,19 @@ class Processor:
             received_md5=_md5(work.file),
             received_bytes=len(work.file),
         )
+
+
+def _frames(work: Work, data_set: DataSet, encoding: Encoding) -> tuple[PixelFrame, ...]:
+    """Where the frames will stand in the blob: its pieces tell where the pixel data does."""
+    element = next((data_set[tag] for tag in PIXELS if tag in data_set), None)
+    if element is None or not len(element.value):
+        return ()
+    position = 0
+    for piece in work.pieces:
+        if piece is element.value:
+            return frame_ranges_of(data_set, encoding, work.transfer_syntax_uid, position)
+        position += len(piece)
+    return frame_ranges(b"".join(work.pieces), work.transfer_syntax_uid)  # they were written in another byte order
 
 
 def _may_show_a_face(work: Work) -> bool:

@@ -8,8 +8,10 @@ import pydicom
 import pytest
 from pydicom.encaps import generate_frames
 
-from pacs.dicom.frames import frame_ranges
-from pacs.dicom.syntaxes import VIDEO
+from pacs.dicom.elements import parse
+from pacs.dicom.fileformat import read_start
+from pacs.dicom.frames import PIXELS, frame_ranges, frame_ranges_of
+from pacs.dicom.syntaxes import VIDEO, encoding_of
 from pacs.errors import PacsError
 from tests.dicom.real_files import real_files
 
@@ -36,6 +38,25 @@ def test_frames_are_those_of_pydicom():
             continue
         compared += 1
         assert ours == theirs, path.name
+    assert compared > 30
+
+
+def test_frames_from_elements_are_those_of_the_file():
+    compared = 0
+    for path in real_files(20_000_000):
+        raw = path.read_bytes()
+        try:
+            ranges = frame_ranges(raw)
+        except PacsError:
+            continue
+        if not ranges:
+            continue
+        start = read_start(raw)
+        encoding = encoding_of(start.transfer_syntax_uid)
+        data_set = parse(memoryview(raw)[start.data_set_offset :], encoding)
+        value = bytes(next(data_set[tag].value for tag in PIXELS if tag in data_set))
+        compared += 1
+        assert frame_ranges_of(data_set, encoding, start.transfer_syntax_uid, raw.rindex(value)) == ranges, path.name
     assert compared > 30
 
 

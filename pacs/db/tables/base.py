@@ -8,16 +8,19 @@ from peewee import AutoField, CharField, DatabaseProxy, Model
 database = DatabaseProxy()
 
 
+def utc_text(value: datetime) -> str:
+    """A system time as columns hold it. Raises ValueError for a time without a zone."""
+    if value.tzinfo is None:
+        raise ValueError("a system time needs its zone")
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 class UtcField(CharField):
     """A system time: an aware `datetime` in Python, ISO 8601 in UTC in the database: text order is time order."""
 
     def db_value(self, value: datetime | None) -> str | None:
         """ISO text with microseconds. Raises ValueError for a time without a zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a system time needs its zone")
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
+        return None if value is None else utc_text(value)
 
     def python_value(self, value: str | None) -> datetime | None:
         """An aware datetime in UTC."""
