@@ -21,12 +21,13 @@ with atheris.instrument_imports(include=["pacs", "pynetdicom.pdu", "pynetdicom.p
     from pacs.app import open_app
     from pacs.config import load_settings
     from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
-    from pacs.dimse.identifier import RowEncoder, level_of, levels_of, query_of, read_identifier
+    from pacs.dimse.identifier import level_of, levels_of, query_of, read_identifier
     from pacs.dimse.messages import encode_command, parse_command, pdus
     from pacs.dimse.negotiation import PATIENT_ROOT_FIND, STUDY_ROOT_FIND, STUDY_ROOT_MOVE
     from pacs.dimse.options import ScpOptions
     from pacs.dimse.reception import MessageReader
     from pacs.dimse.request import tidy
+    from pacs.dimse.rows import RowEncoder
     from pacs.dimse.session import Door, Session
     from pacs.dimse.slots import Slots
     from pacs.dimse.tuning import silence_libraries, tune_socket

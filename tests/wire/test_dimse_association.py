@@ -13,6 +13,7 @@ from pynetdicom.presentation import build_context
 
 from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
 from tests.builders import CT, ct_bytes, uid
+from tests.wire.contract import contract
 from tests.wire.peers import STUDY_ROOT, VERIFICATION, Bare, associate_rq, association, dcmtk
 from tests.wire.server import Server, wait_for
 from tests.wire.test_dimse_store import data_set_of, elements, status_of, store_rq
@@ -33,19 +34,23 @@ def is_well(server: Server) -> bool:
         return bool(assoc.send_c_echo().Status == 0)
 
 
+@contract("2", "7")
 def test_dcmtk_echoscu_is_answered(server: Server) -> None:
     dcmtk("echoscu", "127.0.0.1", str(server.port))
 
 
+@contract("1.1")
 def test_rejects_other_application_contexts(server: Server) -> None:
     assert rejection(server, application="1.2.3") == (1, 1, 2)
 
 
 @pytest.mark.parametrize(("version", "expected"), [(1, None), (3, None), (2, (1, 2, 2))])
+@contract("1.1")
 def test_only_bit_0_of_the_version_counts(server: Server, version: Any, expected: Any) -> None:
     assert rejection(server, version=version) == expected
 
 
+@contract("1.2")
 def test_checks_the_called_title_when_told(own_server: Server) -> None:
     own_server.environment["PACS_DIMSE__CHECK_CALLED_AET"] = "true"
     own_server.start_scp(1)
@@ -56,6 +61,7 @@ def test_checks_the_called_title_when_told(own_server: Server) -> None:
     assert rejection(own_server, called="LUNGS") is None
 
 
+@contract("1.2", "W19")
 def test_rejects_unknown_titles_beyond_loopback(own_server: Server) -> None:
     own_server.environment["PACS_HTTP__HOST"] = "0.0.0.0"
     own_server.start_scp(1)
@@ -66,6 +72,7 @@ def test_rejects_unknown_titles_beyond_loopback(own_server: Server) -> None:
     assert rejection(own_server, calling="FRIEND") == (1, 1, 3)
 
 
+@contract("1.3")
 def test_rejects_more_associations_than_the_limit(own_server: Server) -> None:
     own_server.environment["PACS_DIMSE__MAX_ASSOCIATIONS"] = "3"
     own_server.start_scp(1)
@@ -78,6 +85,7 @@ def test_rejects_more_associations_than_the_limit(own_server: Server) -> None:
         each.close()
 
 
+@contract("1.3")
 def test_serves_many_idle_associations(server: Server) -> None:
     idle = [Bare(server.port) for _ in range(60)]
     assert {each.associate()[0] for each in idle} == {2}
@@ -86,6 +94,7 @@ def test_serves_many_idle_associations(server: Server) -> None:
         each.close()
 
 
+@contract("1.4", "1.5", "W16")
 def test_judges_each_of_128_contexts(server: Server) -> None:
     contexts = [
         (CT, [EXPLICIT_LE]),
@@ -118,6 +127,7 @@ def test_judges_each_of_128_contexts(server: Server) -> None:
     ],
     ids=["http", "endless", "data first", "cut request", "zeros"],
 )
+@contract("1.10")
 def test_garbage_instead_of_a_request_is_aborted(server: Server, garbage: Any) -> None:
     peer = Bare(server.port)
     peer.send(garbage)
@@ -141,6 +151,7 @@ def test_garbage_instead_of_a_request_is_aborted(server: Server, garbage: Any) -
     ],
     ids=["endless", "unknown type", "no such context", "long PDV", "data alone", "no command", "cut PDV", "again"],
 )
+@contract("1.10")
 def test_garbage_in_an_association_is_aborted(server: Server, garbage: Any) -> None:
     other = Bare(server.port)
     assert other.associate()[0] == 2
@@ -165,6 +176,7 @@ def test_unknown_operations_are_refused_politely(server: Server) -> None:
     peer.close()
 
 
+@contract("1.11")
 def test_release_is_answered(server: Server) -> None:
     peer = Bare(server.port)
     peer.associate()
@@ -173,6 +185,7 @@ def test_release_is_answered(server: Server) -> None:
     assert peer.pdu()[0] == 0
 
 
+@contract("1.9")
 def test_silent_connection_is_closed(own_server: Server) -> None:
     own_server.environment["PACS_DIMSE__ACSE_TIMEOUT_S"] = "1"
     own_server.environment["PACS_DIMSE__IDLE_TIMEOUT_S"] = "1"
@@ -183,6 +196,7 @@ def test_silent_connection_is_closed(own_server: Server) -> None:
     assert idle.pdu()[0] == 7
 
 
+@contract("1.6")
 def test_never_sends_more_than_the_peer_takes(archive: Server) -> None:
     ae = AE("SMALL")
     assoc = ae.associate("127.0.0.1", archive.port, [build_context(f"{STUDY_ROOT}1")], max_pdu=4096)

@@ -16,6 +16,7 @@ from pynetdicom.presentation import build_context
 from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
 from pacs.dimse.tls import own_certificate
 from tests.builders import CT, make_ct
+from tests.wire.contract import contract
 from tests.wire.peers import STUDY_ROOT, VERIFICATION, Bare, association, dcmtk
 from tests.wire.server import Server, free_port, wait_for
 from tests.wire.test_dimse_association import is_well, rejection
@@ -36,6 +37,7 @@ def echo(port: int, *options: str) -> None:
     dcmtk("echoscu", *options, "127.0.0.1", str(port))
 
 
+@contract("1.12")
 def test_echo_over_tls_with_and_without_certificate(tls_server) -> None:
     _server, port, certificate, key = tls_server
     echo(port, "+tla", "-ic")
@@ -50,6 +52,7 @@ def test_store_over_tls_is_taken_whole(tls_server, tmp_path: Path) -> None:
     assert server.status()["waiting"] == 1
 
 
+@contract("1.12")
 def test_certificate_that_nobody_trusts_is_refused(tls_server, tmp_path: Path) -> None:
     server, port, _certificate, _key = tls_server
     stranger, its_key = own_certificate(tmp_path / "stranger", "STRANGER")
@@ -58,6 +61,7 @@ def test_certificate_that_nobody_trusts_is_refused(tls_server, tmp_path: Path) -
     assert is_well(server)
 
 
+@contract("1.12")
 def test_plain_client_on_the_tls_port_is_dropped(tls_server) -> None:
     server, port, _certificate, _key = tls_server
     peer = Bare(port)
@@ -66,6 +70,7 @@ def test_plain_client_on_the_tls_port_is_dropped(tls_server) -> None:
     assert is_well(server)
 
 
+@contract("1.12")
 def test_old_tls_versions_are_refused(tls_server) -> None:
     _server, port, _certificate, _key = tls_server
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -121,6 +126,7 @@ def associate(port: int, item: UserIdentityNegotiation) -> Association:
     return ae.associate("127.0.0.1", port, contexts, ae_title="TRIALPACS", ext_neg=[item])
 
 
+@contract("1.8")
 def test_user_identity_needed_is_checked(own_server: Server) -> None:
     own_server.environment |= {"PACS_HTTP__HOST": "0.0.0.0", "PACS_DIMSE__NEEDS_IDENTITY": "true"}
     own_server.start_scp(1)
@@ -147,6 +153,7 @@ def test_user_identity_needed_is_checked(own_server: Server) -> None:
     assert token not in own_server.log.read_text()
 
 
+@contract("1.8", "7")
 def test_dcmtk_sends_user_name_and_token(own_server: Server, tmp_path: Path) -> None:
     own_server.environment |= {"PACS_HTTP__HOST": "0.0.0.0"}
     own_server.start_scp(1)
@@ -160,6 +167,7 @@ def test_dcmtk_sends_user_name_and_token(own_server: Server, tmp_path: Path) -> 
     assert own_server.status()["waiting"] == 1
 
 
+@contract("1.3")
 def test_peer_has_a_limit_of_its_own_over_all_processes(own_server: Server) -> None:
     own_server.start_scp(3)
     own_server.run("peer", "add", "GREEDY", "127.0.0.1", "104")
@@ -194,6 +202,7 @@ def _accepts(server: Server) -> bool:
         return False
 
 
+@contract("1.2")
 def test_disabled_peer_is_rejected(own_server: Server) -> None:
     own_server.start_scp(1)
     own_server.run("peer", "add", "OLD", "127.0.0.1", "104")
@@ -202,6 +211,7 @@ def test_disabled_peer_is_rejected(own_server: Server) -> None:
     assert rejection(own_server, calling="OLD") == (1, 1, 3)
 
 
+@contract("1.5")
 def test_preferred_transfer_syntax_is_chosen(own_server: Server) -> None:
     own_server.start_scp(1)
     own_server.run("peer", "add", "OLD", "127.0.0.1", "104")

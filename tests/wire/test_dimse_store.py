@@ -14,6 +14,7 @@ from pacs.dicom.fileformat import read_start
 from pacs.dicom.syntaxes import EXPLICIT_LE, STORAGE_CLASSES, TRANSFER_SYNTAXES
 from tests.builders import CT, ct_bytes, make_ct, uid
 from tests.data_folder import shared_data
+from tests.wire.contract import contract
 from tests.wire.peers import Bare, association, dcmtk, store
 from tests.wire.server import Server, wait_for
 
@@ -55,6 +56,7 @@ def status_of(response: dict[int, bytes]) -> int:
     return int.from_bytes(response[0x0900], "little")
 
 
+@contract("3.3")
 def test_stored_object_waits_for_a_worker(server: Server) -> None:
     before = server.status()["waiting"]
     assert store(server.port, [make_ct("kept")]) == [0]
@@ -80,6 +82,7 @@ def test_response_echoes_the_request(server: Server) -> None:
     ],
     ids=["cut inside pixels", "cut in a header", "empty", "noise", "no study UID", "bad series UID"],
 )
+@contract("3.4")
 def test_refuses_damaged_data_sets(server: Server, damage: Any) -> None:
     before = server.status()
     response = store_bytes(server, damage(data_set_of(ct_bytes(sop="damaged"))), "damaged")
@@ -89,16 +92,19 @@ def test_refuses_damaged_data_sets(server: Server, damage: Any) -> None:
     assert server.status() == before
 
 
+@contract("3.4")
 def test_refuses_request_without_data_set(server: Server) -> None:
     assert status_of(store_bytes(server, b"", "nothing", has_data_set=False)) == CANNOT_UNDERSTAND
 
 
+@contract("3.3")
 def test_refuses_object_that_command_misnames(server: Server) -> None:
     response = store_bytes(server, data_set_of(ct_bytes(sop="one")), "other")
     assert status_of(response) == MISMATCH
     assert response[0x0901] == struct.pack("<HH", 0x0008, 0x0018)
 
 
+@contract("3.3")
 def test_error_comment_holds_no_value(server: Server) -> None:
     response = store_bytes(server, data_set_of(ct_bytes(sop="secret", patient="Geheim"))[:-60], "secret")
     assert b"Geheim" not in response[0x0902]
@@ -106,6 +112,7 @@ def test_error_comment_holds_no_value(server: Server) -> None:
 
 
 @pytest.mark.parametrize("end", ["close", "abort"])
+@contract("1.11")
 def test_broken_transfer_leaves_nothing(server: Server, end: Any) -> None:
     before = server.status()
     peer = Bare(server.port)
@@ -120,6 +127,7 @@ def test_broken_transfer_leaves_nothing(server: Server, end: Any) -> None:
     assert server.status() == before
 
 
+@contract("1.6")
 def test_takes_data_in_any_fragments(server: Server) -> None:
     data = data_set_of(ct_bytes(sop="fragments"))
     peer = Bare(server.port)
@@ -138,6 +146,7 @@ def test_takes_data_in_any_fragments(server: Server) -> None:
     assert (kind, status_of(elements(answer[6:]))) == (4, 0)
 
 
+@contract("3.1", "3.2")
 def test_takes_every_class_in_every_syntax(server: Server) -> None:
     classes = sorted(STORAGE_CLASSES)
     assert len(classes) > 150
@@ -151,12 +160,14 @@ def test_takes_every_class_in_every_syntax(server: Server) -> None:
             assert assoc.accepted_contexts[0].transfer_syntax[0] == syntax
 
 
+@contract("1.5")
 def test_prefers_the_senders_first_syntax(server: Server) -> None:
     order = ["1.2.3.4.5", "1.2.840.10008.1.2.4.90", EXPLICIT_LE]
     with association(server.port, [build_context(CT, order)]) as assoc:
         assert assoc.accepted_contexts[0].transfer_syntax[0] == "1.2.840.10008.1.2.4.90"
 
 
+@contract("3.1")
 def test_private_classes_are_taken_by_policy(server: Server, own_server: Server) -> None:
     with association(server.port, [build_context(PRIVATE_CLASS, [EXPLICIT_LE])]) as assoc:
         private = make_ct("private", SOPClassUID=PRIVATE_CLASS)
@@ -170,6 +181,7 @@ def test_private_classes_are_taken_by_policy(server: Server, own_server: Server)
         assert [each.result for each in assoc.rejected_contexts] == [3]
 
 
+@contract("1.2", "3.3")
 def test_peer_without_permission_is_refused(server: Server) -> None:
     server.run("peer", "add", "FINDER", "127.0.0.1", "1", "--allow", "find")
     assert store(server.port, [make_ct("unwanted")], calling="FINDER") == [NOT_AUTHORISED]
@@ -192,6 +204,7 @@ def test_eight_associations_store_at_once(server: Server, tmp_path: Path) -> Non
     assert server.status()["waiting"] == before + 80
 
 
+@contract("3.5", "W17")
 def test_large_object_does_not_grow_memory(own_server: Server) -> None:
     process = own_server.start_scp(1)
     pids = [int(each) for each in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
@@ -220,6 +233,7 @@ def _memory(pid: int) -> int:
 _peak = _memory
 
 
+@contract("7")
 def test_dcmtk_storescu_stores_real_files(server: Server) -> None:
     folder = shared_data()
     if folder is None:
