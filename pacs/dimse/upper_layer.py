@@ -95,7 +95,10 @@ class UpperLayer(DULServiceProvider):
         if not (isinstance(sock, ssl.SSLSocket) and sock.pending()) and not self.is_readable(timeout_s):
             return False
         self._read_pdu_data()
-        self.settle()
+        try:
+            self.settle()
+        except Exception:  # noqa: BLE001 # values that pynetdicom has no place for, such as an abort from source 50
+            self.link.abort_as_provider()
         return True
 
     def is_readable(self, timeout_s: float) -> bool:

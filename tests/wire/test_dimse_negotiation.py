@@ -283,3 +283,13 @@ def test_echo_is_answered_again_and_again(server: Server, syntax: Any) -> None:
         assert [assoc.send_c_echo(msg_id=each).Status for each in (1, 2, 65535)] == [0, 0, 0]
         assert assoc.send_c_store(make_ct("between", syntax=IMPLICIT_LE)).Status == 0
         assert assoc.send_c_echo().Status == 0
+
+
+@contract("1.10")
+def test_abort_of_no_known_source_ends_quietly(server: Server) -> None:
+    peer = Bare(server.port)
+    assert peer.associate()[0] == 2
+    peer.send(bytes.fromhex("07000000000400003299"))
+    while peer.pdu()[0]:
+        pass
+    assert "association failed" not in server.log.read_text()
