@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchlib import measures, report
+from benchlib import limits, measures, report, scale
 from benchlib.servers import Orthanc, Running, Server, TrialPacs, started
 from benchlib.wire import receive_forever
 
@@ -20,6 +20,7 @@ FIGURES: dict[str, Figure] = {
     "store1": lambda bench, server: measures.acknowledged(bench, server, 1),
     "store4": lambda bench, server: measures.acknowledged(bench, server, 4),
     "store8": lambda bench, server: measures.acknowledged(bench, server, 8),
+    "idle": limits.idle,
     "sustained": measures.sustained,
     "stow": measures.stow,
     "find": measures.find,
@@ -28,13 +29,20 @@ FIGURES: dict[str, Figure] = {
     "wado": measures.wado,
 }
 
+ON_CONTENT = {"find", "retrieve", "qido", "wado"}  # figures that need `measures.fill`
+
 
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer objects, one repetition")
     parser.add_argument("--repeats", type=int, help="repetitions of every figure (default 3)")
-    parser.add_argument("--only", nargs="+", choices=[*FIGURES, "large"], help="some figures only")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=[*FIGURES, "large", "scale"],
+        help="some figures only (scale: only when asked for, takes minutes)",
+    )
     parser.add_argument("--workers", type=int, default=2, help="TrialPACS's worker processes (default 2)")
     parser.add_argument("--no-orthanc", action="store_true", help="TrialPACS alone")
     parser.add_argument(
@@ -58,8 +66,10 @@ def main() -> int:
     results: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     try:
         with ExitStack() as stack:
-            servers = start(chosen, folder, stack)
-            run(chosen, servers, results)
+            if chosen.only != ["scale"]:
+                run(chosen, start(chosen, folder, stack), results, folder)
+        if chosen.only and "scale" in chosen.only:
+            note(results, "TrialPACS", scale.scale(folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if results:
@@ -85,28 +95,32 @@ def start(chosen: argparse.Namespace, folder: Path, stack: ExitStack) -> list[Se
     return servers
 
 
-def run(chosen: argparse.Namespace, servers: list[Server], results: dict[str, dict[str, list[float]]]) -> None:
+def run(
+    chosen: argparse.Namespace, servers: list[Server], results: dict[str, dict[str, list[float]]], folder: Path
+) -> None:
     """Every figure, on one server after the other, in alternating order."""
     repeats = chosen.repeats or (1 if chosen.quick else 3)
-    bench = measures.Bench(120 if chosen.quick else 300, 300 if chosen.quick else 1500, repeats)
-    for server in servers:
-        say(f"filling {server.name}")
-        measures.fill(bench, server)
+    bench = measures.Bench(120, 600, 200) if chosen.quick else measures.Bench(300, 2000, 2000)
     wanted = [name for name in FIGURES if not chosen.only or name in chosen.only]
+    if set(wanted) & ON_CONTENT:
+        for server in servers:
+            say(f"filling {server.name}")
+            measures.fill(bench, server)
     for repeat in range(repeats):
+        note(results, "disk", limits.disk(folder, bench.pixels))
         for name in wanted:
             for server in servers if repeat % 2 == 0 else servers[::-1]:
-                note(results, server, FIGURES[name](bench, server))
+                note(results, server.name, FIGURES[name](bench, server))
     if not chosen.only or "large" in chosen.only:
         for server in servers:
-            note(results, server, measures.large_object(server))
+            note(results, server.name, measures.large_object(server))
 
 
-def note(results: dict[str, dict[str, list[float]]], server: Server, values: measures.Values) -> None:
+def note(results: dict[str, dict[str, list[float]]], server: str, values: measures.Values) -> None:
     """Keep and show figures."""
     for name, value in values.items():
-        results[name][server.name].append(value)
-        say(f"{server.name:<10} {name:<52} {value:10.1f}")
+        results[name][server].append(value)
+        say(f"{server:<10} {name:<58} {value:10.2f}")
 
 
 def say(text: str) -> None:

@@ -102,14 +102,22 @@ class Server:
         assert self.process is not None
         return tree(self.process.pid)
 
+    def kinds(self) -> dict[int, str]:
+        """What each process is: scp, worker, web, jobs; others by their program's name."""
+        found = {}
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                found[pid] = name.removeprefix("pacs ").partition("-")[0]
+        return found
+
     def cpu_seconds(self) -> dict[str, float]:
         """CPU time by kind of process: of those that live, and of their children that have ended."""
         total: dict[str, float] = defaultdict(float)
-        for pid in self.pids():
+        for pid, kind in self.kinds().items():
             with contextlib.suppress(OSError):
-                name, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
-                kind = name.partition("(")[2].removeprefix("pacs ").partition("-")[0]
-                total[kind] += sum(map(int, rest.split()[11:15])) / _TICKS
+                times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
+                total[kind] += sum(map(int, times)) / _TICKS
         return total
 
     def memory_bytes(self) -> dict[int, int]:
