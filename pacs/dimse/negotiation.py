@@ -1,7 +1,7 @@
 """Which associations and presentation contexts we accept. PS3.8 7.1, PS3.7 Annex D.3."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from pydicom.uid import UID
@@ -42,6 +42,8 @@ GET_CLASSES = frozenset((PATIENT_ROOT_GET, STUDY_ROOT_GET, PATIENT_STUDY_ONLY_GE
 QUERY_CLASSES = FIND_CLASSES | MOVE_CLASSES | GET_CLASSES
 QUERY_SYNTAXES = frozenset((EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE))
 STORAGE_SYNTAXES = frozenset(TRANSFER_SYNTAXES)
+MADE_SYNTAXES = (EXPLICIT_LE, IMPLICIT_LE)
+
 
 @dataclass(frozen=True, slots=True)
 class Matching:
@@ -118,9 +120,13 @@ class Acceptor(ACSE):
             str(uid): Roles(bool(item.scu_role), bool(item.scp_role))
             for uid, item in self.requestor.role_selection.items()
         }
+        contexts = request.presentation_context_definition_list
+        rules = self.rules
+        if not any(str(each.abstract_syntax) in GET_CLASSES for each in contexts):
+            rules = replace(rules, implied_roles=False)
         judged = [
-            judge_context(context, asked, self.rules, accepts_private_classes=self.accepts_private_classes)
-            for context in request.presentation_context_definition_list
+            judge_context(context, asked, rules, accepts_private_classes=self.accepts_private_classes)
+            for context in contexts
         ]
         self.assoc._accepted_cx = {cast(int, c.context_id): c for c in judged if c.result == ACCEPTED}
         self.assoc._rejected_cx = [c for c in judged if c.result != ACCEPTED]
@@ -156,19 +162,22 @@ def judge_context(
 ) -> PresentationContext:
     """The answer to one context. PS3.8 9.3.3.2.
 
-    Its transfer syntax: the first that we like to have from this peer, else the first of its list that we know.
+    Its transfer syntax: the first that we like to have from this peer, else the first of its list that we know. Where
+    objects are to be sent back (C-GET), those that we can make of any object come before others.
     """
     uid = str(proposed.abstract_syntax)
     syntaxes = syntaxes_for(uid, accepts_private_classes=accepts_private_classes)
     known = [each for each in proposed.transfer_syntax if str(each) in syntaxes]
-    chosen = next((UID(each) for each in rules.prefer if each in known), known[0] if known else None)
+    role = roles.get(uid, Roles())
+    sends_back = is_storage(uid) and (role.scp or (rules.implied_roles and uid not in roles))
+    prefer = (*rules.prefer, *MADE_SYNTAXES) if sends_back else rules.prefer
+    chosen = next((UID(each) for each in prefer if each in known), known[0] if known else None)
     answer = PresentationContext()
     answer.context_id = proposed.context_id
     answer.abstract_syntax = proposed.abstract_syntax
     answer.transfer_syntax = [chosen or (proposed.transfer_syntax or [UID(IMPLICIT_LE)])[0]]
-    role = roles.get(uid, Roles())
     answer._as_scp = role.scu  # we serve where the requestor uses
-    answer._as_scu = is_storage(uid) and (role.scp or (rules.implied_roles and uid not in roles))
+    answer._as_scu = sends_back
     if not syntaxes:
         answer.result = NO_ABSTRACT_SYNTAX
     elif chosen is None:
