@@ -1,6 +1,7 @@
 """DICOM over TLS: PS3.15 B.12, BCP 195 RFC 9325 secure transport connection profiles."""
 
 import datetime
+import fcntl
 import hashlib
 import os
 import socket
@@ -65,10 +66,19 @@ def _context(protocol: int, settings: DimseSettings, folder: Path) -> ssl.SSLCon
 
 def own_certificate(folder: Path, name: str) -> tuple[Path, Path]:
     """Files of a self-signed certificate and its key (0600), made when there are none."""
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    if certificate.exists() and key.exists():
-        return certificate, key
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes start at once, and must show the same certificate
+        certificate, key = folder / "certificate.pem", folder / "key.pem"
+        if not (certificate.exists() and key.exists()):
+            _make(certificate, key, name)
+    finally:
+        os.close(lock)
+    return certificate, key
+
+
+def _make(certificate: Path, key: Path, name: str) -> None:
     private = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -87,7 +97,6 @@ def own_certificate(folder: Path, name: str) -> tuple[Path, Path]:
     pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     _write(key, private.private_bytes(pem, pkcs8, unprotected))
     _write(certificate, signed.public_bytes(pem))
-    return certificate, key
 
 
 def _write(file: Path, content: bytes) -> None:

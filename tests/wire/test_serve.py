@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.builders import make_ct
-from tests.wire.peers import store
+from tests.wire.peers import dcmtk, store
 from tests.wire.server import WholeServer, free_port, wait_for
 
 
@@ -71,6 +71,16 @@ def _runs(pid: int) -> bool:
         return False
 
 
+def test_tls_has_a_port_of_its_own(whole):
+    port = free_port()
+    whole.options = ("--tls", str(port))
+    whole.serve()
+    dcmtk("echoscu", "+tla", "-ic", "127.0.0.1", str(port))
+    dcmtk("echoscu", "127.0.0.1", str(whole.port))
+    assert (whole.data / "tls" / "key.pem").stat().st_mode & 0o777 == 0o600
+    whole.stop()
+
+
 def test_second_server_on_the_directory_is_refused(whole):
     whole.serve()
     assert "already" in refused(whole.data)
@@ -84,7 +94,7 @@ def test_second_server_on_the_directory_is_refused(whole):
         (["--aet", "MUCH_TOO_LONG_A_TITLE"], "dimse.aet"),
         (["--aet", "A\\B"], "dimse.aet"),
         (["--host", "999.1.1.1"], "cannot listen"),
-        (["--tls", "2762"], "TLS"),
+        (["--http", "28084", "--dimse", "28085", "--tls", "28085"], "dimse.tls_port"),
     ],
 )
 def test_says_no_before_anything_starts(tmp_path, arguments, message):
