@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache, lru_cache
 
 from pacs.index.attributes import STORED, Attribute, Kind
 from pacs.index.matching import folded, name_keys
@@ -15,12 +16,37 @@ _OF_LEVEL: dict[Level, tuple[Attribute, ...]] = {
 }
 
 
-def columns_of(level: Level, attributes: Mapping[str, str]) -> dict[str, Value]:
-    """Column values of one level. Absent attributes give empty text, or NULL for numbers."""
+def columns_of(level: Level, attributes: Mapping[str, str]) -> Mapping[str, Value]:
+    """Column values of one level. Absent attributes give empty text, or NULL for numbers.
+
+    Above the instances the same values give the same mapping, as slices of a series do; it must not be changed.
+    """
+    of_level = _OF_LEVEL[level]
+    if level is Level.INSTANCE:
+        return _columns(level, {each.keyword: attributes.get(each.keyword, "") for each in of_level})
+    return _remembered(level, tuple(attributes.get(each.keyword, "") for each in of_level))
+
+
+@lru_cache(maxsize=256)
+def _remembered(level: Level, texts: tuple[str, ...]) -> Mapping[str, Value]:
+    return _columns(level, {each.keyword: text for each, text in zip(_OF_LEVEL[level], texts, strict=True)})
+
+
+def _columns(level: Level, texts: Mapping[str, str]) -> dict[str, Value]:
+    found = dict(_empty(level))
+    for attribute in _OF_LEVEL[level]:
+        text = _clean(texts[attribute.keyword]) if texts[attribute.keyword] else ""
+        if text:
+            _set(found, attribute, text)
+    return found
+
+
+@cache
+def _empty(level: Level) -> Mapping[str, Value]:
+    """The columns of a level of which nothing is known."""
     found: dict[str, Value] = {}
     for attribute in _OF_LEVEL[level]:
-        text = attributes.get(attribute.keyword, "")
-        _set(found, attribute, _clean(text) if text else "")
+        _set(found, attribute, "")
     return found
 
 

@@ -50,6 +50,7 @@ class _Row:
     table: str
     id: int
     columns: dict[str, Value]
+    filled_from: Mapping[str, Value] | None = None
 
 
 # What is never filled in or corrected: identity, and what the archive itself decides.
@@ -155,7 +156,7 @@ class Writer:
         )
 
     def instance_columns(self, item: Publication, series_id: int) -> dict[str, Value]:
-        return columns_of(Level.INSTANCE, item.attributes) | {
+        return dict(columns_of(Level.INSTANCE, item.attributes)) | {
             "series_id": series_id,
             "collection_id": item.collection_id,
             "sop_uid": item.sop_uid,
@@ -177,15 +178,12 @@ class Writer:
     def series_of(self, item: Publication, *, correct: bool) -> int:
         """The series row, with its parents; made when it is new. Unreleased objects take the series into review."""
         study = self.study_of(item, correct=correct)
-        columns = columns_of(Level.SERIES, item.attributes) | {
-            "series_uid": item.series_uid,
-            "study_id": study,
-            "released": item.released,
-            "last_stored_ms": self.now_ms,
-        }
-        row = self.row("series", {"series_uid": item.series_uid, "study_id": study})
+        columns = columns_of(Level.SERIES, item.attributes)
+        key: dict[str, Value] = {"series_uid": item.series_uid, "study_id": study}
+        row = self.row("series", key)
         if row is None:
-            return self.make("series", ("series_uid", "study_id"), item, columns)
+            own: dict[str, Value] = {"released": item.released, "last_stored_ms": self.now_ms}
+            return self.make("series", ("series_uid", "study_id"), item, {**columns, **key, **own})
         self.fill(row, columns, correct=correct)
         held = row.columns["released"] and not item.released
         if held or row.columns["last_stored_ms"] != self.now_ms:
@@ -197,7 +195,7 @@ class Writer:
     def study_of(self, item: Publication, *, correct: bool) -> int:
         """A study stays with the patient that it came with first."""
         patient_columns = columns_of(Level.PATIENT, item.attributes)
-        study_columns = columns_of(Level.STUDY, item.attributes) | {"study_uid": item.study_uid}
+        study_columns = columns_of(Level.STUDY, item.attributes)
         patient_id = patient_columns["patient_id"]
         study_key: dict[str, Value] = {"study_uid": item.study_uid, "collection_id": item.collection_id}
         patient_key: dict[str, Value] = {"patient_id": patient_id, "collection_id": item.collection_id}
@@ -208,7 +206,8 @@ class Writer:
             self.fill(study, study_columns, correct=correct)
             return study.id
         owner = patient.id if patient else self.make("patient", ("patient_id", "collection_id"), item, patient_columns)
-        return self.make("study", ("study_uid", "collection_id"), item, study_columns | {"patient_id": owner})
+        own: dict[str, Value] = {"study_uid": item.study_uid, "patient_id": owner}
+        return self.make("study", ("study_uid", "collection_id"), item, {**study_columns, **own})
 
     def row(self, table: str, key: Mapping[str, Value]) -> "_Row | None":
         """A parent's row, read once a batch."""
@@ -224,14 +223,17 @@ class Writer:
             found = self.parents[identity] = _Row(table, int(row[0]), dict(zip(names, row[1:], strict=True)))
         return found
 
-    def make(self, table: str, key: tuple[str, ...], item: Publication, columns: dict[str, Value]) -> int:
-        columns = _with_zeros(table, columns) | {"collection_id": item.collection_id}
+    def make(self, table: str, key: tuple[str, ...], item: Publication, known: Mapping[str, Value]) -> int:
+        columns = _with_zeros(table, known) | {"collection_id": item.collection_id}
         row_id = self.insert_row(table, columns)
         self.parents[(table, *(columns[name] for name in key))] = _Row(table, row_id, columns)
         return row_id
 
     def fill(self, row: "_Row", columns: Mapping[str, Value], *, correct: bool) -> None:
         """Take over what the row does not say yet; on a correction, what the new object says otherwise."""
+        if columns is row.filled_from and not correct:  # as the object before said it
+            return
+        row.filled_from = columns
         changed = {
             name: value
             for name, value in columns.items()
