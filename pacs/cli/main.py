@@ -28,6 +28,7 @@ COMMANDS = {
     "send": "send",
     "forward": "forward",
     "jobs": "jobs",
+    "conformance": "conformance",
     "doctor": "doctor",
     "config": "config",
 }

@@ -59,11 +59,22 @@ def _storage_classes() -> frozenset[str]:
     return frozenset((*found, *SINCE_2023))
 
 
-# Younger than the dictionary: label map and height map segmentation, (acquisition) waveform presentation state.
-SINCE_2023 = tuple(f"1.2.840.10008.5.1.4.1.1.{n}" for n in ("66.7", "66.8", "9.100.1", "9.100.2"))
+# Younger than the dictionary.
+SINCE_2023 = {
+    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage",
+    "1.2.840.10008.5.1.4.1.1.66.8": "Height Map Segmentation Storage",
+    "1.2.840.10008.5.1.4.1.1.9.100.1": "Waveform Presentation State Storage",
+    "1.2.840.10008.5.1.4.1.1.9.100.2": "Waveform Acquisition Presentation State Storage",
+}
 STORAGE_CLASSES = _storage_classes()
 # Context groups (PS3.6 Table A-3) and templates, which the dictionary does not list one by one.
 _NUMBERED = re.compile(r"1\.2\.840\.10008\.(?:6\.1|9)\.\d{1,4}")
+
+
+def name_of(uid: str) -> str:
+    """The name that PS3.6 Annex A gives a UID; "(retired)" behind it where it is. Empty when it is none of them."""
+    name, _kind, _info, retired, _keyword = UID_dictionary.get(uid, (SINCE_2023.get(uid, ""), "", "", "", ""))
+    return f"{name} (retired)" if retired and "Retired" not in name else name
 
 
 def is_standard_uid(uid: str) -> bool:
