@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pacs.send")
 MOST_ATTEMPTS = 100  # about four days, at an hour between the later ones
 REMEMBER_S = 2.0
+SOON_S = 5.0  # until the next attempt, when the last one got on
 
 
 class _HaltError(PacsError):
@@ -58,9 +59,10 @@ class SendService:
             raise TryAgain("stopped in the middle; goes on from there", 0.0) from None
         except (UnreachableError, PeerGoneError) as error:
             run.remember()
-            if job.attempts >= MOST_ATTEMPTS:
+            got_on = run.sending.sent > sending.sent
+            if job.attempts >= MOST_ATTEMPTS and not got_on:
                 raise GiveUp(f"given up after {job.attempts} attempts: {error}") from None
-            raise TryAgain(f"{run.sending.sent} sent so far; {error}") from None
+            raise TryAgain(f"{run.sending.sent} sent so far; {error}", SOON_S if got_on else None) from None
         run.remember()
         done = run.sending
         if done.refused:

@@ -12,6 +12,7 @@ from pacs.spool import recover
 log = logging.getLogger("pacs.object")
 OFTEN_S, SELDOM_S = 2.0, 3600.0
 ENVELOPE_AGE_S = 86_400.0
+JOB_AGE_S = 30 * 86_400.0
 
 
 class Housekeeping:
@@ -43,8 +44,13 @@ class Housekeeping:
 
 
 def let_go(archive: Archive) -> int:
-    """Remove envelopes that no entry needs any more, and originals whose days are over; returns how many files."""
+    """Remove envelopes that no entry needs any more, jobs that ended long ago, and originals whose days are over.
+
+    Returns how many files went.
+    """
     count = archive.parts.spool.sweep_envelopes(ENVELOPE_AGE_S)
+    archive.parts.jobs.forget_ended(JOB_AGE_S)
+    count += archive.parts.requests.forget_older(JOB_AGE_S)
     for collection in archive.registry.snapshot().collections.values():
         kind, _, days = collection.originals.partition(":")
         if kind == "days":

@@ -1,6 +1,7 @@
 """Requests that name original UIDs and must outlive a process, sealed: ``vault/requests/<id>.sealed``."""
 
 import os
+import time
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
@@ -42,6 +43,13 @@ class Requests:
     def forget(self, request_id: int) -> None:
         """Remove a request that was answered."""
         self._path(request_id).unlink(missing_ok=True)
+
+    def forget_older(self, age_s: float) -> int:
+        """Remove requests that nobody answered in that time; how many."""
+        past = [each for each in self.folder.glob("*.sealed") if time.time() - each.stat().st_mtime > age_s]
+        for each in past:
+            each.unlink(missing_ok=True)
+        return len(past)
 
     def _path(self, request_id: int) -> Path:
         return self.folder / f"{request_id}.sealed"
