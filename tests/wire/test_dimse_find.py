@@ -7,6 +7,7 @@ from pydicom.uid import UID
 from pynetdicom.presentation import build_context
 
 from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
+from tests.wire.contract import contract
 from tests.wire.peers import PATIENT_ROOT, STUDY_ROOT, association, dcmtk, find, find_on, identifier
 from tests.wire.server import Server
 
@@ -21,6 +22,7 @@ def first_study(archive: Server, description: str = "CT CHEST") -> str:
     return str(many[0].StudyInstanceUID)
 
 
+@contract("4.8")
 def test_finds_each_study_once(archive: Server) -> None:
     rows, status = find(archive.port, level="STUDY", StudyInstanceUID="", NumberOfStudyRelatedSeries="")
     assert status.Status == 0
@@ -28,18 +30,21 @@ def test_finds_each_study_once(archive: Server) -> None:
     assert sorted(row.NumberOfStudyRelatedSeries for row in rows) == [1, 1, 2]
 
 
+@contract("4.8")
 def test_finds_each_patient_once(archive: Server) -> None:
     rows, status = find(archive.port, PATIENT_ROOT, level="PATIENT", PatientID="", NumberOfPatientRelatedStudies="")
     assert status.Status == 0
     assert sorted(row.NumberOfPatientRelatedStudies for row in rows) == [1, 2]
 
 
+@contract("4.7")
 def test_row_says_level_title_and_availability(archive: Server) -> None:
     row = find(archive.port, level="STUDY", StudyInstanceUID="")[0][0]
     assert (row.QueryRetrieveLevel, row.RetrieveAETitle, row.InstanceAvailability) == ("STUDY", "TRIALPACS", "ONLINE")
     assert "SpecificCharacterSet" not in row
 
 
+@contract("4.7")
 def test_row_has_only_what_was_asked(archive: Server) -> None:
     row = find(archive.port, level="STUDY", StudyInstanceUID="", StudyTime="")[0][0]
     assert set(row.dir()) == {
@@ -51,11 +56,13 @@ def test_row_has_only_what_was_asked(archive: Server) -> None:
     }
 
 
+@contract("4.7")
 def test_unknown_keys_come_back_empty(archive: Server) -> None:
     row = find(archive.port, level="STUDY", StudyInstanceUID="", InterpretationText="")[0][0]
     assert row.InterpretationText == ""
 
 
+@contract("4.7")
 def test_row_repeats_upper_unique_keys(archive: Server) -> None:
     study = first_study(archive)
     rows, _status = find(archive.port, level="SERIES", StudyInstanceUID=study, SeriesNumber="")
@@ -64,6 +71,7 @@ def test_row_repeats_upper_unique_keys(archive: Server) -> None:
     assert all(row.SeriesInstanceUID for row in rows)
 
 
+@contract("4.1", "W25")
 def test_finds_instances_of_a_series(archive: Server) -> None:
     study = first_study(archive)
     series, _status = find(archive.port, level="SERIES", StudyInstanceUID=study, NumberOfSeriesRelatedInstances="")
@@ -76,12 +84,14 @@ def test_finds_instances_of_a_series(archive: Server) -> None:
     assert {row.QueryRetrieveLevel for row in rows} == {"IMAGE"}
 
 
+@contract("4.3")
 def test_finds_by_list_of_uids(archive: Server) -> None:
     uids = [str(row.StudyInstanceUID) for row in find(archive.port, level="STUDY", StudyInstanceUID="")[0]]
     rows, _status = find(archive.port, level="STUDY", StudyInstanceUID=uids[:2])
     assert {str(row.StudyInstanceUID) for row in rows} == set(uids[:2])
 
 
+@contract("4.3", "4.5")
 def test_finds_by_wildcard_and_modality(archive: Server) -> None:
     assert len(find(archive.port, level="STUDY", ModalitiesInStudy="CT")[0]) == 3
     assert len(find(archive.port, level="STUDY", ModalitiesInStudy=["MR", "CT"])[0]) == 3
@@ -91,6 +101,7 @@ def test_finds_by_wildcard_and_modality(archive: Server) -> None:
     assert patients[0] in [row.PatientID for row in rows]
 
 
+@contract("4.3")
 def test_range_finds_studies_by_their_shifted_dates(archive: Server) -> None:
     """The dates are moved back by one to ten years; the one that was sent finds nothing. PS3.4 C.2.2.2.5."""
     everything = find(archive.port, level="STUDY", StudyDate="")[0]
@@ -101,6 +112,7 @@ def test_range_finds_studies_by_their_shifted_dates(archive: Server) -> None:
         assert len(find(archive.port, level="STUDY", StudyDate=wanted)[0]) == count
 
 
+@contract("4.4")
 def test_star_matches_everything(archive: Server) -> None:
     assert len(find(archive.port, level="STUDY", PatientName="*", StudyDate="*", StudyInstanceUID="*")[0]) == 3
 
@@ -127,6 +139,7 @@ def test_refuses_identifier_that_breaks_the_model(archive: Server, keys: Any) ->
         assert (len(again), status.Status) == (3, 0)
 
 
+@contract("4.2", "W7")
 def test_relational_queries_work_when_negotiated(archive: Server) -> None:
     from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
@@ -138,6 +151,7 @@ def test_relational_queries_work_when_negotiated(archive: Server) -> None:
         assert (len(rows), status.Status) == (4, 0)
 
 
+@contract("4.1")
 @pytest.mark.parametrize("syntax", [IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE])
 def test_answers_in_the_syntax_of_the_context(archive: Server, syntax: Any) -> None:
     with association(archive.port, [build_context(f"{STUDY_ROOT}1", [syntax])]) as assoc:
@@ -148,6 +162,7 @@ def test_answers_in_the_syntax_of_the_context(archive: Server, syntax: Any) -> N
         assert (len(rows), status.Status) == (2, 0)
 
 
+@contract("4.9")
 def test_cancel_ends_a_query_and_keeps_the_association(archive: Server) -> None:
     with association(archive.port, [build_context(f"{STUDY_ROOT}1")]) as assoc:
         answers = assoc.send_c_find(identifier(level="STUDY", StudyInstanceUID=""), f"{STUDY_ROOT}1", msg_id=7)
@@ -156,12 +171,14 @@ def test_cancel_ends_a_query_and_keeps_the_association(archive: Server) -> None:
         assert find_on(assoc, f"{STUDY_ROOT}1", level="STUDY", StudyInstanceUID="")[1].Status == 0
 
 
+@contract("1.2")
 def test_peer_without_permission_is_refused(archive: Server) -> None:
     with association(archive.port, [build_context(f"{STUDY_ROOT}1")], calling="ECHOONLY") as assoc:
         rows, status = find_on(assoc, f"{STUDY_ROOT}1", level="STUDY", StudyInstanceUID="")
     assert (rows, status.Status) == ([], 0x0124)
 
 
+@contract("4.8")
 def test_result_limit_is_said(own_server: Server) -> None:
     own_server.environment["PACS_DIMSE__FIND_LIMIT"] = "1"
     own_server.start_scp(1)
@@ -175,6 +192,7 @@ def test_result_limit_is_said(own_server: Server) -> None:
     assert (len(rows), status.Status) == (1, 0xA700)
 
 
+@contract("7", "W11")
 def test_dcmtk_findscu_finds(archive: Server) -> None:
     said = dcmtk(
         "findscu",

@@ -12,6 +12,7 @@ from pacs.dicom.elements import DataSet
 from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE, encoding_of
 from pacs.dicom.writing import encode
 from pacs.dimse.messages import parse_command
+from tests.wire.contract import contract
 from tests.wire.peers import PATIENT_ROOT, STUDY_ROOT, Bare, Receiver, dcmtk, find, get, move
 from tests.wire.server import Server, free_port, wait_for
 
@@ -46,6 +47,7 @@ def emptied(receiver: Receiver) -> None:
     receiver.status = 0
 
 
+@contract("5.1", "5.4", "5.5")
 def test_moves_a_study_to_its_destination(archive: Server, receiver: Receiver) -> None:
     study = studies(archive)[0]
     answers = move(archive.port, "DEST", level="STUDY", StudyInstanceUID=study)
@@ -57,11 +59,13 @@ def test_moves_a_study_to_its_destination(archive: Server, receiver: Receiver) -
     assert len(receiver.associations) == 1
 
 
+@contract("5.4")
 def test_names_who_asked_for_the_move(archive: Server, receiver: Receiver) -> None:
     move(archive.port, "DEST", level="STUDY", StudyInstanceUID=studies(archive)[1])
     assert receiver.originators == [("PEER", 1)]
 
 
+@contract("5.5")
 def test_pending_counters_add_up_to_total(archive: Server, receiver: Receiver) -> None:
     answers = move(archive.port, "DEST", level="STUDY", StudyInstanceUID=studies(archive)[0])
     pending = [status for status, _list in answers if status.Status == 0xFF00]
@@ -69,6 +73,7 @@ def test_pending_counters_add_up_to_total(archive: Server, receiver: Receiver) -
     assert {status.NumberOfRemainingSuboperations + sum(counters(status)) for status in pending} == {8}
 
 
+@contract("5.1", "W6")
 def test_moves_series_and_lists_of_instances(archive: Server, receiver: Receiver) -> None:
     study = studies(archive)[0]
     series = series_of(archive, study)
@@ -81,6 +86,7 @@ def test_moves_series_and_lists_of_instances(archive: Server, receiver: Receiver
     assert {each.SOPInstanceUID for each in receiver.objects[8:]} == set(some)
 
 
+@contract("5.1")
 def test_moves_a_patient_in_patient_root(archive: Server, receiver: Receiver) -> None:
     rows, _status = find(archive.port, PATIENT_ROOT, level="PATIENT", PatientID="", NumberOfPatientRelatedInstances="")
     patient = next(row.PatientID for row in rows if row.NumberOfPatientRelatedInstances == 9)
@@ -89,6 +95,7 @@ def test_moves_a_patient_in_patient_root(archive: Server, receiver: Receiver) ->
     assert {each.PatientID for each in receiver.objects} == {patient}
 
 
+@contract("5.2", "W29")
 @pytest.mark.parametrize(
     "keys",
     [
@@ -108,16 +115,19 @@ def test_never_moves_without_a_unique_key(archive: Server, receiver: Receiver, k
     assert receiver.associations == []
 
 
+@contract("5.8", "5.9", "W12")
 def test_unknown_study_moves_nothing(archive: Server, receiver: Receiver) -> None:
     status = move(archive.port, "DEST", level="STUDY", StudyInstanceUID="1.2.3")[-1][0]
     assert (status.Status, counters(status)) == (0, (0, 0, 0))
     assert receiver.associations == []
 
 
+@contract("5.3", "W19")
 def test_refuses_unknown_destination(archive: Server) -> None:
     assert move(archive.port, "NOBODY", level="STUDY", StudyInstanceUID="1.2.3")[-1][0].Status == UNKNOWN_DESTINATION
 
 
+@contract("5.3")
 def test_says_when_destination_does_not_answer(archive: Server) -> None:
     study = studies(archive)[1]
     status, failed = move(archive.port, "DEAD", level="STUDY", StudyInstanceUID=study)[-1]
@@ -126,6 +136,7 @@ def test_says_when_destination_does_not_answer(archive: Server) -> None:
     assert failed.FailedSOPInstanceUIDList
 
 
+@contract("5.5", "W13")
 def test_counts_and_lists_what_the_destination_refuses(archive: Server, receiver: Receiver) -> None:
     receiver.status = 0xA700
     status, failed = move(archive.port, "DEST", level="STUDY", StudyInstanceUID=studies(archive)[0])[-1]
@@ -134,12 +145,14 @@ def test_counts_and_lists_what_the_destination_refuses(archive: Server, receiver
     assert len(failed.FailedSOPInstanceUIDList) == 8
 
 
+@contract("5.5")
 def test_counts_warnings_of_the_destination(archive: Server, receiver: Receiver) -> None:
     receiver.status = 0xB000
     status = move(archive.port, "DEST", level="STUDY", StudyInstanceUID=studies(archive)[0])[-1][0]
     assert (status.Status, counters(status)) == (FAILED_PARTLY, (0, 0, 8))
 
 
+@contract("5.7", "W30")
 def test_receiver_of_implicit_only_gets_implicit(archive: Server, tmp_path: Path) -> None:
     with Receiver("IMPLICIT", tmp_path, syntaxes=[IMPLICIT_LE]) as plain:
         archive.run("peer", "add", "IMPLICIT", "127.0.0.1", str(plain.port))
@@ -149,6 +162,7 @@ def test_receiver_of_implicit_only_gets_implicit(archive: Server, tmp_path: Path
     assert plain.objects[0].PixelData == bytes(range(128))
 
 
+@contract("5.10", "W8")
 def test_gets_a_study_over_the_same_association(archive: Server) -> None:
     study = studies(archive)[0]
     objects, statuses = get(archive.port, level="STUDY", StudyInstanceUID=study)
@@ -158,6 +172,7 @@ def test_gets_a_study_over_the_same_association(archive: Server) -> None:
     assert all(each.PixelData == bytes(range(128)) for each in objects)
 
 
+@contract("5.10", "W13")
 def test_get_counts_classes_without_context_as_failed(archive: Server) -> None:
     from pynetdicom.presentation import build_context
 
@@ -173,6 +188,7 @@ def test_get_counts_classes_without_context_as_failed(archive: Server) -> None:
     assert len(failed.FailedSOPInstanceUIDList) == 8
 
 
+@contract("7", "5.4")
 def test_move_brings_the_same_bytes_as_the_blob(archive: Server, tmp_path: Path) -> None:
     port = free_port()
     archive.run("peer", "add", "STORESCP", "127.0.0.1", str(port))
@@ -202,6 +218,7 @@ def test_move_brings_the_same_bytes_as_the_blob(archive: Server, tmp_path: Path)
     assert all(path.read_bytes()[-700:] in blobs for path in received)
 
 
+@contract("7", "W9")
 def test_dcmtk_getscu_gets(archive: Server, tmp_path: Path) -> None:
     study = studies(archive)[0]
     dcmtk(
@@ -213,6 +230,7 @@ def test_dcmtk_getscu_gets(archive: Server, tmp_path: Path) -> None:
     assert {str(pydicom.dcmread(each).StudyInstanceUID) for each in files} == {study}
 
 
+@contract("5.12")
 def test_cancelled_move_stops_before_the_next_object(archive: Server, receiver: Receiver) -> None:
     """PS3.4 C.4.2.3: FE00H, with what remains; the association serves on."""
     study = studies(archive)[0]
