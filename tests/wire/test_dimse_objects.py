@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from pydicom.uid import ImplicitVRLittleEndian
+from pydicom.uid import UID, ImplicitVRLittleEndian
 from pynetdicom.presentation import build_context
 
 from pacs.dicom.syntaxes import EXPLICIT_LE, STORAGE_CLASSES
@@ -162,7 +162,7 @@ def test_private_classes_may_go_to_quarantine(own_server: Server) -> None:
     own_server.start("worker", "--workers", "1")
     private = "1.2.826.0.1.3680043.8.498.1"
     ds = make_ct("private", SOPClassUID=private)
-    ds.file_meta.MediaStorageSOPClassUID = private
+    ds.file_meta.MediaStorageSOPClassUID = UID(private)
     with association(own_server.port, [build_context(private, [EXPLICIT_LE])]) as assoc:
         assert assoc.send_c_store(ds).Status == SUCCESS
     assert store(own_server.port, [make_ct("public")]) == [SUCCESS]
