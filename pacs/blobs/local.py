@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,15 +64,18 @@ class LocalBlobs:
         """
         fresh = [each for each in written if each.temporary.exists()]
         folders: set[Path] = set()
-        # The disk takes many syncs at once in hardly more time than one.
-        list(self._syncing().map(_sync, (each.temporary for each in fresh)))
+        self._sync_all([each.temporary for each in fresh])
         for each in fresh:
             final = self.path(collection_id, each.digest)
             folders |= _make_folders(final.parent, self.folder)
             os.utime(each.temporary)  # the sweep's grace period starts now, also for a digest that an old row had
             each.temporary.rename(final)
             folders.add(final.parent)
-        list(self._syncing().map(_sync, folders))
+        self._sync_all(list(folders))
+
+    def _sync_all(self, paths: Sequence[Path]) -> None:
+        """The disk takes many syncs at once in hardly more time than one."""
+        list(self._syncing().map(_sync_each, (paths[start::_SYNCS_AT_ONCE] for start in range(_SYNCS_AT_ONCE))))
 
     def _syncing(self) -> ThreadPoolExecutor:
         """Threads for syncs, made at the first batch: after the fork of the process that uses them."""
@@ -106,13 +109,14 @@ class LocalBlobs:
         return count
 
 
-def _sync(path: Path) -> None:
-    """Bring a file's bytes or a folder's names to the disk. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sync_each(paths: Sequence[Path]) -> None:
+    """Bring the bytes of files, or the names in folders, to the disk. Raises OSError."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _make_folders(folder: Path, root: Path) -> set[Path]:
