@@ -15,6 +15,7 @@ from pacs.dimse.options import ScpOptions
 from pacs.dimse.session import Door, Session
 from pacs.dimse.slots import Slots
 from pacs.dimse.tuning import SOCKET_BUFFER_BYTES, check_pynetdicom, silence_libraries, tune_socket
+from pacs.spool import sweep_incoming
 
 if TYPE_CHECKING:
     from pacs.archive import Archive
@@ -51,6 +52,7 @@ def run_scp(archive: "Archive", options: ScpOptions, stop: threading.Event, user
     """
     check_pynetdicom()
     silence_libraries()
+    sweep_incoming(archive.parts.spool)  # this process may stand in for one that died with half an object
     listeners: dict[socket.socket, ssl.SSLContext | None] = {listen(options): None}
     if options.tls_port:
         listeners[listen(options, options.tls_port)] = options.server_tls
