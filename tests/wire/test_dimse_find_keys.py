@@ -9,11 +9,14 @@ from pydicom.uid import UID
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 from pynetdicom.presentation import build_context
 
-from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
+from pacs.dicom.elements import DataSet
+from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, encoding_of
+from pacs.dicom.writing import encode
+from pacs.dimse.messages import encode_command, parse_command, pdus
 from tests.builders import make_ct, uid
 from tests.wire.contract import contract
 from tests.wire.holdings import hold
-from tests.wire.peers import PATIENT_ROOT, STUDY_ROOT, association, find_on, identifier
+from tests.wire.peers import PATIENT_ROOT, STUDY_ROOT, Bare, association, find_on, identifier
 from tests.wire.server import Server
 
 PATIENT_STUDY_ONLY = "1.2.840.10008.5.1.4.1.2.3."
@@ -385,6 +388,32 @@ def test_value_that_cannot_match_is_said_by_keyword(holdings: Server, keys: Any)
         assert next(iter(keys)) in status.ErrorComment
         assert next(iter(keys.values())) not in status.ErrorComment
         assert find_on(assoc, f"{STUDY_ROOT}1", level="STUDY", StudyID="mr")[1].Status == 0
+
+
+@contract("4.9")
+def test_cancel_is_seen_between_rows(holdings: Server) -> None:
+    """FE00H without identifier, before the rows that were left; the association serves on."""
+    bare = Bare(holdings.port)
+    assert bare.associate(f"{STUDY_ROOT}1", EXPLICIT_LE)[0] == 2
+    keys = DataSet()
+    keys.put(0x00080052, "CS", b"STUDY")
+    keys.put(0x0020000D, "UI", b"")
+    encoding = encoding_of(EXPLICIT_LE)
+    asked = b"".join(map(bytes, encode(keys, encoding, encoding)))
+    request: dict[int, int | str] = {0x0002: f"{STUDY_ROOT}1", 0x0100: 0x0020, 0x0110: 7, 0x0700: 0, 0x0800: 1}
+    cancel: dict[int, int | str] = {0x0100: 0x0FFF, 0x0120: 7, 0x0800: 0x0101}
+    pieces = [*pdus(1, encode_command(request), 16384, is_command=True), *pdus(1, asked, 16384, is_command=False)]
+    bare.send(b"".join(map(bytes, [*pieces, *pdus(1, encode_command(cancel), 16384, is_command=True)])))
+    kind, body = bare.pdu()
+    response = parse_command(body[6:])
+    assert (kind, response.number(0x0900), response.number(0x0800)) == (4, 0xFE00, 0x0101)
+    bare.command({0x0002: f"{STUDY_ROOT}1", 0x0100: 0x0020, 0x0110: 8, 0x0700: 0, 0x0800: 1})
+    bare.data_set(asked)
+    statuses = []
+    while not statuses or statuses[-1] == PENDING:
+        _kind, body = bare.pdu()
+        statuses += [parse_command(body[6:]).number(0x0900)] if body[5] & 1 else []
+    assert statuses == [PENDING] * 7 + [0]
 
 
 CLEARCANVAS = (
