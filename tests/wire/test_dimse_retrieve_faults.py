@@ -19,7 +19,17 @@ from pacs.dimse.messages import parse_command
 from tests.builders import CT, make_ct, uid
 from tests.wire.contract import contract
 from tests.wire.holdings import hold
-from tests.wire.peers import PATIENT_ROOT, STUDY_ROOT, Bare, Receiver, association, find_on, identifier, move
+from tests.wire.peers import (
+    PATIENT_ROOT,
+    STUDY_ROOT,
+    Bare,
+    Receiver,
+    associate_rq,
+    association,
+    find_on,
+    identifier,
+    move,
+)
 from tests.wire.server import Server, free_port, wait_for
 
 PENDING, CANCEL, FAILED_PARTLY, UNABLE = 0xFF00, 0xFE00, 0xB000, 0xA702
@@ -319,6 +329,24 @@ def test_get_without_role_selection_works_by_rule_alone(holdings: Server) -> Non
     assert "SCP role" in status.ErrorComment
     received, status, _failed = get_on(holdings, calling="HOROS", level="STUDY", StudyInstanceUID=uid("one"))
     assert (received, status.Status, counters(status)) == ([uid("one")], 0, (1, 0, 0))
+
+
+@contract("W24", "5.10")
+def test_get_of_a_client_that_never_answers_is_aborted(holdings: Server) -> None:
+    holdings.run("peer", "set", "HOROS", "patience_s=1")
+    bare = Bare(holdings.port)
+    bare.send(associate_rq([(f"{STUDY_ROOT}3", [EXPLICIT_LE]), (CT, [EXPLICIT_LE])], calling="HOROS"))
+    assert bare.pdu()[0] == 2
+    bare.command({0x0002: f"{STUDY_ROOT}3", 0x0100: 0x0010, 0x0110: 7, 0x0700: 0, 0x0800: 1})
+    query = DataSet()
+    query.put(0x00080052, "CS", b"STUDY")
+    query.put(0x0020000D, "UI", STUDY.encode())
+    encoding = encoding_of(EXPLICIT_LE)
+    bare.data_set(b"".join(map(bytes, encode(query, encoding, encoding))))
+    kinds = []
+    while not kinds or kinds[-1] == 4:
+        kinds.append(bare.pdu()[0])
+    assert kinds[-1] == 7
 
 
 @contract("5.12", "5.10")
