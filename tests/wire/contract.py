@@ -85,9 +85,6 @@ LINES = {
     "W30": "Aeskulap, MicroDicom: Implicit LE only",
 }
 
-NOT_YET = frozenset(LINES)
-"""Lines that still wait for their test."""
-
 
 def contract(*lines: str) -> pytest.MarkDecorator:
     """Says which lines a test proves; `docs/dimse-coverage.md` lists them."""

@@ -11,6 +11,7 @@ from pynetdicom import AE, evt
 from pynetdicom.presentation import build_context
 
 from tests.builders import CT, make_ct
+from tests.wire.contract import contract
 from tests.wire.peers import STUDY_ROOT, association, store
 from tests.wire.server import Server, free_port, wait_for
 
@@ -96,6 +97,7 @@ def sent(server: Server, count: int = 2, prefix: str = "c") -> list[Dataset]:
     return objects
 
 
+@contract("6", "3.8", "W28")
 def test_all_safe_is_told_on_the_same_association(trial: Server) -> None:
     trial.start("worker", "--workers", "1")
     objects = sent(trial)
@@ -108,6 +110,7 @@ def test_all_safe_is_told_on_the_same_association(trial: Server) -> None:
     assert not list((trial.data / "vault" / "requests").iterdir())
 
 
+@contract("6")
 def test_new_uids_are_understood_too(trial: Server) -> None:
     trial.start("worker", "--workers", "1")
     sent(trial)
@@ -128,6 +131,7 @@ def _rows_of(server: Server) -> list[Dataset]:
         return [ds for _status, ds in assoc.send_c_find(asked, STUDY_ROOT + "1") if ds is not None]
 
 
+@contract("6")
 def test_failures_are_named_with_their_reasons(trial: Server) -> None:
     trial.start("worker", "--workers", "1")
     good, other = sent(trial)
@@ -140,6 +144,7 @@ def test_failures_are_named_with_their_reasons(trial: Server) -> None:
     assert failed_in(report) == {other.SOPInstanceUID: 0x0119, "1.2.3.999": 0x0112}
 
 
+@contract("6")
 def test_answer_waits_for_what_was_accepted_before(trial: Server) -> None:
     """No worker runs: the association ends unanswered; later the job calls the sender, across a restart."""
     port = free_port()
@@ -159,6 +164,7 @@ def test_answer_waits_for_what_was_accepted_before(trial: Server) -> None:
     assert safe_in(report) == {each.SOPInstanceUID for each in objects}
 
 
+@contract("6", "W28")
 def test_sender_that_is_away_is_told_later(trial: Server) -> None:
     port = free_port()
     trial.run("peer", "add", "MODALITY", "127.0.0.1", str(port))
@@ -177,6 +183,7 @@ def test_sender_that_is_away_is_told_later(trial: Server) -> None:
     assert sender.told[0][0] == 1
 
 
+@contract("6")
 def test_transaction_used_twice_fails(trial: Server) -> None:
     trial.start("worker", "--workers", "1")
     objects = sent(trial)
@@ -188,6 +195,7 @@ def test_transaction_used_twice_fails(trial: Server) -> None:
 
 
 @pytest.mark.parametrize(("policy", "expected"), [("published", {0x0110}), ("kept", set())])
+@contract("6")
 def test_held_objects_are_safe_by_policy(trial: Server, policy: str, expected: set[int]) -> None:
     trial.run("collection", "set", "trial", "--commitment", policy, "--documents", "quarantine")
     trial.start("worker", "--workers", "1")
@@ -199,12 +207,14 @@ def test_held_objects_are_safe_by_policy(trial: Server, policy: str, expected: s
     assert set(failed_in(sender.told[0][1]).values()) == expected
 
 
+@contract("6")
 def test_off_by_default(own_server: Server) -> None:
     own_server.start_scp(1)
     own_server.run("peer", "add", "MODALITY", "127.0.0.1", "104")
     assert Sender().ask(own_server.port, [(CT, "1.2.3")]) == 0x0124
 
 
+@contract("1.2", "6")
 def test_peer_that_may_not_commit_is_refused(trial: Server) -> None:
     trial.run("peer", "add", "MODALITY", "127.0.0.1", "104", "--allow", "echo,store")
     assert Sender().ask(trial.port, [(CT, "1.2.3")], called="TRIAL") == 0x0124
