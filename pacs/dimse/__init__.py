@@ -3,7 +3,9 @@
 It translates messages into the archive's verbs and back and holds no rule about patients, collections or storage.
 
     server    accepts connections            session       one association: negotiates, answers requests
-    store     C-STORE                        find          C-FIND            retrieve    C-MOVE and C-GET
+    store     C-STORE                        find, rows    C-FIND and its answers
+    retrieve  C-MOVE and C-GET               moving        a move's associations, each in a thread of its own
+    suboperations  one C-STORE after the other, counted     blob    what is sent of a stored object
     messages  command sets and PDUs as bytes reception     PDVs to messages, data sets to disk
     upper_layer, negotiation, tuning         pynetdicom's upper layer, and what we change of it
 

@@ -170,7 +170,8 @@ def judge_context(
     known = [each for each in proposed.transfer_syntax if str(each) in syntaxes]
     role = roles.get(uid, Roles())
     sends_back = is_storage(uid) and (role.scp or (rules.implied_roles and uid not in roles))
-    prefer = (*rules.prefer, *MADE_SYNTAXES) if sends_back else rules.prefer
+    made = [str(each) for each in known if each in MADE_SYNTAXES] if sends_back else []
+    prefer = (*rules.prefer, *made)
     chosen = next((UID(each) for each in prefer if each in known), known[0] if known else None)
     answer = PresentationContext()
     answer.context_id = proposed.context_id

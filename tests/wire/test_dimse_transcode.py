@@ -165,6 +165,8 @@ def test_get_of_native_contexts_decompresses(holdings: Server, files: dict[str, 
             asked = identifier(level="STUDY", StudyInstanceUID=[uid(f"t{name}") for name in files])
             answers = list(assoc.send_c_get(asked, f"{STUDY_ROOT}3"))
         assert (answers[-1][0].Status, len(received)) == (0, len(files)), syntaxes
+        first = next(each for each in syntaxes if each in (IMPLICIT_LE, EXPLICIT_LE))
+        assert {each.file_meta.TransferSyntaxUID for each in received.values()} == {first}
     for name, content in files.items():
         np.testing.assert_array_equal(
             pixels_of(received[uid(name)]), pixels_of(pydicom.dcmread(io.BytesIO(content))), err_msg=name
