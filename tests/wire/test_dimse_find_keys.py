@@ -108,7 +108,9 @@ LEVELS = list(VALUES)
 def rich() -> list[Any]:
     """Five objects: study rich with series rich-1 (CT, 3 objects) and rich-2 (SR), study rich-b."""
     counted = "NumberOf"
-    common = {k: v for level in LEVELS for k, v in VALUES[level].items() if k[:8] != counted and k[-7:] != "InStudy"}
+    common: dict[str, Any] = {
+        k: v for level in LEVELS for k, v in VALUES[level].items() if k[:8] != counted and k[-7:] != "InStudy"
+    }
     common |= {"NumberOfFrames": 1, "ConceptNameCodeSequence": [item(CodeValue="C1", CodeMeaning="a report")]}
     step = item(RequestedProcedureID="RP1", ScheduledProcedureStepID="SPS1")
     common |= {"RequestAttributesSequence": [step]}
@@ -172,6 +174,7 @@ def test_each_return_key_comes_back(holdings: Server, level: str, syntax: str) -
         answers = list(assoc.send_c_find(identifier(level=level, **wanted), f"{PATIENT_ROOT}1"))
     assert [status.Status for status, _row in answers] == [PENDING, 0]
     row = answers[0][1]
+    assert row is not None
     for keyword, value in (VALUES[level] | upper_keys(level)).items():
         assert row[keyword].value == value, keyword
     assert (row.QueryRetrieveLevel, row.RetrieveAETitle, row.InstanceAvailability) == (level, "TRIALPACS", "ONLINE")
@@ -409,7 +412,7 @@ def test_cancel_is_seen_between_rows(holdings: Server) -> None:
     assert (kind, response.number(0x0900), response.number(0x0800)) == (4, 0xFE00, 0x0101)
     bare.command({0x0002: f"{STUDY_ROOT}1", 0x0100: 0x0020, 0x0110: 8, 0x0700: 0, 0x0800: 1})
     bare.data_set(asked)
-    statuses = []
+    statuses: list[int] = []
     while not statuses or statuses[-1] == PENDING:
         _kind, body = bare.pdu()
         statuses += [parse_command(body[6:]).number(0x0900)] if body[5] & 1 else []
@@ -439,6 +442,7 @@ def test_clearcanvas_search_gets_what_it_reads(holdings: Server) -> None:
             answers = list(assoc.send_c_find(asked, f"{STUDY_ROOT}1"))
             assert (len(answers), answers[-1][0].Status) == (count + 1, 0)
             for _status, row in answers[:-1]:
+                assert row is not None
                 assert modality in row["ModalitiesInStudy"].value
                 assert row.NumberOfStudyRelatedInstances >= 1
         asked.ModalitiesInStudy, asked.PatientName = "", "M*ller*"

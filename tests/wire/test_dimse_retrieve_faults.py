@@ -343,7 +343,7 @@ def test_get_of_a_client_that_never_answers_is_aborted(holdings: Server) -> None
     query.put(0x0020000D, "UI", STUDY.encode())
     encoding = encoding_of(EXPLICIT_LE)
     bare.data_set(b"".join(map(bytes, encode(query, encoding, encoding))))
-    kinds = []
+    kinds: list[int] = []
     while not kinds or kinds[-1] == 4:
         kinds.append(bare.pdu()[0])
     assert kinds[-1] == 7
