@@ -10,7 +10,7 @@ from pacs.dicom.syntaxes import IMPLICIT_LE, STORAGE_CLASSES, TRANSFER_SYNTAXES,
 from pacs.dimse import negotiation as n
 from pacs.dimse import status as s
 from pacs.dimse.identifier import LEVEL_NAMES
-from pacs.dimse.options import ScpOptions
+from pacs.dimse.options import LEAST_PDU_BYTES, ScpOptions
 from pacs.dimse.tls import CIPHERS
 from pacs.errors import NotAllowed, Refused
 from pacs.index.attributes import ATTRIBUTES, UNIQUE_KEYS, Attribute, Kind
@@ -116,7 +116,7 @@ def _application_entities(dimse: DimseSettings) -> str:
         ("application context", n.APPLICATION_CONTEXT),
         ("implementation class UID", IMPLEMENTATION_CLASS_UID),
         ("implementation version name", IMPLEMENTATION_VERSION_NAME),
-        ("maximum PDU that we take", f"{dimse.pdu_bytes} bytes"),
+        ("maximum PDU that we take", f"{max(LEAST_PDU_BYTES, dimse.pdu_bytes)} bytes"),
         ("maximum PDU that we send", "what the peer announces, from 4096 bytes; without limit when it announces 0"),
         ("asynchronous operations", "not negotiated: one operation at a time"),
         ("associations at once", f"{dimse.max_associations} over all processes; a peer may have its own limit"),

@@ -8,6 +8,7 @@ from pacs.auth.peers import DoorPolicy
 from pacs.config import Folders, Settings
 from pacs.dimse.tls import client_context, server_context
 
+LEAST_PDU_BYTES = 16384
 _FIRST_TRY = DoorPolicy(local=True)
 
 
@@ -56,7 +57,7 @@ def options_from(settings: Settings) -> ScpOptions:
         policy=DoorPolicy(settings.bound_to_loopback, dimse.unknown_callers, dimse.needs_identity),
         check_called_aet=dimse.check_called_aet,
         max_associations=dimse.max_associations,
-        pdu_bytes=max(16384, dimse.pdu_bytes),
+        pdu_bytes=max(LEAST_PDU_BYTES, dimse.pdu_bytes),
         idle_timeout_s=dimse.idle_timeout_s,
         acse_timeout_s=dimse.acse_timeout_s,
         transfer_timeout_s=dimse.transfer_timeout_s,

@@ -192,7 +192,7 @@ def connect_and_leave(server: Server, times: int) -> None:
         peer.close()
 
 
-@pytest.mark.parametrize("times", [500, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [500, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1500)])])
 @contract("1.3")
 def test_many_connections_in_a_row_leak_nothing(own_server: Server, times: Any) -> None:
     process = own_server.start_scp(2)
