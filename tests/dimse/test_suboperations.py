@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
+from pacs.dimse.messages import COMPLETED, REMAINING
 from pacs.dimse.suboperations import MAX_CONTEXTS, Tally, batches, contexts_for
 from pacs.model import StoredInstance
+from tests.wire.contract import contract
 
 JPEG = "1.2.840.10008.1.2.4.50"
 
@@ -31,6 +33,12 @@ def test_final_status_says_how_it_went() -> None:
     assert Tally(0, completed=2, failed=1).final_status() == 0xB000
     assert Tally(0, completed=2, warning=1).final_status() == 0xB000
     assert Tally(0, failed=3).final_status() == 0xA702
+
+
+@contract("5.5")
+def test_counters_end_at_what_an_element_holds() -> None:
+    values = Tally(100_000, completed=70_000).values(with_remaining=True)
+    assert (values[REMAINING], values[COMPLETED]) == (65535, 65535)
 
 
 def test_stored_syntax_stands_alone_in_its_context() -> None:

@@ -149,6 +149,22 @@ def test_fuzzy_matches_prefix_of_any_word(found: Search, value, studies):
 
 
 @pytest.mark.parametrize(
+    ("days", "times", "studies"),
+    [
+        (Range("20200115", "20210301"), Range("1015", "0930"), ["2.25.10", "2.25.20"]),
+        (Range("20200115", "20210301"), Range("1016", "0929"), []),
+        (Range("20200115", "20210301"), Range("1016", None), ["2.25.20"]),
+        (Range(None, "20210301"), Range(None, "0900"), ["2.25.10"]),
+        (Range("20200115", None), Range("101500.000001", "0000"), ["2.25.20"]),
+        (Range("20200115", "20210301"), Exact(("0930",)), ["2.25.20"]),
+    ],
+)
+def test_combined_date_and_time_are_one_moment(index: Index, days, times, studies):
+    query = Query(Level.STUDY, (Match("StudyTime", times), Match("StudyDate", days)), combined=True)
+    assert [row["StudyInstanceUID"] for row in index.search(query, ALL)] == studies
+
+
+@pytest.mark.parametrize(
     ("level", "keyword", "condition", "keys"),
     [
         (Level.PATIENT, "Modality", Exact(("SR",)), ["TRIAL-0001"]),

@@ -7,11 +7,21 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from pydicom.encaps import encapsulate
+from pydicom.filereader import read_dataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
 
-from pacs.dicom.syntaxes import DEFLATED_LE, VIDEO
+from pacs.dicom.syntaxes import (
+    DEFLATED_FRAMES,
+    DEFLATED_LE,
+    ENCAPSULATED_PLAIN,
+    EXPLICIT_LE,
+    IMPLICIT_LE,
+    VIDEO,
+)
 from pacs.errors import NotAcceptable, PacsError
-from pacs.pixels import decoded_frame, explicit_little_endian, read_file
+from pacs.pixels import decoded_frame, explicit_little_endian, native_data_set, read_file
+from pacs.pixels.encapsulated import deflated_frame
 from tests.builders import file_bytes, make_ct
 from tests.dicom.real_files import real_files
 
@@ -77,3 +87,18 @@ def test_broken_frames_are_not_acceptable(compressed):
     compressed.write_bytes(raw)
     with pytest.raises(NotAcceptable):
         explicit_little_endian(read_file(compressed))
+
+
+@pytest.mark.parametrize("syntax", [ENCAPSULATED_PLAIN, DEFLATED_FRAMES])
+@pytest.mark.parametrize("target", [EXPLICIT_LE, IMPLICIT_LE])
+def test_frames_without_decoder_come_out_of_their_fragments(tmp_path: Path, syntax: str, target: str):
+    frames = [bytes(range(128)), bytes(range(128))[::-1]]
+    ct = make_ct(NumberOfFrames=2, syntax=UID(syntax))
+    ct.PixelData = encapsulate([deflated_frame(each) if syntax == DEFLATED_FRAMES else each for each in frames])
+    ct["PixelData"].is_undefined_length = True
+    path = tmp_path / "a.dcm"
+    path.write_bytes(file_bytes(ct))
+    raw = b"".join(bytes(piece) for piece in native_data_set(read_file(path), target))
+    after = read_dataset(io.BytesIO(raw), target == IMPLICIT_LE, True)
+    assert after.PixelData == b"".join(frames)
+    assert (after.Rows, after.PixelRepresentation, after.PhotometricInterpretation) == (8, 1, "MONOCHROME2")
