@@ -177,15 +177,20 @@ def find(bench: Bench, server: Server) -> Values:
 
 def median_ms(call: Callable[[], int], at_least: int, times: int = 15) -> float:
     """Milliseconds of a call that returns how many results it got. Raises RuntimeError when these are too few."""
+    return statistics.median(timings_ms(call, at_least, times))
+
+
+def timings_ms(call: Callable[[], int], at_least: int, times: int = 15) -> list[float]:
+    """Milliseconds of each of several calls, after one that is not counted."""
     call()
     taken = []
     for _ in range(times):
         started = time.monotonic()
         count = call()
-        taken.append(time.monotonic() - started)
+        taken.append((time.monotonic() - started) * 1000)
         if count < at_least:
             raise RuntimeError(f"{count} results where {at_least} were expected")
-    return statistics.median(taken) * 1000
+    return taken
 
 
 def retrieve(bench: Bench, server: Server) -> Values:
