@@ -333,8 +333,8 @@ class Query:
     """One query, whichever door it came by. Rows are at `level`, ordered stably.
 
     `returned` are keywords wanted besides the level's own unique keys; `with_upper` adds the required attributes of
-    the levels above (QIDO ``/series`` and ``/instances``). `limit` and `offset` count rows. `combined`: a range of dates
-    and one of the times that belong to them are a range of moments. PS3.4 C.2.2.2.5.3.
+    the levels above (QIDO ``/series`` and ``/instances``). `limit` and `offset` count rows. `combined`: a range of
+    dates and one of the times that belong to them are a range of moments. PS3.4 C.2.2.2.5.3.
     """
 
     level: Level

@@ -67,7 +67,7 @@ def test_japanese_example_of_the_standard() -> None:
 
 @pytest.mark.parametrize(
     ("label", "text"),
-[
+    [
         ("ISO_IR 100", "Иванов"),
         ("ISO_IR 13", "山田"),
         ("", "Müller"),
