@@ -122,7 +122,7 @@ def identity(kind: int, name: str, passcode: str, *, answer: bool = True) -> Use
 
 
 def identity_item(kind: int, name: str, passcode: str) -> bytes:
-    """The item as bytes: pynetdicom as client now and then takes a rejection for an abort."""
+    """The item as bytes, so that the answer is looked at on the wire and not through a client."""
     fields = b"".join(struct.pack(">H", len(each)) + each for each in (name.encode(), passcode.encode()))
     return struct.pack(">BxHBB", 0x58, len(fields) + 2, kind, 1) + fields
 
