@@ -148,7 +148,8 @@ class Session(Link):
         self.acse.rules, self.acse.accepted_identity = rules, found.as_user
         if self.stop.is_set():
             return TEMPORARY_CONGESTION
-        give_back = self.door.slots.take(aet, rules.max_associations)
+        known_as = found.peer.aet if found.peer is not None else aet  # by its certificate it may come under any title
+        give_back = self.door.slots.take(known_as, rules.max_associations)
         if give_back is None:
             return LOCAL_LIMIT_EXCEEDED
         self.give_back = give_back
@@ -204,7 +205,7 @@ class Session(Link):
     def answer(self, message: Message) -> None:
         """Serve one request. Responses to nothing that we asked are ignored."""
         self.caller.counts.messages += 1
-        self.cancelled.discard(message.command.number(0x0110))
+        self.cancelled.clear()  # of requests that had been answered already: workstations cancel late
         field = message.command.field
         service = SERVICES.get(field)
         if service is None:

@@ -13,6 +13,8 @@ from pacs.model import Condition, Empty, Exact, Range, Wildcard
 _TIME_ZEROS, _TIME_NINES = "000000.000000", "235959.999999"
 _DATETIME_ZEROS, _DATETIME_NINES = "00010101000000.000000", "99991231235959.999999"
 _DATE = re.compile(r"\d{8}")
+MOST_VALUES = 200
+"""In a list of names or of values of lists; each becomes a term, and SQLite nests them no deeper than 1000."""
 _TIME = re.compile(r"(\d{2}|\d{4}|\d{6}(\.\d{1,6})?)")
 _DATETIME = re.compile(r"\d{4}(\d{2}){0,5}(\.\d{1,6})?([+-]\d{4})?")
 
@@ -30,9 +32,16 @@ def condition_sql(attribute: Attribute, condition: Condition, dialect: Dialect, 
         raise BadQuery(f"{attribute.keyword} takes no range")
     if isinstance(condition, Range) and not (condition.low or condition.high):
         return None
+    if attribute.kind in (Kind.NAME, Kind.LIST):
+        _check_values(attribute, condition)
     if fuzzy and attribute.kind is Kind.NAME and isinstance(condition, Exact):
         return joined("OR", [_fuzzy_name(attribute, value, dialect) for value in condition.values])
     return _BY_KIND[attribute.kind](attribute, condition, dialect)
+
+
+def _check_values(attribute: Attribute, condition: Condition) -> None:
+    if isinstance(condition, Exact) and len(condition.values) > MOST_VALUES:
+        raise BadQuery(f"{attribute.keyword} takes at most {MOST_VALUES} values")
 
 
 def _column(attribute: Attribute) -> str:
@@ -266,6 +275,8 @@ def series_condition(attribute: Attribute, condition: Condition, dialect: Dialec
     """ModalitiesInStudy and SOPClassesInStudy, said of a series of the study."""
     modality = attribute.column == "modalities"
     column = "series.modality" if modality else "series.sop_classes"
+    if not modality:
+        _check_values(attribute, condition)
     match condition:
         case Exact(values) if modality:
             return one_of(column, [_plain(value) for value in values])

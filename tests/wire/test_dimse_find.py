@@ -171,6 +171,26 @@ def test_cancel_ends_a_query_and_keeps_the_association(archive: Server) -> None:
         assert find_on(assoc, f"{STUDY_ROOT}1", level="STUDY", StudyInstanceUID="")[1].Status == 0
 
 
+@contract("4.9")
+def test_cancels_that_come_too_late_do_no_harm(archive: Server) -> None:
+    """ClearCanvas asks several times on one association, and cancels what has just been answered."""
+    with association(archive.port, [build_context(f"{STUDY_ROOT}1")]) as assoc:
+        for number in range(1, 40):
+            answers = assoc.send_c_find(identifier(level="STUDY", PatientID=""), f"{STUDY_ROOT}1", msg_id=number)
+            assert [status.Status for status, _row in answers][-1] == 0
+            assoc.send_c_cancel(number, None, f"{STUDY_ROOT}1")
+
+
+@contract("4.3")
+def test_list_of_too_many_names_is_refused(archive: Server) -> None:
+    with association(archive.port, [build_context(f"{STUDY_ROOT}1")]) as assoc:
+        for keyword in ("PatientName", "NameOfPhysiciansReadingStudy", "SOPClassesInStudy"):
+            keys = {keyword: [f"1.{number}" for number in range(3000)]}
+            rows, status = find_on(assoc, f"{STUDY_ROOT}1", level="STUDY", **keys)
+            assert (rows, status.Status) == ([], 0xA900), keyword
+        assert find_on(assoc, f"{STUDY_ROOT}1", level="STUDY")[1].Status == 0
+
+
 @contract("1.2")
 def test_peer_without_permission_is_refused(archive: Server) -> None:
     with association(archive.port, [build_context(f"{STUDY_ROOT}1")], calling="ECHOONLY") as assoc:
