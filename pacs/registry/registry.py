@@ -210,13 +210,19 @@ class Registry:
             self._changed()
 
     def add_forward(self, collection: str, aet: str) -> None:
-        """Send what is released in a collection to a peer from now on. Raises `NotFound`, `Conflict`."""
+        """Send what is released in a collection to a peer from now on.
+
+        Raises `NotFound`; `Conflict` when there is such a rule, or the peer is bound to other collections.
+        """
         snapshot = self.snapshot()
-        if aet.strip() not in snapshot.peers:
+        peer, wanted = snapshot.peers.get(aet.strip()), snapshot.collection_named(collection)
+        if peer is None:
             raise NotFound("there is no such peer")
+        if peer.collection_ids is not None and wanted.id not in peer.collection_ids:
+            raise Conflict("the peer is bound to other collections, and may not see this one")
         with self._database.atomic():
             try:
-                Forward.create(collection=snapshot.collection_named(collection).id, aet=aet.strip())
+                Forward.create(collection=wanted.id, aet=aet.strip())
             except IntegrityError:
                 raise Conflict("there is such a rule already") from None
             self._changed()

@@ -121,3 +121,15 @@ def test_survives_a_closed_connection(database, registry):
     add(registry, "a")
     close_thread(database)
     assert registry.snapshot().collection_named("a").name == "a"
+
+
+def test_refuses_to_forward_to_a_peer_of_other_collections(registry):
+    add(registry, "LUNG")
+    add(registry, "BRAIN")
+    registry.add_peer("BRAINS", "127.0.0.1", 104, {"find"}, ["BRAIN"])
+    registry.add_peer("ALL", "127.0.0.1", 104, {"find"})
+    with pytest.raises(Conflict, match="other collections"):
+        registry.add_forward("LUNG", "BRAINS")
+    registry.add_forward("BRAIN", "BRAINS")
+    registry.add_forward("LUNG", "ALL")
+    assert sorted(registry.snapshot().forwards.values()) == [("ALL",), ("BRAINS",)]
