@@ -20,7 +20,10 @@ from pacs.dimse.messages import Field, Message, Value, response_to
 from pacs.dimse.negotiation import (
     CALLED_AET_UNKNOWN,
     CALLING_AET_UNKNOWN,
+    FIND_CLASSES,
+    GET_CLASSES,
     LOCAL_LIMIT_EXCEEDED,
+    MOVE_CLASSES,
     NO_REASON_GIVEN,
     PLAIN,
     TEMPORARY_CONGESTION,
@@ -33,7 +36,7 @@ from pacs.dimse.reception import MessageReader
 from pacs.dimse.requestor import application_entity
 from pacs.dimse.retrieve import on_c_get, on_c_move
 from pacs.dimse.slots import Slots
-from pacs.dimse.status import NOT_AUTHORISED, SUCCESS, UNRECOGNISED_OPERATION, Status
+from pacs.dimse.status import NOT_AUTHORISED, SOP_CLASS_NOT_SUPPORTED, SUCCESS, UNRECOGNISED_OPERATION, Status
 from pacs.dimse.store import StoreService
 from pacs.dimse.tls import fingerprint
 from pacs.dimse.tuning import set_timeout
@@ -212,6 +215,10 @@ class Session(Link):
             if not field & 0x8000:
                 self.respond(message, Status(UNRECOGNISED_OPERATION, "this archive does not offer the service"))
             return
+        context_class = str(self._accepted_cx[message.context_id].abstract_syntax)
+        if context_class not in CLASSES_OF.get(field, (context_class,)):
+            self.respond(message, Status(SOP_CLASS_NOT_SUPPORTED, "the presentation context is of another service"))
+            return
         service(self, message)
 
     def respond(self, message: Message, status: Status, extra: dict[int, Value] | None = None) -> None:
@@ -260,4 +267,10 @@ SERVICES: dict[int, Service] = {
     Field.C_MOVE_RQ: on_c_move,
     Field.N_ACTION_RQ: on_n_action,
 }
+CLASSES_OF: dict[int, frozenset[str]] = {
+    Field.C_FIND_RQ: FIND_CLASSES,
+    Field.C_GET_RQ: GET_CLASSES,
+    Field.C_MOVE_RQ: MOVE_CLASSES,
+}
+"""Of the services with several SOP classes: those whose presentation contexts may carry it. PS3.7 9.1."""
 __all__ = ["Session", "Slots"]

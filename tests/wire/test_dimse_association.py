@@ -167,6 +167,18 @@ def test_garbage_in_an_association_is_aborted(server: Server, garbage: Any) -> N
     other.close()
 
 
+def test_query_on_a_context_of_another_service_is_refused(server: Server) -> None:
+    """What was negotiated for storage or verification carries no query, whatever class the command names."""
+    for abstract in (CT, VERIFICATION, f"{STUDY_ROOT}2"):
+        peer = Bare(server.port)
+        assert peer.associate(abstract)[0] == 2
+        peer.command({2: f"{STUDY_ROOT}1", 0x0100: 0x0020, 0x0110: 1, 0x0700: 0, 0x0800: 1})
+        peer.data_set(b"\x08\x00\x52\x00CS\x06\x00STUDY ")
+        kind, body = peer.pdu()
+        assert (kind, status_of(elements(body[6:]))) == (4, 0x0122), abstract
+        peer.close()
+
+
 def test_unknown_operations_are_refused_politely(server: Server) -> None:
     peer = Bare(server.port)
     assert peer.associate()[0] == 2
