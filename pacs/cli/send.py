@@ -13,6 +13,7 @@ from pacs.errors import BadRequest, NotFound, PacsError
 from pacs.jobs.queue import DONE, FAILED, WAITING
 from pacs.jobs.runner import run_one
 from pacs.jobs.sending import SEND, Sending
+from pacs.model import Exact, Level, Match, PeerInfo, Principal, PrincipalKind, Query
 
 _POLL_S = 0.2
 
@@ -50,6 +51,7 @@ def command(
     if collection:
         snapshot.collection_named(collection)
     sending = Sending(aet.strip(), study_uid.strip(), series_uid.strip(), collection)
+    _check_there_is_something(app, snapshot.peers[sending.aet], sending)
     jobs = app.archive.parts.jobs
     job_id = jobs.add(SEND, sending.arguments())
     app.archive.parts.trail.add(operator(), "send", aet.strip(), study_uid or series_uid or collection)
@@ -59,6 +61,16 @@ def command(
     print_facts({"job": job_id, "state": view.state, "note": view.error or "queued"}, as_json)
     if not background and view.state != DONE:
         raise PacsError("not everything was sent")
+
+
+def _check_there_is_something(app: App, peer: PeerInfo, sending: Sending) -> None:
+    """Before anything is written down: a UID that was typed may be an original one, and stays inside the wall."""
+    named = {"StudyInstanceUID": sending.study_uid, "SeriesInstanceUID": sending.series_uid}
+    matches = tuple(Match(keyword, Exact((uid,))) for keyword, uid in named.items() if uid)
+    receiver = Principal(PrincipalKind.PEER, peer.aet, services=peer.allow, collections=peer.collection_ids)
+    query = Query(Level.SERIES, matches, collection=sending.collection or None, limit=1)
+    if not list(app.archive.find(query, receiver)):
+        raise NotFound("nothing of it is released, and visible to the receiver; UIDs are the new ones")
 
 
 def _work_off(app: App, job_id: int) -> None:

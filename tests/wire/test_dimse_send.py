@@ -142,8 +142,14 @@ def test_peer_gets_only_what_it_may_see(filled: Server, tmp_path: Path) -> None:
     with Receiver("DEST", tmp_path) as receiver:
         filled.run("peer", "add", "DEST", "127.0.0.1", str(receiver.port), "--collection", "other")
         refused(filled, "send", "--to", "DEST", "--study", study_uid(filled))
-        assert "visible to the receiver" in str(last_job(filled)["error"])
         assert receiver.objects == []
+
+
+def test_original_uid_given_to_send_is_not_written_down(filled: Server) -> None:
+    filled.run("peer", "add", "DEST", "127.0.0.1", "104")
+    refused(filled, "send", "--to", "DEST", "--study", "1.2.3.4711.4712", "--background")
+    assert json.loads(filled.run("jobs", "list", "--json")) == []
+    assert not any(b"1.2.3.4711.4712" in each.read_bytes() for each in filled.data.glob("pacs.sqlite*"))
 
 
 def test_unknown_receiver_is_said_at_once(filled: Server) -> None:
