@@ -20,7 +20,7 @@ def command() -> None:
 @click.argument("aet")
 @click.argument("host")
 @click.argument("port", type=click.IntRange(1, 65535))
-@click.option("--allow", default=",".join(DIMSE_SERVICES), show_default=True, help="Services, comma separated.")
+@click.option("--allow", help=f"Services, comma separated; default: {','.join(DIMSE_SERVICES)}.")
 @click.option("--collection", "collections", multiple=True, help="Bind the peer to this collection; may be repeated.")
 @data_option
 @json_option
@@ -28,15 +28,26 @@ def add(
     aet: str,
     host: str,
     port: int,
-    allow: str,
+    allow: str | None,
     collections: tuple[str, ...],
     data: Path,
     config_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Add a peer, or replace it; its rules (see `set`) stay."""
+    """Add a peer, or change it: what is not named stays as it is (a new one may do everything, everywhere).
+
+    To let it see all collections again, remove it first. Its rules (see `set`) stay.
+    """
     app = open_data(data, config_file)
-    services = frozenset(each.strip() for each in allow.split(",") if each.strip())
+    known = app.registry.snapshot().peers.get(aet.strip())
+    services = frozenset(each.strip() for each in (allow or "").split(",") if each.strip())
+    if allow is None:
+        services = known.allow if known is not None else frozenset(DIMSE_SERVICES)
+    if known is not None and known.collection_ids is not None and not collections:
+        names = app.registry.snapshot().collections
+        collections = tuple(names[each].name for each in sorted(known.collection_ids) if each in names)
+        if not collections:
+            raise BadRequest("the collections that it was bound to are gone; name one, or remove the peer first")
     peer = app.registry.add_peer(aet, host, port, services, collections)
     app.archive.parts.trail.add(operator(), "add peer", peer.aet, ",".join(sorted(services)))
     print_facts(_facts(peer), as_json)

@@ -58,9 +58,10 @@ PUSH_MODEL, PUSH_INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
 TRANSACTION, REFERENCES, FAILED = 0x00081195, 0x00081199, 0x00081198
 SOP_CLASS, SOP_UID, FAILURE_REASON = 0x00081150, 0x00081155, 0x00081197
 REQUEST_COMMITMENT, ALL_SAFE, SOME_FAILED = 1, 1, 2
-SAME_ASSOCIATION_S = 10.0
+SAME_ASSOCIATION_S = 15.0
 """How long the association that asked may wait for its answer; from then on the job calls the sender."""
 ANSWER_S = 30.0
+SOON_S = 6.0  # for the answer of a sender that asked on this association: the job must not call it meanwhile
 MOST_REFERENCES = 100_000
 
 
@@ -100,7 +101,7 @@ class Pending:
 
     def add(self, job_id: int, asked: Asked, context_id: int) -> None:
         """Wait for the answer to a request."""
-        self.jobs[job_id] = (asked, context_id, time.monotonic() + SAME_ASSOCIATION_S - 2.0)
+        self.jobs[job_id] = (asked, context_id, time.monotonic() + SAME_ASSOCIATION_S - SOON_S - 1.0)
 
 
 def on_n_action(session: "Session", message: Message) -> None:
@@ -217,7 +218,9 @@ def _item(reference: Reference, reason: int | None) -> DataSet:
     return item
 
 
-def send_report(link: Link, context_id: int, event: int, report: DataSet, message_id: int) -> int:
+def send_report(
+    link: Link, context_id: int, event: int, report: DataSet, message_id: int, patience_s: float = ANSWER_S
+) -> int:
     """Send an N-EVENT-REPORT and wait for its answer; the status. Raises `PeerGoneError`."""
     syntax = str(link._accepted_cx[context_id].transfer_syntax[0])
     data = b"".join(bytes(each) for each in encode(report, encoding_of(EXPLICIT_LE), encoding_of(syntax)))
@@ -230,7 +233,7 @@ def send_report(link: Link, context_id: int, event: int, report: DataSet, messag
         EVENT_TYPE: event,
     }
     link.send_message(context_id, command, data)
-    deadline, others = time.monotonic() + ANSWER_S, []
+    deadline, others = time.monotonic() + patience_s, []
     try:
         while time.monotonic() < deadline and link.is_usable:
             answer = link.receive(1.0)
@@ -257,7 +260,7 @@ def tell_on_same_association(session: "Session") -> None:
             continue
         del pending[job_id]
         try:
-            status = send_report(session, context_id, *found, message_id=job_id % 65535 + 1)
+            status = send_report(session, context_id, *found, message_id=job_id % 65535 + 1, patience_s=SOON_S)
         except PeerGoneError:
             return  # the job calls the sender
         if status == SUCCESS and jobs.settle(job_id, "told on the same association"):

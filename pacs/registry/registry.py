@@ -19,6 +19,7 @@ from pacs.registry.peer_rules import changed, rules_from, rules_json
 from pacs.registry.snapshot import INBOX, Snapshot
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HOST = re.compile(r"[^\s/\\]{1,253}")
 # "" leaves the choice to the profile.
 _POLICIES = {
     "pixels": ("", "quarantine", "clean", "detect"),
@@ -167,8 +168,8 @@ class Registry:
         aet = aet.strip()
         if not AE_TITLE.fullmatch(aet):
             raise BadRequest("an AE title has 1 to 16 printable characters, without backslash")
-        if not host.strip() or not 0 < port < 65536:
-            raise BadRequest("a peer needs a host and a port from 1 to 65535")
+        if not _HOST.fullmatch(host.strip()) or not 0 < port < 65536:
+            raise BadRequest("a peer needs a host (a name or an address) and a port from 1 to 65535")
         if not allow:
             raise BadRequest(f"a peer that may do nothing needs no entry; services are {', '.join(DIMSE_SERVICES)}")
         unknown = allow - set(DIMSE_SERVICES)

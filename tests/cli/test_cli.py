@@ -52,6 +52,16 @@ def test_collections_peers_users_and_tokens(tmp_path):
     assert json.loads(ok("peer", "list", "--json", data=data)) == []
 
 
+def test_new_address_leaves_what_a_peer_may_do(tmp_path):
+    data = tmp_path / "data"
+    ok("collection", "create", "trial", data=data)
+    ok("peer", "add", "CT1", "10.0.0.5", "104", "--allow", "echo", "--collection", "trial", data=data)
+    (before,) = json.loads(ok("peer", "list", "--json", data=data))
+    ok("peer", "add", "CT1", "10.0.0.6", "11112", data=data)
+    (after,) = json.loads(ok("peer", "list", "--json", data=data))
+    assert after == before | {"host": "10.0.0.6", "port": 11112}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
