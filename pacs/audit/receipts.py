@@ -1,14 +1,13 @@
 """Receipts: one row for each accepted object in each collection, written in the transaction that decides about it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from peewee import fn
 
 from pacs.db.tables.audit import Receipt
 from pacs.db.tables.base import database, utc_text
-from pacs.db.tables.jobs import Commitment
 from pacs.model import State
 
 _NAMES = tuple(name for name in Receipt._meta.fields if name != "id")
@@ -72,13 +71,6 @@ class Receipts:
         where = (Receipt.collection_id == collection_id) & (Receipt.notes != "")
         rows: Any = Receipt.select(Receipt.notes).where(where & (Receipt.state == State.PUBLISHED.value)).tuples()
         return (notes for (notes,) in rows.iterator())
-
-    def note_commitment(self, lookup: str, job_id: int) -> bool:
-        """Remember that a storage commitment was asked for; False when this one was before. Within a transaction."""
-        if Commitment.get_or_none(Commitment.lookup == lookup) is not None:
-            return False
-        Commitment.create(lookup=lookup, job=job_id, created_at=datetime.now(UTC))
-        return True
 
     def forget(self, intake_id: str) -> None:
         """Remove the receipt of an object that goes back in line; it gets a new one."""

@@ -37,6 +37,7 @@ from pacs.dimse.status import (
     INVALID_ARGUMENT,
     MISSING_ATTRIBUTE,
     NO_SUCH_ACTION,
+    NO_SUCH_CLASS,
     NO_SUCH_INSTANCE,
     NOT_AUTHORISED,
     PROCESSING_FAILURE,
@@ -132,7 +133,7 @@ def _check(session: "Session", message: Message) -> Status | None:
     """What is wrong with a request before its data set is read. PS3.7 10.1.4.1.10."""
     command = message.command
     if command.text(REQUESTED_SOP_CLASS) != PUSH_MODEL:
-        return Status(0x0118, "no such SOP class")
+        return Status(NO_SUCH_CLASS, "no such SOP class")
     if command.text(REQUESTED_SOP_UID) != PUSH_INSTANCE:
         return Status(NO_SUCH_INSTANCE, "the push model has one well-known instance")
     if command.number(ACTION_TYPE) != REQUEST_COMMITMENT:
@@ -174,7 +175,7 @@ def keep_request(archive: "Archive", lookup: str, aet: str, asked: Asked) -> int
     parts = archive.parts
     with parts.database.atomic():
         job_id = parts.jobs.add(COMMIT, {"aet": aet}, delay_s=SAME_ASSOCIATION_S)
-        asked.is_repeated = not parts.receipts.note_commitment(lookup, job_id)
+        asked.is_repeated = not parts.jobs.note_commitment(lookup, job_id)
         parts.requests.save(job_id, asked.as_json(), request_key(archive))
     return job_id
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import Database
 
-from pacs.db.tables.jobs import Job
+from pacs.db.tables.jobs import Commitment, Job
 from pacs.errors import NotFound
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
@@ -60,6 +60,13 @@ class Jobs:
             name=name, arguments=json.dumps(arguments), created_at=now, run_after=now + timedelta(seconds=delay_s)
         )
         return int(row.id)
+
+    def note_commitment(self, lookup: str, job_id: int) -> bool:
+        """Remember that a storage commitment was asked for; False when this one was before. Within a transaction."""
+        if Commitment.get_or_none(Commitment.lookup == lookup) is not None:
+            return False
+        Commitment.create(lookup=lookup, job=job_id, created_at=datetime.now(UTC))
+        return True
 
     def claim(self, names: Collection[str], job_id: int | None = None) -> Claimed | None:
         """Take the oldest job that is due, or whose process is gone (or just that one); None when there is none."""
