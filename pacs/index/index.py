@@ -182,6 +182,11 @@ class Index:
         text = "SELECT series_uid FROM series WHERE collection_id = ? AND released = ? ORDER BY id"
         return [row[0] for row in self._run(text, (collection_id, False)).fetchall()]
 
+    def unexamined(self, collection_id: int) -> set[str]:
+        """The series of a collection that series stages have yet to look at since they last got an object."""
+        text = "SELECT series_uid FROM series WHERE collection_id = ? AND examined_ms <= last_stored_ms"
+        return {row[0] for row in self._run(text, (collection_id,)).fetchall()}
+
     def referenced(self, digests: Iterable[str]) -> set[str]:
         """Which of these blobs some row refers to."""
         wanted, found = sorted(digests), set()

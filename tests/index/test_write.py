@@ -187,8 +187,10 @@ def test_settled_series_are_handed_out_until_examined(database, index):
     assert index.settled(datetime.fromtimestamp(1, UTC)) == []
     write(database, publication("2.25.2"), now_ms=2000)
     assert not index.examined(series)
+    assert index.unexamined(series.collection_id) == {series.series_uid}
     (series,) = index.settled(later)
     assert index.examined(series)
+    assert index.unexamined(series.collection_id) == set()
     index.set_flags(series.id, ("b", "a"))
     assert index.settled(later) == []
     write(database, publication("2.25.3"), now_ms=3000)

@@ -1,6 +1,7 @@
 """Sending to peers: at once, on release, again after a receiver was away, and on from where it was."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -114,27 +115,47 @@ def test_interrupted_job_goes_on_where_it_was(filled: Server, tmp_path: Path) ->
         assert len({each.SOPInstanceUID for each in receiver.objects}) == 6
 
 
-def test_released_series_are_forwarded(filled: Server, tmp_path: Path) -> None:
+def test_released_series_are_forwarded_once(filled: Server, tmp_path: Path) -> None:
+    """Whether it was released before it settled or after: a series goes once, and what was there before the rule stays."""
     filled.run("collection", "create", "trial", "--called-aet", "TRIAL")
     filled.start("jobs", "run")
     with Receiver("DEST", tmp_path) as receiver:
         filled.run("peer", "add", "DEST", "127.0.0.1", str(receiver.port))
         filled.run("peer", "add", "MODALITY", "127.0.0.1", "104")
         filled.run("forward", "add", "trial", "DEST")
+        wait_until_examined(filled, 2)
         filled.run("forward", "add", "inbox", "DEST")
         sent = [make_ct(f"t-{n}", "t", "t", "T", InstanceNumber=n) for n in (1, 2)]
         assert store(filled.port, sent, calling="MODALITY", called="TRIAL") == [0, 0]
         filled.wait_until_worked_off()
-        assert receiver.objects == []
         filled.run("collection", "release", "trial")
-        wait_for(lambda: len(receiver.objects) == 2)
+        wait_until_examined(filled, 3)
+        settled = [make_ct("u-1", "u", "t", "T")]
+        assert store(filled.port, settled, calling="MODALITY", called="TRIAL") == [0]
+        wait_until_examined(filled, 4)
+        assert sent_to_dest(filled) == 1
+        filled.run("collection", "release", "trial")
         # inbox releases by itself: what is new there follows once its series has settled
         assert store(filled.port, [make_ct("i-1", "i", "i", "I")]) == [0]
-        wait_for(lambda: len(receiver.objects) == 3, 60)
+        wait_until_examined(filled, 5)
+        assert sent_to_dest(filled) == 3
+        wait_for(lambda: len(receiver.objects) == 4)
     assert json.loads(filled.run("forward", "list", "--json")) == [
         {"collection": "inbox", "aet": "DEST"},
         {"collection": "trial", "aet": "DEST"},
     ]
+
+
+def sent_to_dest(server: Server) -> int:
+    return sum(job["name"] == "send" for job in json.loads(server.run("jobs", "list", "--json")))
+
+
+def wait_until_examined(server: Server, count: int) -> None:
+    """Until the series stages have looked at so many series, and at nothing else but these."""
+    connection = sqlite3.connect(server.data / "pacs.sqlite")
+    examined = "SELECT count(*), sum(examined_ms > last_stored_ms) FROM series"
+    wait_for(lambda: connection.execute(examined).fetchone() == (count, count), 60)
+    connection.close()
 
 
 def test_peer_gets_only_what_it_may_see(filled: Server, tmp_path: Path) -> None:
