@@ -1,12 +1,12 @@
-"""The lines of the DIMSE contract, and the mark of tests that prove them.
+"""The lines of the DIMSE and the DICOMweb contract, and the mark of tests that prove them.
 
-Sections: 1 association, 2 verification, 3 storage, 4 query, 5 retrieve, 6 storage commitment, 7 peers; W: how
-workstations behave.
+DIMSE: 1 association, 2 verification, 3 storage, 4 query, 5 retrieve, 6 storage commitment, 7 peers; W: how workstations
+behave. DICOMweb: "web 1" to "web 10".
 """
 
 import pytest
 
-LINES = {
+DIMSE = {
     "1.1": "application context and protocol version",
     "1.2": "called and calling AE titles, permissions, hosts",
     "1.3": "association limits; idle ones need no worker",
@@ -84,10 +84,74 @@ LINES = {
     "W29": "STUDY move without UID refused",
     "W30": "Aeskulap, MicroDicom: Implicit LE only",
 }
+WEB = {
+    "web 1.1": "search resources",
+    "web 1.2": "retrieve resources",
+    "web 1.3": "HEAD, OPTIONS, unknown paths, wrong methods",
+    "web 2.1": "keys: decoding, keywords, tags, paths",
+    "web 2.2": "UID lists",
+    "web 2.3": "wildcards",
+    "web 2.4": "person names",
+    "web 2.5": "ranges of dates and times",
+    "web 2.6": "universal matching",
+    "web 2.7": "ModalitiesInStudy",
+    "web 2.8": "fuzzymatching",
+    "web 2.9": "emptyvaluematching",
+    "web 2.10": "multiplevaluematching",
+    "web 2.11": "includefield",
+    "web 2.12": "limit, offset, stable order, Warning",
+    "web 2.13": "required keys of each level",
+    "web 2.14": "attributes always returned",
+    "web 2.15": "no results",
+    "web 2.16": "media types of search",
+    "web 2.17": "search failures",
+    "web 3.1": "JSON model",
+    "web 3.2": "XML model",
+    "web 4.1": "metadata are complete",
+    "web 4.2": "BulkDataURI",
+    "web 4.3": "metadata of what is not there",
+    "web 4.4": "metadata compressed and validated",
+    "web 5.1": "grammar of Accept",
+    "web 5.2": "selection of the media type",
+    "web 5.3": "transfer syntaxes",
+    "web 5.4": "single parts",
+    "web 5.5": "form of multipart answers",
+    "web 5.6": "compressed frames",
+    "web 5.7": "lists of frames",
+    "web 6.1": "types of pictures",
+    "web 6.2": "pictures of a series or study",
+    "web 6.3": "viewport",
+    "web 6.4": "window",
+    "web 6.5": "quality",
+    "web 6.6": "annotation",
+    "web 6.7": "iccprofile",
+    "web 6.8": "default window, photometric interpretation",
+    "web 6.9": "what a browser's img element accepts",
+    "web 7.1": "WADO-URI: what is asked for",
+    "web 7.2": "WADO-URI: content types",
+    "web 7.3": "WADO-URI: parameters of pictures",
+    "web 7.4": "WADO-URI: ClearCanvas",
+    "web 8.1": "store: content types",
+    "web 8.2": "store: status codes",
+    "web 8.3": "store: the answer's data set",
+    "web 8.4": "store: reasons",
+    "web 8.5": "store: the same instance again",
+    "web 9.1": "compression, keep-alive, Vary",
+    "web 9.2": "ETag and Cache-Control",
+    "web 9.3": "Range",
+    "web 9.4": "CORS",
+    "web 9.5": "credentials",
+    "web 9.6": "errors",
+    "web 9.7": "isolation headers",
+    "web 10.1": "what OHIF sends",
+    "web 10.2": "what OHIF needs in metadata",
+    "web 10.3": "other clients",
+}
+LINES = DIMSE | WEB
 
 
 def contract(*lines: str) -> pytest.MarkDecorator:
-    """Says which lines a test proves; `docs/dimse-coverage.md` lists them."""
+    """Says which lines a test proves; `docs/dimse-coverage.md` and `docs/dicomweb-coverage.md` list them."""
     unknown = [each for each in lines if each not in LINES]
     assert not unknown, f"no such line of the contract: {unknown}"
     return pytest.mark.contract(*lines)

@@ -1,17 +1,18 @@
-"""``python -m tests.wire.coverage`` prints docs/dimse-coverage.md: the tests of each line of the DIMSE contract."""
+"""``python -m tests.wire.coverage dimse`` prints docs/dimse-coverage.md: the tests of each line; ``web`` the other."""
 
 import ast
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.wire.contract import LINES
+from tests.wire.contract import DIMSE, WEB
 
 TESTS = Path(__file__).resolve().parents[1]
 HEAD = """\
-# DIMSE: lines and their tests
+# {title}: lines and their tests
 
-Made by `scripts/make-dimse-docs` out of the `@contract(...)` marks of the tests; not edited by hand.
+Made by `scripts/make-protocol-docs` out of the `@contract(...)` marks of the tests; not edited by hand.
 
 | line | what it is about | tests |
 |---|---|---|
@@ -41,15 +42,19 @@ def by_line() -> dict[str, list[str]]:
     return found
 
 
-def page() -> str:
-    """The page as it should be."""
+PAGES = {"dimse": ("DIMSE", DIMSE), "web": ("DICOMweb", WEB)}
+
+
+def page(contract: str) -> str:
+    """The page of one of `PAGES` as it should be."""
+    title, lines = PAGES[contract]
     found = by_line()
     rows = []
-    for line, about in LINES.items():
+    for line, about in lines.items():
         names = "<br>".join(f"`{each.removeprefix('tests/')}`" for each in found.get(line, []))
         rows.append(f"| {line} | {about} | {names} |\n")
-    return HEAD + "".join(rows)
+    return HEAD.replace("{title}", title) + "".join(rows)
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    print(page(sys.argv[1]), end="")
