@@ -1,28 +1,24 @@
-"""WADO-RS: instances, metadata, frames and bulk data. PS3.18 10.4."""
+"""WADO-RS: instances, frames and bulk data. PS3.18 10.4."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 
 from flask import Blueprint, Response, request
-from werkzeug.http import quote_etag
 
 from pacs.dicom.elements import Buffer, DataSet, Element
-from pacs.dicom.json import BULK_PLACEHOLDER
 from pacs.dicom.syntaxes import EXPLICIT_LE, is_encapsulated
 from pacs.dicomweb.accept import (
     DICOM,
-    JSON,
     MEDIA_OF_SYNTAX,
     OCTETS,
     Wanted,
     choose_frames,
     choose_instance,
-    takes_json,
     wanted,
 )
 from pacs.dicomweb.door import caller, door, key_of, public_root, url_of
-from pacs.dicomweb.reply import SHORT_CACHE, BodyPart, file_pieces, multipart_reply, single_reply
+from pacs.dicomweb.reply import BodyPart, file_pieces, multipart_reply, single_reply
+from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
 from pacs.errors import BadRequest, NotAcceptable, NotFound
 from pacs.model import StoredInstance
 from pacs.pixels import StoredFile, decoded_frame, explicit_little_endian, read_file
@@ -64,9 +60,9 @@ def _wanted() -> list[Wanted]:
 
 def _instances(found: list[StoredInstance], *, single: bool) -> Response:
     way, syntaxes = choose_instance(_wanted(), [each.transfer_syntax_uid for each in found], single=single)
-    tag = quote_etag(_digest(found, *sorted(syntaxes.values()), str(way.multipart)))
-    if _is_known(tag):
-        return _not_modified(tag)
+    tag = tag_of(found, *sorted(syntaxes.values()), str(way.multipart))
+    if is_known(tag):
+        return not_modified(tag)
     strict = EXPLICIT_LE in way.syntaxes
     parts: Iterable[BodyPart] = (
         _instance_part(each, syntaxes[each.transfer_syntax_uid], strict=strict) for each in found
@@ -76,7 +72,7 @@ def _instances(found: list[StoredInstance], *, single: bool) -> Response:
     if all(syntax == stored for stored, syntax in syntaxes.items()):
         parts = list(parts)  # files are opened when it is their turn; so the length is known beforehand
     response = multipart_reply(parts, DICOM) if way.multipart else single_reply(next(iter(parts)))
-    return _cached(response, tag)
+    return cached(response, tag)
 
 
 def _instance_part(instance: StoredInstance, syntax: str, *, strict: bool) -> BodyPart:
@@ -96,39 +92,6 @@ def _instance_part(instance: StoredInstance, syntax: str, *, strict: bool) -> Bo
     return BodyPart(f"{DICOM}; transfer-syntax={syntax}", data, size_bytes=size_bytes)
 
 
-# -- metadata ----------------------------------------------------------------------------------------------------------
-
-
-@blueprint.get("/studies/<uid:study>/metadata")
-@blueprint.get("/studies/<uid:study>/series/<uid:series>/metadata")
-@blueprint.get("/studies/<uid:study>/series/<uid:series>/instances/<uid:sop>/metadata")
-def retrieve_metadata(study: str, series: str | None = None, sop: str | None = None) -> Response:
-    """Attributes without bulk data, as they were encoded at commit."""
-    if not takes_json(_wanted()):
-        raise NotAcceptable(f"metadata is sent as {JSON}")
-    archive = door().archive
-    found = archive.open(key_of(study, series, sop), caller())
-    root = public_root()
-    tag = quote_etag(_digest(found, "metadata", root))
-    if _is_known(tag):
-        return _not_modified(tag)
-    return _cached(Response(_metadata(found, archive.metadata(found), root), mimetype=JSON), tag)
-
-
-def _metadata(found: list[StoredInstance], texts: Iterator[bytes], root: str) -> Iterator[bytes]:
-    """A JSON array, a few hundred objects at a time; only addresses are put in."""
-    batch = [b"["]
-    for number, (instance, text) in enumerate(zip(found, texts, strict=False)):
-        address = url_of(root, instance.study_uid, instance.series_uid, instance.sop_uid)
-        batch.append(b"," if number else b"")
-        batch.append(text.replace(BULK_PLACEHOLDER, f'"BulkDataURI":"{address}/'.encode()))
-        if len(batch) > 1000:
-            yield b"".join(batch)
-            batch.clear()
-    batch.append(b"]")
-    yield b"".join(batch)
-
-
 # -- frames ------------------------------------------------------------------------------------------------------------
 
 
@@ -142,15 +105,15 @@ def retrieve_frames(study: str, series: str, sop: str, frames: str) -> Response:
     if max(numbers) > instance.frames:
         raise NotFound("the instance has fewer frames")
     way, media, syntax = choose_frames(_wanted(), instance.transfer_syntax_uid, single=len(numbers) == 1)
-    tag = quote_etag(_digest([instance], frames, media, syntax, str(way.multipart)))
-    if _is_known(tag):
-        return _not_modified(tag)
+    tag = tag_of([instance], frames, media, syntax, str(way.multipart))
+    if is_known(tag):
+        return not_modified(tag)
     address = f"{url_of(public_root(), study, series, sop)}/frames"
     kind = media if syntax == EXPLICIT_LE and media == OCTETS else f"{media}; transfer-syntax={syntax}"
     pieces = _frame_pieces(instance, numbers, decode=syntax != instance.transfer_syntax_uid)
     parts = (BodyPart(kind, data, f"{address}/{number}") for number, data in zip(numbers, pieces, strict=True))
     response = multipart_reply(parts, media) if way.multipart else single_reply(next(parts))
-    return _cached(response, tag)
+    return cached(response, tag)
 
 
 def _frame_numbers(text: str) -> list[int]:
@@ -200,9 +163,9 @@ def retrieve_bulk_data(study: str, series: str, sop: str, place: str) -> Respons
     element, holder = _find(file.data_set, place)
     kind = _kind_of(element, holder)
     way, kind = _choose_bulk(kind)
-    tag = quote_etag(_digest([instance], place, kind, str(way.multipart)))
-    if _is_known(tag):
-        return _not_modified(tag)
+    tag = tag_of([instance], place, kind, str(way.multipart))
+    if is_known(tag):
+        return not_modified(tag)
     address = f"{url_of(public_root(), study, series, sop)}/bulkdata/{place}"
     parts = [BodyPart(kind, data, address) for data in _bulk_values(file, element)]
     if element.encapsulated:
@@ -211,7 +174,7 @@ def retrieve_bulk_data(study: str, series: str, sop: str, place: str) -> Respons
         parts = [BodyPart(f"{media}; transfer-syntax={syntax}", part.data, address) for part in parts]
         kind = media
     single = not way.multipart and len(parts) == 1
-    return _cached(single_reply(parts[0]) if single else multipart_reply(parts, kind), tag)
+    return cached(single_reply(parts[0]) if single else multipart_reply(parts, kind), tag)
 
 
 def _find(data_set: DataSet, place: str) -> tuple[Element, DataSet]:
@@ -263,29 +226,3 @@ def _bulk_values(file: StoredFile, element: Element) -> Iterator[Iterable[Buffer
 def _pieces(value: Buffer) -> Iterator[bytes]:
     for start in range(0, len(value), 1 << 20):
         yield bytes(value[start : start + (1 << 20)])
-
-
-# -- validators --------------------------------------------------------------------------------------------------------
-
-
-def _digest(found: list[StoredInstance], *more: str) -> str:
-    """A validator of content: the digests and revisions of what is sent, and how it is sent."""
-    digest = hashlib.sha256("\0".join(more).encode())
-    for each in found:
-        digest.update(f"{each.digest} {each.revision}\0".encode())
-    return digest.hexdigest()[:32]
-
-
-def _is_known(tag: str) -> bool:
-    return tag.strip('"') in request.if_none_match
-
-
-def _not_modified(tag: str) -> Response:
-    return _cached(Response(status=304), tag)
-
-
-def _cached(response: Response, tag: str) -> Response:
-    """Never immutable: a revision may replace the content, a curator may hide it."""
-    response.headers["ETag"] = tag
-    response.headers["Cache-Control"] = SHORT_CACHE
-    return response

@@ -1,0 +1,35 @@
+"""ETag and revalidation of what is retrieved. RFC 9110 8.8.3 and 13.1.2, PS3.18 8.4."""
+
+import hashlib
+from collections.abc import Iterable
+
+from flask import Response, request
+from werkzeug.http import quote_etag
+
+from pacs.dicomweb.reply import SHORT_CACHE
+from pacs.model import StoredInstance
+
+
+def tag_of(found: Iterable[StoredInstance], *more: str) -> str:
+    """A validator of content: the digests and revisions of what is sent, and (`more`) how it is sent."""
+    digest = hashlib.sha256("\0".join(more).encode())
+    for each in found:
+        digest.update(f"{each.digest} {each.revision}\0".encode())
+    return quote_etag(digest.hexdigest()[:32])
+
+
+def is_known(tag: str) -> bool:
+    """Whether the caller has this content already."""
+    return tag.strip('"') in request.if_none_match
+
+
+def not_modified(tag: str) -> Response:
+    """304 without content."""
+    return cached(Response(status=304), tag)
+
+
+def cached(response: Response, tag: str) -> Response:
+    """Never immutable: a revision may replace the content, a curator may hide it."""
+    response.headers["ETag"] = tag
+    response.headers["Cache-Control"] = SHORT_CACHE
+    return response
