@@ -186,35 +186,46 @@ def _joined(parts: list[str]) -> Iterator[str]:
 
 def _gather_ids(found: Identity, element: Element, charset: Charset, path: str) -> None:
     del path
-    for value in values_of(element, charset):
-        folded = fold(value)
-        _add_id(found, folded)
-        for local in _EMAIL.findall(folded):
-            _add_id(found, local)
+    ids = _ids_of(bytes(element.value), element.vr, charset)
+    short = {each for each in ids if _is_short(each)}
+    found.short_ids |= short
+    found.ids |= ids - short
 
 
-def _add_id(found: Identity, folded: str) -> None:
-    if not folded or is_placeholder(folded):
-        return
+@lru_cache(maxsize=1024)  # the slices of a series have most of their ids in common
+def _ids_of(value: bytes, vr: str, charset: Charset) -> frozenset[str]:
+    folded = [fold(each) for each in values_of(Element(0, vr, value), charset)]
+    ids = {*folded, *(local for each in folded for local in _EMAIL.findall(each))}
+    return frozenset(each for each in ids if each and not is_placeholder(each))
+
+
+@lru_cache(maxsize=1024)
+def _is_short(folded: str) -> bool:
+    """Whether an id is too short, or too much of a word, to be looked for within other text."""
     digits_only = folded.replace(".", "").isdigit()
     is_word = not any(letter.isdigit() for letter in folded) and set(words(folded)) <= vocabulary()
-    if len(folded) < (MIN_ID_DIGITS if digits_only else MIN_ID) or is_word:
-        found.short_ids.add(folded)
-    else:
-        found.ids.add(folded)
+    return len(folded) < (MIN_ID_DIGITS if digits_only else MIN_ID) or is_word
 
 
 def _gather_institution(found: Identity, element: Element, charset: Charset, path: str) -> None:
     del path
-    for value in values_of(element, charset):
-        folded = " ".join(fold(value).split())
+    phrases, places = _institutions_of(bytes(element.value), element.vr, charset)
+    found.phrases |= phrases
+    found.places |= places
+
+
+@lru_cache(maxsize=1024)
+def _institutions_of(value: bytes, vr: str, charset: Charset) -> tuple[frozenset[str], frozenset[str]]:
+    """Phrases, and the single words of them that tell."""
+    phrases, places = set(), set()
+    for each in values_of(Element(0, vr, value), charset):
+        folded = " ".join(fold(each).split())
         parts = words(folded)
         telling = {w for w in parts if w.isalpha() and not (w in generic() or w in vocabulary() or is_placeholder(w))}
-        if not telling:
-            continue
-        if len(folded) >= MIN_ID:
-            found.phrases.add(folded)
-        found.places |= {word for word in telling if len(word) >= MIN_NAME_LETTERS and not has_cjk(word)}
+        if telling and len(folded) >= MIN_ID:
+            phrases.add(folded)
+        places |= {word for word in telling if len(word) >= MIN_NAME_LETTERS and not has_cjk(word)}
+    return frozenset(phrases), frozenset(places)
 
 
 def _gather_machine(found: Identity, element: Element, charset: Charset, path: str) -> None:

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from pacs.archive import Archive
 from pacs.deid import load_profile
+from pacs.deid.profiles.profile import Profile
 from pacs.dicom.elements import DataSet
 from pacs.dicom.fileformat import text_of
 from pacs.dicom.frames import PIXELS, frame_ranges, frame_ranges_of
@@ -55,6 +56,16 @@ class Processor:
         self.stages = stages
         self.learned = LearnedNames()
         self._keys = lru_cache(maxsize=64)(archive.keys_of)
+        self._profiles: dict[str, Profile] = {}
+
+    def look_again(self) -> None:
+        """Profiles may have changed since the last batch: their files are asked once for each."""
+        self._profiles.clear()
+
+    def _profile(self, name: str) -> Profile:
+        if name not in self._profiles:
+            self._profiles[name] = load_profile(name, self.archive.parts.profiles)
+        return self._profiles[name]
 
     def process(self, entry: Entry) -> Publication | Ending:
         """Judge one entry; a blob is written to a temporary file, nothing is committed.
@@ -72,7 +83,7 @@ class Processor:
             work = Work(
                 file=file,
                 collection=collection,
-                profile=load_profile(collection.profile, self.archive.parts.profiles),
+                profile=self._profile(collection.profile),
                 keys=keys,
                 context=context_of(self.archive, collection, envelope, keys),
                 scratch=entry.path.parent,

@@ -64,6 +64,7 @@ class Worker:
 
     def _process(self, entries: Sequence[Entry]) -> int:
         judged: list[tuple[Entry, Publication | Ending]] = []
+        self.processor.look_again()
         try:
             for entry in entries:
                 if self.stop.is_set():

@@ -4,6 +4,7 @@ A few milliseconds for a slice, so that every image can have it. It finds what s
 writing; where it says yes, the image is read.
 """
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -28,12 +29,12 @@ _CELL = 64  # pixels; areas to read are made of such squares
 
 def has_glyphs(pixels: Array) -> bool:
     """Whether an image of one sample, (rows, columns), shows rows of glyphs."""
-    return any(_shows_text(mask) for mask in (*_visible(pixels), *_hidden(pixels)))
+    return any(_shows_text(mask) for mask in _strokes(pixels))
 
 
 def has_changed_glyphs(pixels: Array, changed: Array) -> bool:
     """Whether rows of glyphs stand in an image that were not there before: much of their strokes is in `changed`."""
-    for mask in _visible(pixels):
+    for mask in _visible(pixels, *_extremes(pixels)):
         for glyphs in _rows_of_glyphs(mask):
             fresh = 0
             for left, top, width, height, area in glyphs:
@@ -46,7 +47,7 @@ def has_changed_glyphs(pixels: Array, changed: Array) -> bool:
 
 def has_glyphs_within(pixels: Array, box: Box) -> bool:
     """Whether a row of glyphs stands within a box of an image."""
-    for mask in (*_visible(pixels), *_hidden(pixels)):
+    for mask in _strokes(pixels):
         for glyphs in _rows_of_glyphs(mask):
             across, down = glyphs[:, 0] + glyphs[:, 2] / 2, glyphs[:, 1] + glyphs[:, 3] / 2
             inside = (across >= box.left) & (across < box.right) & (down >= box.top) & (down < box.bottom)
@@ -57,21 +58,34 @@ def has_glyphs_within(pixels: Array, box: Box) -> bool:
 
 def hidden_glyphs(pixels: Array) -> "list[Array]":
     """Masks of glyphs that differ little from what is around them: writing that people may not see, but programs do."""
-    return [mask for mask in _hidden(pixels) if _shows_text(mask)]
+    return [mask for mask in _hidden(pixels, *_extremes(pixels)) if _shows_text(mask)]
 
 
-def _visible(pixels: Array) -> Iterator[Array]:
+def _extremes(pixels: Array) -> tuple[float, float]:
+    return pixels.min().item(), pixels.max().item()
+
+
+def _strokes(pixels: Array) -> Iterator[Array]:
+    """All masks of pixels that may be strokes."""
+    low, high = _extremes(pixels)
+    yield from _visible(pixels, low, high)
+    yield from _hidden(pixels, low, high)
+
+
+def _visible(pixels: Array, low: float, high: float) -> Iterator[Array]:
     """Masks of pixels that may be strokes: the brightest, the darkest, and grey ones in the margins."""
-    low, high = float(pixels.min()), float(pixels.max())
     span = high - low
     if span < 2:
         return
     step = span * _EXTREME
     some = pixels[::4]
+    # Whole numbers are held against whole numbers: against others numpy would turn every pixel into one of those.
+    up, down = (math.ceil, math.floor) if pixels.dtype.kind in "iu" else (float, float)
+    bright, dark, rather_bright = up(high - step), down(low + step), up(low + span * _BRIGHT)
     tests: tuple[Callable[[Array], Array], ...] = (
-        lambda part: part >= high - step,
-        lambda part: part <= low + step,
-        lambda part: part >= low + span * _BRIGHT,
+        lambda part: part >= bright,
+        lambda part: part <= dark,
+        lambda part: part >= rather_bright,
     )
     for test in tests:
         # Every fourth row tells whether the mask is far too large, as it is for most of them.
@@ -79,14 +93,14 @@ def _visible(pixels: Array) -> Iterator[Array]:
             mask = test(pixels)
             if _is_thin(mask):
                 yield mask
-    mask = _in_margins(pixels, low + span * _GREY)
+    mask = _in_margins(pixels, up(low + span * _GREY))
     if _is_thin(mask):
         yield mask
 
 
-def _hidden(pixels: Array) -> Iterator[Array]:
+def _hidden(pixels: Array, smallest: float, largest: float) -> Iterator[Array]:
     """Masks of values that stand out by their number, and of those just beside an even ground."""
-    low, high = int(pixels.min()), int(pixels.max())
+    low, high = int(smallest), int(largest)
     span = high - low
     if span < 1 or pixels.dtype.itemsize > 2:
         return
@@ -194,7 +208,7 @@ def glyph_areas(pixels: Array) -> list[Box]:
 
     rows, columns = pixels.shape
     coarse = np.zeros((rows // _CELL + 1, columns // _CELL + 1), np.uint8)
-    for mask in (*_visible(pixels), *_hidden(pixels)):
+    for mask in _strokes(pixels):
         for glyphs in _rows_of_glyphs(mask):
             for left, top, width, height, _area in glyphs:
                 room = _CELL + 2 * height
