@@ -11,7 +11,7 @@ data only and would write its own temporary files.
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
-from pacs.dicomweb import metadata, qido, stow, wado
+from pacs.dicomweb import bulk_data, frames, metadata, qido, stow, wado
 from pacs.dicomweb.door import PATH, WebDoor
 from pacs.dicomweb.problems import register_problems
 
@@ -26,7 +26,14 @@ def register(app: Flask, door: WebDoor) -> None:
     """Add DICOMweb, and how errors are told, to an app."""
     app.url_map.converters["uid"] = UidConverter
     app.extensions["pacs"] = door
-    for blueprint in (qido.blueprint, metadata.blueprint, wado.blueprint, stow.blueprint):
+    for blueprint in (
+        qido.blueprint,
+        metadata.blueprint,
+        wado.blueprint,
+        frames.blueprint,
+        bulk_data.blueprint,
+        stow.blueprint,
+    ):
         app.register_blueprint(blueprint, url_prefix=PATH)
     register_problems(app)
 

@@ -1,13 +1,15 @@
 """Which media type and transfer syntax a caller takes. PS3.18 8.7, RFC 9110 12.5.1."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pacs.dicom.syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, LOSSY, VIDEO
 from pacs.errors import BadRequest, NotAcceptable
+from pacs.pixels import ENCODABLE
 
 DICOM, OCTETS, JSON = "application/dicom", "application/octet-stream", "application/dicom+json"
+ZIP = "application/zip"
 AS_STORED = "*"
 # Never sent as stored. PS3.18 8.7.3.
 _NEVER = frozenset((IMPLICIT_LE, EXPLICIT_BE, DEFLATED_LE))
@@ -23,6 +25,14 @@ MEDIA_OF_SYNTAX = {
     **dict.fromkeys(VIDEO, "video/mp4"),
     **{f"{_JPEG}{number}": "video/mpeg" for number in (100, 101)},
 }
+# What a type of image means when no transfer syntax is named and the stored one is of another type.
+DEFAULT_OF_MEDIA = (
+    (f"{_JPEG}70", "image/jpeg"),
+    (f"{_JPEG}80", "image/jls"),
+    (f"{_JPEG}90", "image/jp2"),
+    (f"{_JPEG}201", "image/jphc"),
+    ("1.2.840.10008.1.2.5", "image/dicom-rle"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +140,11 @@ def takes_json(found: Sequence[Wanted]) -> bool:
     )
 
 
-def instance_syntax(each: Wanted, stored: str) -> str | None:
+def instance_syntax(each: Wanted, stored: str, *, has_frames: bool = True) -> str | None:
     """The transfer syntax to send an instance in, or None: this way it cannot be sent. PS3.18 8.7.3.5.
 
-    Nothing asked is Explicit VR Little Endian, but what exists only lossily compressed goes as stored.
+    Nothing asked is Explicit VR Little Endian, but what exists only lossily compressed goes as stored. What has no
+    frames is never compressed.
     """
     if not each.syntaxes:
         return stored if stored in LOSSY else EXPLICIT_LE
@@ -142,48 +153,85 @@ def instance_syntax(each: Wanted, stored: str) -> str | None:
             return EXPLICIT_LE if stored in _NEVER else stored
         if syntax == stored and stored not in _NEVER:
             return stored
-        if syntax == EXPLICIT_LE and stored not in VIDEO:
-            return EXPLICIT_LE
+        if stored not in VIDEO and (syntax == EXPLICIT_LE or (has_frames and syntax in ENCODABLE)):
+            return syntax
     return None
 
 
-def choose_instance(found: Sequence[Wanted], stored: Sequence[str], *, single: bool) -> tuple[Wanted, dict[str, str]]:
-    """How to send instances: the way, and the syntax to send by the stored one. Raises `NotAcceptable`.
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What matters of an instance for choosing: its transfer syntax, and whether it has frames."""
 
-    A single part is possible when `single` (one instance).
+    transfer_syntax_uid: str
+    has_frames: bool = True
+
+
+def choose_instance(
+    found: Sequence[Wanted], stored: Iterable[Stored], *, single: bool
+) -> tuple[Wanted, dict[Stored, str]]:
+    """How to send instances: the way, and the syntax to send each kind in. Raises `NotAcceptable`.
+
+    The type of the way is application/dicom or application/zip. A single part is possible when `single` (one
+    instance). Among images, objects without frames go in Explicit VR Little Endian when a compressed syntax is asked.
     """
+    kinds = set(stored)
     for each in found or [Wanted(DICOM, multipart=True)]:
-        if not _within(DICOM, each.type) or (not each.multipart and not single and each.type == DICOM):
+        way = _instance_way(each, single=single)
+        if way is None:
             continue
-        chosen = {syntax: instance_syntax(each, syntax) for syntax in set(stored)}
+        chosen = {kind: instance_syntax(each, kind.transfer_syntax_uid, has_frames=kind.has_frames) for kind in kinds}
+        if any(kind.has_frames and chosen[kind] for kind in kinds):
+            chosen = {kind: syntax or (None if kind.has_frames else EXPLICIT_LE) for kind, syntax in chosen.items()}
         if all(chosen.values()):
-            way = Wanted(DICOM, each.multipart or each.type != DICOM, each.syntaxes)
             return way, {key: value for key, value in chosen.items() if value}
-    raise NotAcceptable("instances are sent as application/dicom, as stored or in Explicit VR Little Endian")
+    raise NotAcceptable(
+        "instances are sent as application/dicom or application/zip, as stored, in Explicit VR Little Endian,"
+        " or in a lossless compression that this server writes"
+    )
+
+
+def _instance_way(each: Wanted, *, single: bool) -> Wanted | None:
+    if each.type == ZIP and not each.multipart:
+        return each
+    if not _within(DICOM, each.type) or (not each.multipart and not single and each.type == DICOM):
+        return None
+    return Wanted(DICOM, each.multipart or each.type != DICOM, each.syntaxes)
 
 
 def choose_frames(found: Sequence[Wanted], stored: str, *, single: bool) -> tuple[Wanted, str, str]:
     """How to send frames: the way, the media type of a part, and the transfer syntax. Raises `NotAcceptable`."""
-    compressed = MEDIA_OF_SYNTAX.get(stored)
-    for each in found or [Wanted(OCTETS, multipart=True)]:
+    for each in found or [Wanted("*/*", multipart=True)]:
         if not each.multipart and each.type != "*/*" and not single:
             continue
-        way = Wanted(each.type, each.multipart or each.type == "*/*", each.syntaxes)
-        syntax = _frame_syntax(each, stored)
-        if syntax is None:
+        chosen = _frame_form(each, stored)
+        if chosen is not None:
+            return Wanted(each.type, each.multipart or each.type == "*/*", each.syntaxes), *chosen
+    raise NotAcceptable(
+        "frames are sent as application/octet-stream in Little Endian or as stored, or as images in the stored or"
+        " a lossless compression"
+    )
+
+
+def _frame_form(each: Wanted, stored: str) -> tuple[str, str] | None:
+    """Media type and transfer syntax of a frame for one element of the Accept header. PS3.18 Table 8.7.3-5."""
+    named = each.syntaxes or _frame_defaults(each.type, stored)
+    if AS_STORED in named and each.type not in (OCTETS, "*/*"):
+        named = (*named, *_frame_defaults(each.type, stored))
+    for syntax in named:
+        target = (EXPLICIT_LE if stored in _NEVER else stored) if syntax == AS_STORED else syntax
+        if target != stored and (stored in VIDEO or target not in (EXPLICIT_LE, *ENCODABLE)):
             continue
-        if syntax == EXPLICIT_LE and _within(OCTETS, each.type):
-            return way, OCTETS, EXPLICIT_LE
-        if syntax != EXPLICIT_LE and _within(OCTETS, each.type) and each.type != "*/*":
-            return way, OCTETS, stored
-        if syntax != EXPLICIT_LE and compressed and _within(compressed, each.type):
-            return way, compressed, stored
-    raise NotAcceptable("frames are sent as application/octet-stream, or in the media type of the stored compression")
+        media = OCTETS if target == EXPLICIT_LE else MEDIA_OF_SYNTAX.get(target, OCTETS)
+        if target in _NEVER or not (_within(media, each.type) or each.type == OCTETS):
+            continue
+        return (OCTETS if each.type == OCTETS else media), target
+    return None
 
 
-def _frame_syntax(each: Wanted, stored: str) -> str | None:
-    if each.type.startswith(("image/", "video/")) and not each.syntaxes:
-        return None if stored not in MEDIA_OF_SYNTAX else stored
-    if not each.syntaxes:
-        return stored if stored in VIDEO else EXPLICIT_LE
-    return instance_syntax(each, stored)
+def _frame_defaults(kind: str, stored: str) -> tuple[str, ...]:
+    """The transfer syntaxes that are meant when none is named, best first."""
+    if kind == OCTETS:
+        return (EXPLICIT_LE, stored) if stored in VIDEO else (EXPLICIT_LE,)
+    if kind == "*/*":
+        return (stored,) if stored in LOSSY else (EXPLICIT_LE,)
+    return (stored, *(uid for uid, media in DEFAULT_OF_MEDIA if _within(media, kind)))

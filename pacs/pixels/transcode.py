@@ -11,7 +11,7 @@ from typing import Any
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
-from pacs.dicom.elements import PIXEL_DATA, WIDTH, Buffer, DataSet, parse
+from pacs.dicom.elements import ITEM, PIXEL_DATA, SEQUENCE_END, UNDEFINED, WIDTH, Buffer, DataSet, parse
 from pacs.dicom.fileformat import file_start, read_start, text_of
 from pacs.dicom.frames import frame_ranges
 from pacs.dicom.syntaxes import (
@@ -25,7 +25,8 @@ from pacs.dicom.syntaxes import (
 from pacs.dicom.writing import encode, header, swapped
 from pacs.errors import NotAcceptable
 from pacs.model import PixelFrame
-from pacs.pixels.image import RETIRED_JPEG, image_of
+from pacs.pixels.encoding import encoded_frame
+from pacs.pixels.image import RETIRED_JPEG, Array, Format, Image, image_of
 
 _WITHOUT_DECODER = (*RETIRED_JPEG, ENCAPSULATED_PLAIN, DEFLATED_FRAMES)
 _EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
@@ -138,6 +139,51 @@ def _without_pixels(data_set: DataSet, facts: dict[str, Any]) -> tuple[DataSet, 
     return before, DataSet({tag: element for tag, element in data_set.items() if tag > PIXEL_DATA})
 
 
+def compressed(file: StoredFile, transfer_syntax_uid: str) -> Iterator[Buffer]:
+    """The file in a lossless compressed syntax, in pieces; frames are made one at a time, the first at once.
+
+    Raises `NotAcceptable` for an object without pixel data, and for pixels that the syntax cannot hold.
+    """
+    image = image_of(file.data_set, file.transfer_syntax_uid)
+    if image is None or not image.count:
+        raise NotAcceptable("an object without pixel data has no compressed form")
+    pixels, now = upright(image, 0)
+    first = encoded_frame(pixels, now, transfer_syntax_uid)
+    before, after = _without_pixels(file.data_set, _facts(now))
+    uids = [text_of(file.data_set, tag) for tag in (0x00080016, 0x00080018)]
+    target = encoding_of(transfer_syntax_uid)
+    return chain(
+        [file_start(uids[0], uids[1], transfer_syntax_uid)],
+        encode(before, file.encoding, target),
+        [header(PIXEL_DATA, "OB", UNDEFINED, target), _item(0)],
+        _in_items(image, first, transfer_syntax_uid),
+        [struct.pack("<HHI", SEQUENCE_END >> 16, SEQUENCE_END & 0xFFFF, 0)],
+        encode(after, file.encoding, target),
+    )
+
+
+def _in_items(image: Image, first: bytes, transfer_syntax_uid: str) -> Iterator[bytes]:
+    """A fragment a frame. PS3.5 A.4."""
+    for number in range(image.count):
+        frame = encoded_frame(*upright(image, number), transfer_syntax_uid) if number else first
+        yield _item(len(frame) + len(frame) % 2)
+        yield frame + b"\0" * (len(frame) % 2)
+
+
+def _item(length: int) -> bytes:
+    return struct.pack("<HHI", ITEM >> 16, ITEM & 0xFFFF, length)
+
+
+def upright(image: Image, number: int) -> tuple[Array, Format]:
+    """A decoded frame by pixel and what its pixels are, each with its own chrominance. Raises `NotAcceptable`."""
+    pixels, now = image.decoded(number, raw=False)
+    if image.format.bits_allocated < 8:
+        raise NotAcceptable("pixels of one bit have no compressed form here")
+    if now.subsampled:
+        now = replace(now, photometric=now.photometric.replace("_422", ""))
+    return pixels, replace(now, planar=0)
+
+
 def decoded_frame(file: StoredFile, number: int) -> bytes:
     """A frame as Little Endian pixels, rows x columns x samples; one-bit pixels packed from their first bit.
 
@@ -198,7 +244,11 @@ def _decode_image(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]
     if image is None or image.format.bits_allocated < 8:
         raise NotAcceptable("the stored pixel data cannot be decoded")
     pixels, now = image.decoded(number, raw=False)
-    facts = {
+    return pixels.tobytes(), _facts(now)
+
+
+def _facts(now: Format) -> dict[str, Any]:
+    return {
         "rows": now.rows,
         "columns": now.columns,
         "samples_per_pixel": now.samples,
@@ -208,4 +258,3 @@ def _decode_image(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]
         "photometric_interpretation": now.photometric,
         "planar_configuration": 0,
     }
-    return pixels.tobytes(), facts

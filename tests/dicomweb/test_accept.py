@@ -61,6 +61,10 @@ def test_nonsense_is_refused(header):
             None,
             "1.2.840.10008.1.2.1",
         ),
+        ("image/jpeg", "1.2.840.10008.1.2.1", "image/jpeg", "1.2.840.10008.1.2.4.70"),
+        ("image/*;transfer-syntax=*", "1.2.840.10008.1.2", "image/jpeg", "1.2.840.10008.1.2.4.70"),
+        ("multipart/related; type=image/jls", "1.2.840.10008.1.2.4.90", "image/jls", "1.2.840.10008.1.2.4.80"),
+        ("multipart/related", "1.2.840.10008.1.2.4.50", "image/jpeg", "1.2.840.10008.1.2.4.50"),
         ("video/mp4", "1.2.840.10008.1.2.4.102", "video/mp4", "1.2.840.10008.1.2.4.102"),
     ],
 )
@@ -71,4 +75,4 @@ def test_frames_go_in_the_type_asked_for(header, stored, media, syntax):
 
 def test_frames_of_another_compression_are_not_acceptable():
     with pytest.raises(NotAcceptable):
-        choose_frames(wanted(None, "multipart/related; type=image/jpeg"), "1.2.840.10008.1.2.4.90", single=True)
+        choose_frames(wanted(None, "multipart/related; type=image/jpx"), "1.2.840.10008.1.2.4.90", single=True)
