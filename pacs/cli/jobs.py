@@ -29,7 +29,7 @@ def run(data: Path, config_file: Path | None) -> None:
 def list_jobs(data: Path, config_file: Path | None, as_json: bool) -> None:
     """All jobs, newest first."""
     rows = [_facts(each) for each in _jobs(data, config_file).all()]
-    print_table(rows, ("id", "name", "state", "attempts", "progress", "error"), as_json)
+    print_table(rows, ("id", "name", "state", "attempts", "progress", "note"), as_json)
 
 
 @command.command()

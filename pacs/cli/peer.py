@@ -39,6 +39,8 @@ def add(
     To let it see all collections again, remove it first. Its rules (see `set`) stay.
     """
     app = open_data(data, config_file)
+    if aet.strip() == app.settings.dimse.aet:
+        raise BadRequest("that is the archive's own AE title (dimse.aet)")
     known = app.registry.snapshot().peers.get(aet.strip())
     services = frozenset(each.strip() for each in (allow or "").split(",") if each.strip())
     if allow is None:

@@ -58,7 +58,7 @@ def command(
     if not background:
         _work_off(app, job_id)
     view = jobs.get(job_id)
-    print_facts({"job": job_id, "state": view.state, "note": view.error or "queued"}, as_json)
+    print_facts({"job": job_id, "state": view.state, "note": view.note or "queued"}, as_json)
     if not background and view.state != DONE:
         raise PacsError("not everything was sent")
 

@@ -116,7 +116,14 @@ class Retrieve:
         return self.session.archive.registry.snapshot().peers.get(self.message.command.text(MOVE_DESTINATION))
 
     def move(self, instances: Sequence[StoredInstance], destination: PeerInfo) -> None:
-        """Send to a third party, a batch after the other; no association when there is nothing to send."""
+        """Send to a third party, a batch after the other; no association when there is nothing to send.
+
+        Whoever asks, a destination that is bound to collections gets nothing else: that counts as failed.
+        """
+        instances, refused = _allowed(instances, destination)
+        if refused:
+            self.count(refused, None)
+            self.trouble = f"{destination.aet} may not have all that was asked for"
         originator: dict[int, Value] = {
             MOVE_ORIGINATOR_AET: self.session.caller.aet,
             MOVE_ORIGINATOR_ID: self.message_id,
@@ -209,6 +216,17 @@ class Retrieve:
         if self.service == "move" and self.destination() is not None:
             facts["destination"] = self.message.command.text(MOVE_DESTINATION)
         log.info("retrieve", extra=facts)
+
+
+def _allowed(
+    instances: Sequence[StoredInstance], destination: PeerInfo
+) -> tuple[Sequence[StoredInstance], Sequence[StoredInstance]]:
+    """What a destination may have, and what it may not."""
+    bound = destination.collection_ids
+    if bound is None:
+        return instances, ()
+    inside = [each for each in instances if each.collection_id in bound]
+    return inside, [each for each in instances if each.collection_id not in bound]
 
 
 __all__ = ["UNABLE_TO_PERFORM_SUBOPERATIONS", "Retrieve", "on_c_get", "on_c_move"]

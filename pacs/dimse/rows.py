@@ -108,7 +108,7 @@ class RowEncoder:
             if found is None or found == "":
                 return empty
             if code is not None:
-                return self.element(tag, vr, struct.pack(order + code, int(found)))
+                return self.element(tag, vr, struct.pack(order + code, int(str(found))))
             text = str(found)
             if text.isascii():
                 return self.element(tag, vr, text.encode("ascii"))

@@ -29,7 +29,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job for people: free of identified data, as its arguments are."""
+    """A job for people: free of identified data, as its arguments are. `note` says how it ended, or what it waits for."""
 
     id: int
     name: str
@@ -37,7 +37,7 @@ class JobView:
     state: str
     attempts: int
     progress: float
-    error: str
+    note: str
     created_at: datetime
     run_after: datetime
 

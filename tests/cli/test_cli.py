@@ -70,6 +70,7 @@ def test_new_address_leaves_what_a_peer_may_do(tmp_path):
         ("collection", "create", "inbox"),
         ("collection", "create", "x", "--profile", "nothing"),
         ("peer", "add", "A\\B", "host", "104"),
+        ("peer", "add", "TRIALPACS", "host", "104"),
         ("peer", "remove", "NOBODY"),
         ("user", "add", "ann", "--role", "curator", "--collection", "nothing"),
         ("token", "create", "--user", "nobody"),

@@ -50,7 +50,7 @@ def test_failed_attempt_waits_and_comes_again(database, jobs):
 
     run_one(jobs, jobs.claim(["send"]), fails, threading.Event(), database)
     view = jobs.get(number)
-    assert (view.state, view.attempts, view.error) == ("waiting", 1, "nobody there")
+    assert (view.state, view.attempts, view.note) == ("waiting", 1, "nobody there")
     assert view.run_after > datetime.now(UTC)
     make_due(number)
     assert jobs.claim(["send"]).attempts == 2
@@ -75,7 +75,7 @@ def test_unforeseen_error_says_no_value(database, jobs):
         raise ValueError("SMITH^JOHN")
 
     run_one(jobs, jobs.claim(["send"]), breaks, threading.Event(), database)
-    assert jobs.get(number).error == "it could not be done (ValueError)"
+    assert jobs.get(number).note == "it could not be done (ValueError)"
 
 
 def test_job_of_a_dead_process_is_queued_again(jobs):
@@ -93,7 +93,7 @@ def test_cancelled_job_is_not_ours_any_more(jobs):
     job = jobs.claim(["send"])
     jobs.cancel(number)
     assert not jobs.beat(job)
-    assert jobs.get(number).error == "cancelled"
+    assert jobs.get(number).note == "cancelled"
 
 
 def test_arguments_remember_where_an_attempt_was(jobs):

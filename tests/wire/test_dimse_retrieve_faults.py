@@ -392,6 +392,18 @@ def test_invisible_objects_are_not_moved(holdings: Server) -> None:
         assert (status.Status, counters(status), receiver.objects) == (0, (0, 0, 0), [])
 
 
+@contract("5.11", "5.6")
+def test_bound_destination_gets_nothing_else(holdings: Server) -> None:
+    with destination(holdings) as receiver:
+        holdings.run("peer", "add", "NARROW", "127.0.0.1", str(receiver.port), "--collection", "other")
+        answers = move(holdings.port, "NARROW", level="SERIES", StudyInstanceUID=STUDY, SeriesInstanceUID=uid("big-1"))
+        status, failed = answers[-1]
+        assert (status.Status, counters(status)) == (0xA702, (0, 20, 0))
+        assert failed is not None
+        assert len(failed.FailedSOPInstanceUIDList) == 20
+        assert receiver.associations == []
+
+
 @contract("5.1", "5.2", "W6", "W25")
 @pytest.mark.parametrize(
     ("keys", "count"),
