@@ -29,7 +29,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job for people: free of identified data, as its arguments are. `note` says how it ended, or what it waits for."""
+    """A job for people, free of identified data. `note` says how it ended, or what it waits for."""
 
     id: int
     name: str
