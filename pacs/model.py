@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Level(StrEnum):
@@ -317,7 +317,14 @@ class Empty:
     """The attribute has no value. PS3.4 C.2.2.2.7 (empty value matching)."""
 
 
-Condition = Exact | Wildcard | Range | Empty
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of several conditions. PS3.4 C.2.2.2.8 (multiple value matching)."""
+
+    conditions: "tuple[Exact | Wildcard | Range | Empty, ...]"
+
+
+Condition = Exact | Wildcard | Range | Empty | AnyOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +341,8 @@ class Query:
 
     `returned` are keywords wanted besides the level's own unique keys; `with_upper` adds the required attributes of
     the levels above (QIDO ``/series`` and ``/instances``). `limit` and `offset` count rows. `combined`: a range of
-    dates and one of the times that belong to them are a range of moments. PS3.4 C.2.2.2.5.3.
+    dates and one of the times that belong to them are a range of moments. PS3.4 C.2.2.2.5.3. `everything`: rows bring
+    all attributes of these levels, out of the stored DICOM JSON.
     """
 
     level: Level
@@ -345,10 +353,14 @@ class Query:
     limit: int | None = None
     offset: int = 0
     combined: bool = False
+    everything: frozenset[Level] = frozenset()
 
 
-# A row that a query found: DICOM keyword -> text as in the data set (values joined by a backslash), or a number.
-Row = Mapping[str, str | int | None]
+# An attribute in the DICOM JSON model: its vr, and Value, BulkDataURI or InlineBinary. PS3.18 F.2.2.
+Entry = Mapping[str, Any]
+# A row that a query found: DICOM keyword -> text as in the data set (values joined by a backslash), or a number. What is
+# no column of the index stands as its entry, by its tag in 8 hexadecimal digits.
+Row = Mapping[str, str | int | Entry | None]
 
 
 @dataclass(frozen=True, slots=True)

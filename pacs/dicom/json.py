@@ -23,6 +23,7 @@ INLINE_BYTES = 1024  # longer binary values are bulk data
 MAX_DEPTH = 80  # items within items, each three levels of JSON, of which orjson writes 254; deeper ones stay empty
 BULK_PLACEHOLDER = b'"BulkDataURI":"@/'
 _ENCAPSULATED_DOCUMENT = 0x00420011
+_AVAILABLE_SYNTAX = "00083002"
 _SPECIFIC_CHARACTER_SET = 0x00080005
 _ALWAYS_BULK = PIXEL_TAGS | {_ENCAPSULATED_DOCUMENT}
 _BINARY = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
@@ -54,12 +55,17 @@ INDEX_KEYWORDS: tuple[str, ...] = tuple(
 )
 
 
-def dicom_json(data_set: DataSet, encoding: Encoding) -> bytes:
+def dicom_json(data_set: DataSet, encoding: Encoding, transfer_syntax_uid: str = "") -> bytes:
     """A data set as one DICOM JSON object in UTF-8: ascending tags, no group lengths, no bulk data, text decoded.
 
     `encoding` is how the values were read. Text that does not decode holds U+FFFD; numbers that are none stay text.
+    With the stored transfer syntax, Available Transfer Syntax UID (0008,3002) is put in. PS3.18 10.4.3.3.2.
     """
-    return orjson.dumps(_object(data_set, encoding, charset_of(data_set), "", 0))
+    found = _object(data_set, encoding, charset_of(data_set), "", 0)
+    if transfer_syntax_uid:
+        available: Entry = {"vr": "UI", "Value": [transfer_syntax_uid]}
+        found = dict(sorted((found | {_AVAILABLE_SYNTAX: available}).items()))
+    return orjson.dumps(found)
 
 
 def _object(data_set: DataSet, encoding: Encoding, charset: Charset, path: str, depth: int) -> dict[str, Entry]:

@@ -3,39 +3,42 @@
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pacs.dicom.dictionary import KEYWORD_OF
 from pacs.errors import BadQuery
-from pacs.index import ATTRIBUTES, Attribute, Kind
-from pacs.model import Condition, Empty, Exact, Level, Match, Query, Range, Wildcard
+from pacs.index import ATTRIBUTES, Attribute, Kind, attribute_of, canonical
+from pacs.model import AnyOf, Condition, Empty, Exact, Level, Match, Query, Range, Wildcard
 
 _PLAIN = ("limit", "offset", "fuzzymatching", "emptyvaluematching", "multiplevaluematching", "includefield")
 _OTHERS = ("collection", "accept", "charset")
+_SETTINGS = frozenset((*_PLAIN, *_OTHERS))
 KNOWN = (*_PLAIN, *_OTHERS, *ATTRIBUTES)
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _WILD = (Kind.CODE, Kind.TEXT, Kind.NAME, Kind.LIST, Kind.OF_SERIES)
+_MOMENTS = (Kind.DATE, Kind.TIME, Kind.DATETIME)
+# Lists by comma beyond UIDs: viewers ask so for modalities.
+_COMMAS = frozenset(("ModalitiesInStudy", "Modality"))
 _MAX_ROWS = 2**31 - 1
+_LONGEST_NAME = 256  # of a parameter whose nearest known name is looked for
 ALL = "all"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Search:
-    """A parsed request: the query, and the keywords to show besides the level's own."""
+    """A parsed request: the query, and the attributes to show besides the level's own."""
 
     query: Query
     shown: frozenset[str] = frozenset()
     everything: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Flags:
     fuzzy: bool = False
     empty: bool = False
     multiple: bool = False
-    matches: list[Match] = field(default_factory=list)
 
 
 def parse_search(level: Level, parameters: Iterable[tuple[str, str]], path: dict[str, str]) -> Search:
@@ -56,46 +59,42 @@ def parse_search(level: Level, parameters: Iterable[tuple[str, str]], path: dict
         For an unknown parameter (naming the nearest known one) or a malformed value.
     """
     pairs = list(parameters)
+    settings: dict[str, str] = {name.lower(): value for name, value in pairs if name.lower() in _SETTINGS}
     flags = _Flags(
-        fuzzy=_truth(pairs, "fuzzymatching"),
-        empty=_truth(pairs, "emptyvaluematching"),
-        multiple=_truth(pairs, "multiplevaluematching"),
+        fuzzy=_truth(settings, "fuzzymatching"),
+        empty=_truth(settings, "emptyvaluematching"),
+        multiple=_truth(settings, "multiplevaluematching"),
     )
-    included = list(_included(pairs))
+    included = set(_included(pairs))
+    matches = [Match(keyword, Exact((value,))) for keyword, value in path.items()]
     for name, value in pairs:
-        if name.lower() in (*_PLAIN, *_OTHERS):
+        if name.lower() in _SETTINGS:
             continue
         attribute = _attribute(name)
+        included.add(attribute.keyword)
         condition = _condition(attribute, value, flags)
-        included.append(attribute.keyword)
         if condition is not None:
-            flags.matches.append(Match(attribute.keyword, condition))
-    own = [Match(keyword, Exact((value,))) for keyword, value in path.items()]
+            matches.append(Match(attribute.keyword, condition))
     query = Query(
         level,
-        (*own, *flags.matches),
+        tuple(matches),
         fuzzy=flags.fuzzy,
-        collection=_last(pairs, "collection") or None,
-        limit=_count(pairs, "limit"),
-        offset=_count(pairs, "offset") or 0,
+        collection=settings.get("collection") or None,
+        limit=_count(settings, "limit"),
+        offset=_count(settings, "offset") or 0,
     )
-    return Search(query, frozenset(included) - {ALL}, ALL in included)
+    return Search(query, frozenset(included - {ALL}), ALL in included)
 
 
-def _last(pairs: list[tuple[str, str]], wanted: str) -> str | None:
-    found = [value for name, value in pairs if name.lower() == wanted]
-    return found[-1] if found else None
-
-
-def _truth(pairs: list[tuple[str, str]], name: str) -> bool:
-    value = (_last(pairs, name) or "false").strip().lower()
+def _truth(settings: dict[str, str], name: str) -> bool:
+    value = (settings.get(name) or "false").strip().lower()
     if value not in ("true", "false"):
         raise BadQuery(f"{name} is true or false")
     return value == "true"
 
 
-def _count(pairs: list[tuple[str, str]], name: str) -> int | None:
-    value = _last(pairs, name)
+def _count(settings: dict[str, str], name: str) -> int | None:
+    value = settings.get(name)
     if value is None:
         return None
     if not re.fullmatch(r"[0-9]{1,10}", value.strip()) or int(value) > _MAX_ROWS:
@@ -104,80 +103,84 @@ def _count(pairs: list[tuple[str, str]], name: str) -> int | None:
 
 
 def _included(pairs: list[tuple[str, str]]) -> Iterable[str]:
-    """Keywords of includefield; what is unknown is left out, as PS3.18 8.3.4.3 has it."""
+    """Names of includefield; what is unknown is left out, as PS3.18 8.3.4.3 has it."""
     for name, value in pairs:
         if name.lower() != "includefield":
             continue
         for each in value.split(","):
             if each.strip().lower() == ALL:
                 yield ALL
-            elif (keyword := canonical(each.strip())) is not None:
-                yield keyword
-
-
-def canonical(name: str) -> str | None:
-    """The (dotted) keyword of an attribute given by keywords or tags; None when the dictionary has no such one."""
-    found = []
-    for part in name.split("."):
-        keyword = KEYWORD_OF.get(int(part, 16)) if _TAG.fullmatch(part) else _BY_NAME.get(part.lower())
-        if keyword is None:
-            return None
-        found.append(keyword)
-    return ".".join(found)
-
-
-_BY_NAME = {keyword.lower(): keyword for keyword in KEYWORD_OF.values()}
+            elif (found := canonical(each.strip())) is not None:
+                yield found
 
 
 def _attribute(name: str) -> Attribute:
-    keyword = canonical(name.strip())
-    attribute = ATTRIBUTES.get(keyword or "")
-    if attribute is not None:
-        return attribute
-    near = difflib.get_close_matches(name, KNOWN, 1, 0.6)
-    hint = f"; the nearest known one is {near[0]}" if near else ""
-    if keyword is not None:
-        raise BadQuery(f"one parameter names an attribute that cannot be matched here{hint}")
-    raise BadQuery(f"one parameter is unknown{hint}")
+    found = canonical(name.strip())
+    if found is not None:
+        return attribute_of(found)
+    near = _nearest(name.strip())
+    raise BadQuery("one parameter is unknown" + (f"; the nearest known one is {near}" if near else ""))
+
+
+def _nearest(name: str) -> str:
+    """The known name that is most like one; empty when none is."""
+    short = name[:_LONGEST_NAME]
+    near = difflib.get_close_matches(short, KNOWN, 1, 0.6) or difflib.get_close_matches(
+        short, (each for each in KEYWORD_OF.values() if abs(len(each) - len(short)) < 4), 1, 0.8
+    )
+    return near[0] if near else ""
 
 
 def _condition(attribute: Attribute, value: str, flags: _Flags) -> Condition | None:
+    """How a key restricts; None for universal matching."""
     text = value.strip()
     if _CONTROL.search(value):
         raise BadQuery("a value holds control characters")
     if not text.strip("*") or text == "\\":
         return None
+    if attribute.kind is Kind.UID and not (text == '""' and flags.empty):
+        return Exact(_uids(attribute, text))
+    values = _values(attribute, text, flags)
+    if not values or any(not each.strip("*") for each in values):
+        return None
+    conditions = [_of_one(attribute, each, flags) for each in values]
+    plain = [each for each in conditions if isinstance(each, Exact)]
+    if len(plain) == len(conditions):
+        return Exact(tuple(value for each in plain for value in each.values))
+    return conditions[0] if len(conditions) == 1 else AnyOf(tuple(conditions))
+
+
+def _values(attribute: Attribute, text: str, flags: _Flags) -> list[str]:
+    if attribute.keyword in _COMMAS:
+        return [each.strip() for each in re.split(r"[,\\]", text) if each.strip()]
+    if flags.multiple and "\\" in text:
+        return [each.strip() for each in text.split("\\") if each.strip()]
+    return [text]
+
+
+def _of_one(attribute: Attribute, text: str, flags: _Flags) -> Exact | Wildcard | Range | Empty:
     if text == '""' and flags.empty:
         return Empty()
-    if attribute.kind is Kind.UID:
-        return Exact(_uids(attribute, text))
-    if attribute.kind in (Kind.DATE, Kind.TIME) and "-" in text:
-        return _range(attribute, *text.split("-"))
-    if attribute.kind is Kind.DATETIME and (split := _datetime_range(text)):
-        return Range(*split)
-    return _text_condition(attribute, text, flags)
-
-
-def _text_condition(attribute: Attribute, text: str, flags: _Flags) -> Condition:
-    values = [text]
-    if attribute.kind is Kind.OF_SERIES or attribute.keyword == "Modality":
-        values = [each.strip() for each in re.split(r"[,\\]", text) if each.strip()]
-    elif flags.multiple and "\\" in text:
-        values = [each.strip() for each in text.split("\\") if each.strip()]
-    if attribute.kind in _WILD and len(values) == 1 and set("*?") & set(values[0]):
-        return Wildcard(values[0])
-    return Exact(tuple(values))
+    if attribute.kind in _MOMENTS and "-" in text:
+        return _range(attribute, text)
+    if attribute.kind in _WILD and set("*?") & set(text):
+        return Wildcard(text)
+    return Exact((text,))
 
 
 def _uids(attribute: Attribute, text: str) -> tuple[str, ...]:
     values = tuple(each.strip() for each in re.split(r"[,\\]", text) if each.strip())
-    if not all(len(value) <= 64 and _UID.fullmatch(value) for value in values):
+    if not values or not all(len(value) <= 64 and _UID.fullmatch(value) for value in values):
         raise BadQuery(f"{attribute.keyword} takes UIDs, joined by commas")
-    return values
+    return tuple(dict.fromkeys(values))
 
 
-def _range(attribute: Attribute, *ends: str) -> Range:
-    if len(ends) != 2:
+def _range(attribute: Attribute, text: str) -> Range | Exact:
+    if attribute.kind is Kind.DATETIME:
+        split = _datetime_range(text)
+        return Range(*split) if split else Exact((text,))
+    ends = text.split("-")
+    if len(ends) != 2 or not text.strip("- "):
         raise BadQuery(f"{attribute.keyword} takes one value or a range of two")
     return Range(ends[0].strip() or None, ends[1].strip() or None)
 

@@ -1,19 +1,16 @@
 """QIDO-RS at all six resources. PS3.18 10.6."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
-import orjson
 from flask import Blueprint, Response, request
 
-from pacs.dicomweb.accept import JSON, takes_json, wanted
 from pacs.dicomweb.door import caller, door, public_root
+from pacs.dicomweb.models import chosen_model, model_reply
 from pacs.dicomweb.parameters import parse_search
-from pacs.dicomweb.rows import RowEncoder, keywords_for
-from pacs.errors import NotAcceptable
-from pacs.index import ATTRIBUTES
-from pacs.model import Level, Row
+from pacs.dicomweb.rows import RowEncoder, keywords_for, levels_of_all
+from pacs.index import attribute_of, is_stored
+from pacs.model import Level, Query
 
 blueprint = Blueprint("qido", __name__)
 _BATCH = 500  # rows that are encoded at a time when all are wanted
@@ -56,45 +53,37 @@ def search_instances_of_series(study: str, series: str) -> Response:
 
 
 def _search(level: Level, *with_upper: Level, **path: str) -> Response:
-    """Answer a search with JSON rows; 200 with an empty list when there are none."""
-    if not takes_json(wanted(request.args.get("accept"), request.headers.get("Accept"))):
-        raise NotAcceptable(f"search results are sent as {JSON}")
+    """Answer a search; 200 without rows when there are none."""
+    way = chosen_model()
     search = parse_search(level, request.args.items(multi=True), path)
-    shown = [name for name in search.shown if _fits(name, level)]
+    shown = [name for name in search.shown if attribute_of(name).level.depth <= level.depth]
     keywords = keywords_for(level, shown, everything=search.everything, with_upper=with_upper)
-    query = replace(search.query, returned=frozenset(keywords))
+    everything = levels_of_all(level, with_upper) if search.everything else frozenset[Level]()
+    query = replace(search.query, returned=frozenset((*keywords, *shown)), everything=everything)
     found = door().archive.find(query, caller())
     root = public_root()
-    rows = iter(found)
     encoder = RowEncoder(level, keywords, root)
-    first = [encoder.encode(row) for row in islice(rows, _BATCH)]
-    if len(first) == _BATCH:
-        response = Response(_streamed(first, rows, encoder), mimetype=JSON)
-        total = found.total()
-    else:
-        response = Response(orjson.dumps(first), mimetype=JSON)
-        whole = (query.limit is None or len(first) < query.limit) and (first or not query.offset)
-        total = query.offset + len(first) if whole else found.total()
-    response.headers["X-Total-Count"] = str(total)
-    remaining = total - query.offset - (query.limit or 0)
-    if query.limit is not None and remaining > 0:
-        text = f"There are {remaining} additional results that can be requested"
-        response.headers["Warning"] = f"299 {root}: {text}"
+    has_entries = bool(everything) or any(map(is_stored, shown))
+    rows = (encoder.encode(row, has_entries=has_entries) for row in found)
+    first = list(islice(rows, _BATCH))
+    is_whole = len(first) < _BATCH and (query.limit is None or len(first) < query.limit)
+    total = query.offset + len(first) if is_whole and (first or not query.offset) else found.quick_total()
+    response = model_reply(way, first if len(first) < _BATCH else chain(first, rows))
+    _say_how_many(response, query, len(first), total, root)
     response.headers["Cache-Control"] = "no-cache, private"
     return response
 
 
-def _fits(name: str, level: Level) -> bool:
-    """An attribute of this level or above; what is no column is read from stored JSON, for instances."""
-    attribute = ATTRIBUTES.get(name)
-    if attribute is None:
-        return level is Level.INSTANCE and "." not in name
-    return attribute.level.depth <= level.depth
+def _say_how_many(response: Response, query: Query, shown: int, total: int | None, root: str) -> None:
+    """Tell the total, and of rows beyond the limit. PS3.18 8.3.4.4.
 
-
-def _streamed(first: list[dict[str, object]], rows: Iterator[Row], encoder: RowEncoder) -> Iterator[bytes]:
-    """A long list, a batch at a time, so that memory stays flat."""
-    yield orjson.dumps(first)[:-1]
-    while batch := [encoder.encode(row) for row in islice(rows, _BATCH)]:
-        yield b"," + orjson.dumps(batch)[1:-1]
-    yield b"]"
+    The number is left out when counting would take too long, which only keys can cause that are no columns.
+    """
+    if total is not None:
+        response.headers["X-Total-Count"] = str(total)
+    if query.limit is None or (total is None and shown < query.limit):
+        return
+    remaining = None if total is None else total - query.offset - query.limit
+    if remaining is None or remaining > 0:
+        number = f"{remaining} " if remaining else ""
+        response.headers["Warning"] = f"299 {root}: There are {number}additional results that can be requested"

@@ -12,6 +12,21 @@ Aggregates are recomputed from the level below for what a batch touched, since c
 from pacs.index.attributes import ATTRIBUTES, STORED_KEYWORDS, Attribute, Kind
 from pacs.index.index import Index, SettledSeries
 from pacs.index.search import Found
+from pacs.index.stored import attribute_of, canonical, is_stored, keys_of, vr_of_name
 from pacs.index.write import Written
 
-__all__ = ["ATTRIBUTES", "STORED_KEYWORDS", "Attribute", "Found", "Index", "Kind", "SettledSeries", "Written"]
+__all__ = [
+    "ATTRIBUTES",
+    "STORED_KEYWORDS",
+    "Attribute",
+    "Found",
+    "Index",
+    "Kind",
+    "SettledSeries",
+    "Written",
+    "attribute_of",
+    "canonical",
+    "is_stored",
+    "keys_of",
+    "vr_of_name",
+]

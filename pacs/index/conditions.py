@@ -7,14 +7,16 @@ from pacs.errors import BadQuery
 from pacs.index.attributes import TABLE_OF, Attribute, Kind
 from pacs.index.matching import folded, folded_pattern, name_groups, words_of
 from pacs.index.sql import NEVER, Dialect, Sql, joined, one_of
-from pacs.model import Condition, Empty, Exact, Range, Wildcard
+from pacs.model import AnyOf, Condition, Empty, Exact, Range, Wildcard
 
 # Times as 13 characters and date times as 21, so that short forms compare: 10 is 100000.000000. PS3.5 6.2.
-_TIME_ZEROS, _TIME_NINES = "000000.000000", "235959.999999"
-_DATETIME_ZEROS, _DATETIME_NINES = "00010101000000.000000", "99991231235959.999999"
+TIME_ENDS = ("000000.000000", "235959.999999")
+DATETIME_ENDS = ("00010101000000.000000", "99991231235959.999999")
 _DATE = re.compile(r"\d{8}")
 MOST_VALUES = 200
 """In a list of names or of values of lists; each becomes a term, and SQLite nests them no deeper than 1000."""
+MOST_EXACT = 10_000
+"""In a list of UIDs, codes or numbers; each is a parameter, of which SQLite takes 32,766 in a statement."""
 _TIME = re.compile(r"(\d{2}|\d{4}|\d{6}(\.\d{1,6})?)")
 _DATETIME = re.compile(r"\d{4}(\d{2}){0,5}(\.\d{1,6})?([+-]\d{4})?")
 
@@ -24,6 +26,8 @@ def condition_sql(attribute: Attribute, condition: Condition, dialect: Dialect, 
 
     Raises BadQuery when the condition does not fit the attribute's VR; the message names the keyword, not the value.
     """
+    if isinstance(condition, AnyOf):
+        return any_of_sql(condition, lambda each: condition_sql(attribute, each, dialect, fuzzy=fuzzy))
     if isinstance(condition, Wildcard) and not condition.pattern.strip("* "):
         return None
     if isinstance(condition, Wildcard) and not set("*?") & set(condition.pattern):
@@ -32,16 +36,24 @@ def condition_sql(attribute: Attribute, condition: Condition, dialect: Dialect, 
         raise BadQuery(f"{attribute.keyword} takes no range")
     if isinstance(condition, Range) and not (condition.low or condition.high):
         return None
-    if attribute.kind in (Kind.NAME, Kind.LIST):
-        _check_values(attribute, condition)
+    _check_values(attribute, condition, MOST_VALUES if attribute.kind in (Kind.NAME, Kind.LIST) else MOST_EXACT)
     if fuzzy and attribute.kind is Kind.NAME and isinstance(condition, Exact):
         return joined("OR", [_fuzzy_name(attribute, value, dialect) for value in condition.values])
     return _BY_KIND[attribute.kind](attribute, condition, dialect)
 
 
-def _check_values(attribute: Attribute, condition: Condition) -> None:
-    if isinstance(condition, Exact) and len(condition.values) > MOST_VALUES:
-        raise BadQuery(f"{attribute.keyword} takes at most {MOST_VALUES} values")
+def any_of_sql(condition: AnyOf, sql_of: Callable[[Condition], Sql | None]) -> Sql | None:
+    """One of several conditions; None when one of them does not restrict. Raises `BadQuery` for too many."""
+    if len(condition.conditions) > MOST_VALUES:
+        raise BadQuery(f"a list of patterns and ranges has at most {MOST_VALUES}")
+    arms = [sql_of(each) for each in condition.conditions]
+    restricting = [arm for arm in arms if arm is not None]
+    return joined("OR", restricting) if len(restricting) == len(arms) else None
+
+
+def _check_values(attribute: Attribute, condition: Condition, most: int) -> None:
+    if isinstance(condition, Exact) and len(condition.values) > most:
+        raise BadQuery(f"{attribute.keyword} takes at most {most} values")
 
 
 def _column(attribute: Attribute) -> str:
@@ -157,10 +169,10 @@ def _date(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
     column = _column(attribute)
     match condition:
         case Exact(values):
-            return one_of(column, [_date_value(attribute, value) for value in values])
+            return one_of(column, [date_value(attribute, value) for value in values])
         case Range(low, high):
-            first = _date_value(attribute, low) if low else "00000000"
-            last = _date_value(attribute, high) if high else "99999999"
+            first = date_value(attribute, low) if low else "00000000"
+            last = date_value(attribute, high) if high else "99999999"
             return Sql(f"{column} BETWEEN ? AND ?", (first, last))
         case Empty():
             return Sql(f"{column} = ''")
@@ -168,7 +180,7 @@ def _date(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
             raise _no_wildcard(attribute)
 
 
-def _date_value(attribute: Attribute, value: str) -> str:
+def date_value(attribute: Attribute, value: str) -> str:
     """``YYYYMMDD``; the dotted form of ACR-NEMA is understood. PS3.5 6.2."""
     text = value.strip().replace(".", "")
     if not _DATE.fullmatch(text):
@@ -176,45 +188,50 @@ def _date_value(attribute: Attribute, value: str) -> str:
     return text
 
 
-def _padded(value: str, model: str) -> str:
+def padded(value: str, model: str) -> str:
+    """A short form filled up from a whole one."""
     return value + model[len(value) :]
 
 
 def _time(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
-    def parsed(value: str) -> str:
-        text = value.strip().replace(":", "")
-        if not _TIME.fullmatch(text):
-            raise BadQuery(f"{attribute.keyword} takes times as HHMMSS.FFFFFF or a shorter form")
-        return text
+    return _moments(attribute, condition, lambda value: time_value(attribute, value), TIME_ENDS)
 
-    return _moments(attribute, condition, parsed, (_TIME_ZEROS, _TIME_NINES))
+
+def time_value(attribute: Attribute, value: str) -> str:
+    """A time, or its beginning, without colons. Raises `BadQuery`. PS3.5 6.2."""
+    text = value.strip().replace(":", "")
+    if not _TIME.fullmatch(text):
+        raise BadQuery(f"{attribute.keyword} takes times as HHMMSS.FFFFFF or a shorter form")
+    return text
 
 
 def _datetime(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
-    def parsed(value: str) -> str:
-        text = value.strip()
-        if not _DATETIME.fullmatch(text):
-            raise BadQuery(f"{attribute.keyword} takes date times as YYYYMMDDHHMMSS.FFFFFF or a shorter form")
-        return re.split(r"[+-]", text)[0]
+    return _moments(attribute, condition, lambda value: datetime_value(attribute, value), DATETIME_ENDS)
 
-    return _moments(attribute, condition, parsed, (_DATETIME_ZEROS, _DATETIME_NINES))
+
+def datetime_value(attribute: Attribute, value: str) -> str:
+    """A date time, or its beginning, without its zone. Raises `BadQuery`. PS3.5 6.2."""
+    text = value.strip()
+    if not _DATETIME.fullmatch(text):
+        raise BadQuery(f"{attribute.keyword} takes date times as YYYYMMDDHHMMSS.FFFFFF or a shorter form")
+    return re.split(r"[+-]", text)[0]
 
 
 def _moments(attribute: Attribute, condition: Condition, parsed: Callable[[str], str], ends: tuple[str, str]) -> Sql:
     column = _column(attribute)
     zeros, nines = ends
     size = len(zeros)
-    padded = f"substr({column} || substr('{zeros}', length({column}) + 1), 1, {size})"
+    whole = f"substr({column} || substr('{zeros}', length({column}) + 1), 1, {size})"
     match condition:
         case Exact(values):
             return Sql(
-                f"({column} <> '' AND {one_of(padded, values).text})",
-                tuple(_padded(parsed(value), zeros) for value in values),
+                f"({column} <> '' AND {one_of(whole, values).text})",
+                tuple(padded(parsed(value), zeros) for value in values),
             )
         case Range(low, high):
-            first = _padded(parsed(low), zeros) if low else "0"
-            last = _padded(parsed(high), nines) if high else "9~"
-            return Sql(f"({column} <> '' AND {padded} BETWEEN ? AND ?)", (first, last))
+            first = padded(parsed(low), zeros) if low else "0"
+            last = padded(parsed(high), nines) if high else "9~"
+            return Sql(f"({column} <> '' AND {whole} BETWEEN ? AND ?)", (first, last))
         case Empty():
             return Sql(f"{column} = ''")
         case _:
@@ -228,9 +245,9 @@ def moment_sql(day: Attribute, days: Range, clock: Attribute, times: Range, dial
     if dated is None or timed is None:
         return dated or timed or Sql("1 = 1")
     column = _column(clock)
-    moment = f"({_column(day)} || substr({column} || substr('{_TIME_ZEROS}', length({column}) + 1), 1, 13))"
-    first = dated.values[0], timed.values[0] if times.low else _TIME_ZEROS
-    last = dated.values[1], timed.values[1] if times.high else _TIME_NINES
+    moment = f"({_column(day)} || substr({column} || substr('{TIME_ENDS[0]}', length({column}) + 1), 1, 13))"
+    first = dated.values[0], timed.values[0] if times.low else TIME_ENDS[0]
+    last = dated.values[1], timed.values[1] if times.high else TIME_ENDS[1]
     ends = tuple(f"{date!s}{time!s}" for date, time in (first, last))
     return joined("AND", [dated, Sql(f"{moment} BETWEEN ? AND ?", ends)])
 
@@ -276,7 +293,7 @@ def series_condition(attribute: Attribute, condition: Condition, dialect: Dialec
     modality = attribute.column == "modalities"
     column = "series.modality" if modality else "series.sop_classes"
     if not modality:
-        _check_values(attribute, condition)
+        _check_values(attribute, condition, MOST_VALUES)
     match condition:
         case Exact(values) if modality:
             return one_of(column, [_plain(value) for value in values])

@@ -17,9 +17,10 @@ from pacs.index.search import Found, stream
 from pacs.index.sql import Dialect, Sql, Value, joined, one_of
 from pacs.index.statement import visible_series
 from pacs.index.write import Writer, Written, lock_collections
-from pacs.model import Duplicates, InstanceKey, PixelFrame, Publication, Query, Scope, StoredInstance
+from pacs.model import Duplicates, Exact, InstanceKey, PixelFrame, Publication, Query, Scope, StoredInstance
 
 _MOST_KEYS = 100  # more than there are attributes to match; databases bound the depth of a statement
+_MOST_VALUES = 30_000  # below the parameters that SQLite takes in a statement
 _CHUNK = 500  # ids in one statement
 
 
@@ -129,6 +130,11 @@ class Index:
         """
         if len(query.matches) > _MOST_KEYS:
             raise BadQuery(f"a query has at most {_MOST_KEYS} keys")
+        if (
+            sum(len(each.condition.values) for each in query.matches if isinstance(each.condition, Exact))
+            > _MOST_VALUES
+        ):
+            raise BadQuery(f"a query has at most {_MOST_VALUES} values")
         return Found(self._database, query, scope, order)
 
     def open(self, key: InstanceKey, scope: Scope, order: Sequence[int] = ()) -> list[StoredInstance]:

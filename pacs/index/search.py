@@ -1,21 +1,23 @@
 """Running a search: rows stream from the cursor, so a caller holds one row at a time."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
 from peewee import Database
 
 from pacs.db.connection import execute
-from pacs.dicom.dictionary import KEYWORD_OF, tag_of
-from pacs.index.attributes import ATTRIBUTES
 from pacs.index.packing import unpacked_json
-from pacs.index.sql import Dialect, Value
-from pacs.index.statement import Statement, statement_for
-from pacs.model import Level, Query, Row, Scope
+from pacs.index.sql import Dialect, Sql, Value
+from pacs.index.statement import Statement, metadata_below, statement_for
+from pacs.index.stored import attribute_of, is_stored, of_levels, picked, tree_of
+from pacs.index.stored_matching import DataSet, test_of
+from pacs.model import Query, Row, Scope
 
 CHUNK_ROWS = 1000
+MOST_COUNTED = 20_000  # objects whose stored JSON is read for a total: a second or two
 _names = itertools.count()
 
 
@@ -23,63 +25,109 @@ class Found:
     """The rows of a search. Iterating runs it; each iteration runs it again."""
 
     def __init__(self, database: Database, query: Query, scope: Scope, order: Sequence[int] = ()) -> None:
-        self._database, self._scope = database, scope
-        self._extra = _beyond_columns(query)
-        self._statement: Statement = statement_for(query, scope, Dialect(database), order)
+        self._database = database
+        dialect = Dialect(database)
+        self._query = query
+        self._stored = _Stored(query)
+        self._below: Sql | None = None
+        plain = query
+        if self._stored.matches:  # what is left after matching against JSON is cut into pages here
+            columns = tuple(match for match in query.matches if match not in self._stored.matches)
+            plain = replace(query, matches=columns, limit=None, offset=0)
+            if self._stored.deepest is not None:
+                self._below = metadata_below(plain, scope, dialect, self._stored.deepest)
+        self._statement: Statement = statement_for(plain, scope, dialect, order, metadata=self._stored.is_needed)
 
     def __iter__(self) -> Iterator[Row]:
         """Rows in a stable order."""
-        names = self._statement.names
-        if self._extra:
-            return self._with_metadata(names)
-        rows = stream(self._database, self._statement.text, self._statement.values)
-        return (dict(zip(names, row, strict=True)) for row in rows)
+        if not self._stored.is_needed:
+            names = self._statement.names
+            rows = stream(self._database, self._statement.text, self._statement.values)
+            return (dict(zip(names, row, strict=True)) for row in rows)
+        found = self._with_metadata()
+        if not self._stored.matches:
+            return (self._row(values, data_set) for values, data_set in found)
+        start, limit = self._query.offset, self._query.limit
+        fitting = itertools.islice(self._fitting(found), start, None if limit is None else start + limit)
+        return (self._row(values, data_set) for values, data_set in fitting)
 
     def total(self) -> int:
         """How many rows match, whatever limit and offset say."""
-        cursor = execute(self._database, self._statement.count, self._statement.values)
+        if self._stored.matches:
+            return sum(1 for _ in self._fitting(self._with_metadata()))
+        cursor = execute(self._database, self._statement.count, self._statement.count_values)
         return int(cursor.fetchone()[0])
 
-    def _with_metadata(self, names: tuple[str, ...]) -> Iterator[Row]:
-        """Rows of instances with attributes that are no columns, read from the stored DICOM JSON."""
-        text = self._statement.text
-        head, tail = text.split(" FROM ", 1)
-        text = f"{head}, (SELECT json FROM instance_metadata WHERE instance_id = instance.id) FROM {tail}"
-        for row in stream(self._database, text, self._statement.values):
-            found: dict[str, str | int | None] = dict(zip(names, row[:-1], strict=True))
-            found.update(_from_json(row[-1], self._extra))
-            yield found
+    def quick_total(self) -> int | None:
+        """`total`, or None when that would take reading more than `MOST_COUNTED` objects."""
+        if not self._stored.matches:
+            return self.total()
+        left = _Allowance(MOST_COUNTED)
+        count = sum(1 for _ in self._fitting(self._with_metadata(left), left))
+        return count if left.objects > 0 else None
+
+    def _row(self, values: Sequence[Any], data_set: DataSet) -> Row:
+        found: dict[str, Any] = dict(zip(self._statement.names, values, strict=False))
+        found.update(picked(data_set, self._stored.tree))
+        if self._query.everything:
+            found.update(of_levels(data_set, self._query.everything))
+        return found
+
+    def _with_metadata(self, left: "_Allowance | None" = None) -> Iterator[tuple[tuple[Any, ...], DataSet]]:
+        """Rows with the DICOM JSON of an instance of each."""
+        for row in stream(self._database, self._statement.text, self._statement.values):
+            if left is not None and not left.take():
+                return
+            yield row, _data_set(row[-1])
+
+    def _fitting(
+        self, rows: Iterable[tuple[tuple[Any, ...], DataSet]], left: "_Allowance | None" = None
+    ) -> Iterator[tuple[tuple[Any, ...], DataSet]]:
+        """Those rows that fit the keys which are no columns: of their own, and of something below them."""
+        for row, data_set in rows:
+            if self._stored.own(data_set) and (self._below is None or self._has_below(int(row[-2]), left)):
+                yield row, data_set
+
+    def _has_below(self, row_id: int, left: "_Allowance | None") -> bool:
+        assert self._below is not None
+        for (packed,) in stream(self._database, self._below.text, (*self._below.values, row_id)):
+            if left is not None and not left.take():
+                return False
+            if self._stored.lower(_data_set(packed)):
+                return True
+        return False
 
 
-def _beyond_columns(query: Query) -> dict[str, str]:
-    """Known attributes that were asked for and are no columns: JSON key by keyword; instances only."""
-    if query.level is not Level.INSTANCE:
-        return {}
-    missing = query.returned - ATTRIBUTES.keys()
-    return {name: f"{tag_of(name):08X}" for name in sorted(missing) if name in _KNOWN}
+class _Stored:
+    """What a query wants of the stored DICOM JSON: keys that are no columns, and attributes to return."""
+
+    def __init__(self, query: Query) -> None:
+        depth = query.level.depth
+        self.matches = tuple(match for match in query.matches if is_stored(match.keyword))
+        levels = {match: attribute_of(match.keyword).level for match in self.matches}
+        self.own = test_of([match for match in self.matches if levels[match].depth <= depth], fuzzy=query.fuzzy)
+        below = [match for match in self.matches if levels[match].depth > depth]
+        self.lower = test_of(below, fuzzy=query.fuzzy)
+        self.deepest = max((levels[match] for match in below), key=lambda level: level.depth, default=None)
+        shown = [name for name in query.returned if is_stored(name) and attribute_of(name).level.depth <= depth]
+        self.tree = tree_of(shown)
+        self.is_needed = bool(self.matches or shown or query.everything)
 
 
-_KNOWN = frozenset(KEYWORD_OF.values())
+class _Allowance:
+    """How many objects may still be read."""
+
+    def __init__(self, objects: int) -> None:
+        self.objects = objects
+
+    def take(self) -> bool:
+        self.objects -= 1
+        return self.objects > 0
 
 
-def _from_json(packed: Any, wanted: dict[str, str]) -> dict[str, str]:
-    if packed is None:
-        return {}
-    data_set = orjson.loads(unpacked_json(packed))
-    found = {}
-    for keyword, key in wanted.items():
-        entry = data_set.get(key, {})
-        values = entry.get("Value", [])
-        if entry.get("vr") != "SQ" and values:
-            found[keyword] = "\\".join(_text(value) for value in values)
+def _data_set(packed: Any) -> DataSet:
+    found: DataSet = orjson.loads(unpacked_json(packed)) if packed is not None else {}
     return found
-
-
-def _text(value: object) -> str:
-    if isinstance(value, dict):
-        groups = [str(value.get(part, "")) for part in ("Alphabetic", "Ideographic", "Phonetic")]
-        return "=".join(groups).rstrip("=")
-    return "" if value is None else str(value)
 
 
 def stream(database: Database, text: str, values: Sequence[Value]) -> Iterator[tuple[Any, ...]]:

@@ -10,29 +10,44 @@ from dataclasses import dataclass
 
 from pacs.errors import BadQuery
 from pacs.index.attributes import ATTRIBUTES, PARENT_COLUMN, TABLE_OF, UNIQUE_KEYS, Attribute, Kind
-from pacs.index.conditions import condition_sql, moment_sql, series_condition
+from pacs.index.conditions import any_of_sql, condition_sql, moment_sql, series_condition
 from pacs.index.sql import NEVER, Dialect, Sql, Value, joined, one_of
-from pacs.model import Empty, Exact, Level, Match, Query, Range, Scope, Wildcard
+from pacs.model import AnyOf, Condition, Empty, Exact, Level, Match, Query, Range, Scope, Wildcard
 
 LEVELS = tuple(Level)
+_FIRST_INSTANCE = "sop_class_uid, size_bytes, id"  # as the index on a series' instances has them
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What to run: `names` are the columns' keywords, in order; `count`, with the same values, counts all matches."""
+    """What to run: `names` are the columns' keywords, in order; `count` counts all matches.
+
+    With metadata, two columns follow: the row's id, and the packed DICOM JSON of an instance of it.
+    """
 
     text: str
     values: tuple[Value, ...]
     names: tuple[str, ...]
     count: str
+    count_values: tuple[Value, ...]
 
 
-def statement_for(query: Query, scope: Scope, dialect: Dialect, order: Sequence[int] = ()) -> Statement:
-    """The SELECT for a query. Raises BadQuery for a key that cannot be matched.
+def statement_for(
+    query: Query, scope: Scope, dialect: Dialect, order: Sequence[int] = (), *, metadata: bool = False
+) -> Statement:
+    """The SELECT for a query, whose keys are all columns. Raises BadQuery for a key that cannot be matched.
 
     `order` are collections that may hold the same studies, most wanted first: such a study is found in the first only.
     """
-    return _Builder(query, scope, dialect, order).build()
+    return _Builder(query, scope, dialect, order).build(metadata=metadata)
+
+
+def metadata_below(query: Query, scope: Scope, dialect: Dialect, deepest: Level) -> Sql:
+    """Packed DICOM JSON of what is visible below one row of the query, whose id is the last parameter, not given.
+
+    `deepest` says of what: of all instances, or of one instance of each series or study. They fit the query's keys.
+    """
+    return _Builder(query, scope, dialect, ()).below(deepest)
 
 
 def visible_series(scope: Scope, dialect: Dialect, *, indexed: bool = False) -> Sql:
@@ -59,22 +74,55 @@ class _Builder:
                 raise BadQuery(f"{match.keyword} is no key that can be matched")
             self.matches[attribute.level].append((attribute, match))
 
-    def build(self) -> Statement:
+    def build(self, *, metadata: bool) -> Statement:
         level = self.query.level
         wanted = self.wanted()
         restricted = [*self.own(level), *self.upper(level), *self.lower(level)]
         where = joined("AND", [*restricted, *self.visible(level, indexed=not restricted), *self.only_first(level)])
         columns = ", ".join(self.column(attribute) for attribute in wanted)
+        extra = self.metadata(level) if metadata else Sql("")
+        if metadata:
+            columns += f", {TABLE_OF[level]}.id, {extra.text}"
         order = self.order(level, indexed=not restricted)
         text = f"SELECT {columns} FROM {self.source(level, wanted)} WHERE {where.text} ORDER BY {order}"
         count = f"SELECT count(*) FROM {self.source(level, ())} WHERE {where.text}"
         limit = self.limit()
         return Statement(
             self.dialect.finished(f"{text}{limit}"),
-            where.values,
+            (*extra.values, *where.values),
             tuple(attribute.keyword for attribute in wanted),
             self.dialect.finished(count),
+            where.values,
         )
+
+    def metadata(self, level: Level) -> Sql:
+        """The JSON of a row's first instance that the caller sees; each step is one look into an index."""
+        if level is Level.INSTANCE:
+            return Sql("(SELECT json FROM instance_metadata WHERE instance_id = instance.id)")
+        series, seen = "series.id", Sql("")
+        if level is not Level.SERIES:
+            seen = visible_series(self.scope, self.dialect)
+            above = "study_id = study.id"
+            if level is Level.PATIENT:
+                above = "study_id IN (SELECT study.id FROM study WHERE study.patient_id = patient.id)"
+            series = f"(SELECT id FROM series WHERE {above} AND {seen.text} ORDER BY id LIMIT 1)"
+        instance = f"(SELECT id FROM instance WHERE series_id = {series} ORDER BY {_FIRST_INSTANCE} LIMIT 1)"
+        return Sql(f"(SELECT json FROM instance_metadata WHERE instance_id = {instance})", seen.values)
+
+    def below(self, deepest: Level) -> Sql:
+        level = self.query.level
+        first, *others = LEVELS[level.depth + 1 : deepest.depth + 1]
+        source = TABLE_OF[first]
+        for each in others:
+            up, table = TABLE_OF[LEVELS[each.depth - 1]], TABLE_OF[each]
+            source += f" {self.dialect.join} {table} ON {table}.{PARENT_COLUMN[each]} = {up}.id"
+        conditions = [condition for each in (first, *others) for condition in self.own(each)] + self.lower(deepest)
+        if Level.SERIES in (first, *others):
+            conditions.append(visible_series(self.scope, self.dialect))
+        where = joined("AND", [*conditions, Sql(f"{TABLE_OF[first]}.{PARENT_COLUMN[first]} = ?")])
+        json = self.metadata(deepest)
+        text = f"SELECT {json.text} FROM {source} WHERE {where.text}"
+        return Sql(self.dialect.finished(text), (*json.values, *where.values))
 
     def limit(self) -> str:
         limit, offset = self.query.limit, self.query.offset
@@ -189,6 +237,8 @@ class _Builder:
 
     def of_series(self, attribute: Attribute, match: Match) -> list[Sql]:
         condition = match.condition
+        if isinstance(condition, AnyOf):
+            return self.of_series_any(attribute, condition)
         if isinstance(condition, Wildcard):
             if not condition.pattern.strip("* "):
                 return []
@@ -199,6 +249,14 @@ class _Builder:
         series = series_condition(attribute, condition, self.dialect)
         where = joined("AND", [series, visible_series(self.scope, self.dialect)])
         return [Sql(f"study.id IN (SELECT series.study_id FROM series WHERE {where.text})", where.values)]
+
+    def of_series_any(self, attribute: Attribute, condition: AnyOf) -> list[Sql]:
+        def of_one(each: Condition) -> Sql | None:
+            found = self.of_series(attribute, Match(attribute.keyword, each))
+            return found[0] if found else None
+
+        arm = any_of_sql(condition, of_one)
+        return [arm] if arm is not None else []
 
     def upper(self, level: Level) -> list[Sql]:
         """Conditions on the levels above, as membership of the parent."""

@@ -119,7 +119,7 @@ class Processor:
         result = work.result
         assert result is not None
         assert work.encoding is not None
-        metadata = dicom_json(result.data_set, work.encoding)
+        metadata = dicom_json(result.data_set, work.encoding, work.transfer_syntax_uid)
         attributes = index_attributes(result.data_set, work.encoding)
         frames = _frames(work, result.data_set, work.encoding)
         written = self.archive.parts.blobs.write(work.pieces)

@@ -88,7 +88,11 @@ def test_parameters_mean_what_the_standard_says(web: Web, query, rows):
         ("SeriesNumber=Quixotic", "SeriesNumber"),
         ("PatientNme=Quixotic", "PatientName"),
         ("Quixotic=Quixotic", "unknown"),
-        ("OperatorsName=Quixotic", "cannot be matched"),
+        ("RequestAttributesSequence=Quixotic", "cannot be matched"),
+        ("KVP=Quixotic", "KVP"),
+        ("AcquisitionDateTime=2020-Quixotic", "AcquisitionDateTime"),
+        ("PixelData=Quixotic", "cannot be matched"),
+        ("ScheduledProcedureStepsID=", "ScheduledProcedureStepID"),
         ("NumberOfStudyRelatedInstances=3", "NumberOfStudyRelatedInstances"),
     ],
 )
@@ -129,7 +133,7 @@ def test_json_is_what_most_callers_take(web: Web, accept):
     assert web.client.get("/dicom-web/studies", headers={"Accept": accept} if accept else {}).status_code == 200
 
 
-@pytest.mark.parametrize("accept", ["text/html", "image/png", 'multipart/related; type="application/dicom+xml"'])
+@pytest.mark.parametrize("accept", ["text/html", "image/png", "application/dicom+xml", 'multipart/related; type="application/dicom"'])
 def test_other_types_are_not_acceptable(web: Web, accept):
     assert web.client.get("/dicom-web/studies", headers={"Accept": accept}).status_code == 406
 

@@ -257,8 +257,8 @@ def test_other_attributes_come_from_stored_json(index: Index, database: Database
         Level.INSTANCE, (Match("SOPInstanceUID", Exact(("2.25.9",))),), frozenset(("OperatorsName", "SliceThickness"))
     )
     row = next(iter(index.search(query, ALL)))
-    assert row["OperatorsName"] == "Op^A"
-    assert "SliceThickness" not in row
+    assert row["00081070"] == {"vr": "PN", "Value": [{"Alphabetic": "Op^A"}]}
+    assert row["00180050"] == {"vr": "DS"}
 
 
 @pytest.mark.parametrize("level", list(Level))

@@ -43,7 +43,7 @@ def publish(app: App, objects: Iterable[FileDataset | bytes]) -> None:
                 intake_id=f"{number}-{digest}",
                 transfer_syntax_uid=start.transfer_syntax_uid,
                 attributes=attributes,
-                metadata_json=dicom_json(data_set, encoding),
+                metadata_json=dicom_json(data_set, encoding, start.transfer_syntax_uid),
                 frames=frame_ranges(content),
                 blob_path=blob.temporary,
                 blob_digest=blob.digest,
