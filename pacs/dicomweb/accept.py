@@ -48,7 +48,8 @@ class MediaRange:
         return [value for key, value in self.parameters if key == name]
 
 
-def _within(media_type: str, wanted: str) -> bool:
+def within(media_type: str, wanted: str) -> bool:
+    """Whether a media range (``*/*``, ``image/*``, ``image/png``) holds a media type."""
     kind = wanted.partition("/")[0]
     return wanted in ("*/*", media_type) or (wanted.endswith("/*") and media_type.startswith(f"{kind}/"))
 
@@ -136,7 +137,7 @@ def _by_quality(ranges: list[MediaRange]) -> Iterator[Wanted]:
 def takes_json(found: Sequence[Wanted]) -> bool:
     """Whether DICOM JSON is acceptable; nothing asked means yes."""
     return not found or any(
-        not each.multipart and (_within(JSON, each.type) or each.type == "application/json") for each in found
+        not each.multipart and (within(JSON, each.type) or each.type == "application/json") for each in found
     )
 
 
@@ -193,7 +194,7 @@ def choose_instance(
 def _instance_way(each: Wanted, *, single: bool) -> Wanted | None:
     if each.type == ZIP and not each.multipart:
         return each
-    if not _within(DICOM, each.type) or (not each.multipart and not single and each.type == DICOM):
+    if not within(DICOM, each.type) or (not each.multipart and not single and each.type == DICOM):
         return None
     return Wanted(DICOM, each.multipart or each.type != DICOM, each.syntaxes)
 
@@ -222,7 +223,7 @@ def _frame_form(each: Wanted, stored: str) -> tuple[str, str] | None:
         if target != stored and (stored in VIDEO or target not in (EXPLICIT_LE, *ENCODABLE)):
             continue
         media = OCTETS if target == EXPLICIT_LE else MEDIA_OF_SYNTAX.get(target, OCTETS)
-        if target in _NEVER or not (_within(media, each.type) or each.type == OCTETS):
+        if target in _NEVER or not (within(media, each.type) or each.type == OCTETS):
             continue
         return (OCTETS if each.type == OCTETS else media), target
     return None
@@ -234,4 +235,4 @@ def _frame_defaults(kind: str, stored: str) -> tuple[str, ...]:
         return (EXPLICIT_LE, stored) if stored in VIDEO else (EXPLICIT_LE,)
     if kind == "*/*":
         return (stored,) if stored in LOSSY else (EXPLICIT_LE,)
-    return (stored, *(uid for uid, media in DEFAULT_OF_MEDIA if _within(media, kind)))
+    return (stored, *(uid for uid, media in DEFAULT_OF_MEDIA if within(media, kind)))

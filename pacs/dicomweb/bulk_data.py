@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from flask import Blueprint, Response
 
@@ -14,7 +15,7 @@ from pacs.dicomweb.door import caller, door, key_of, public_root, url_of
 from pacs.dicomweb.frames import pixel_parts
 from pacs.dicomweb.reply import BodyPart, multipart_reply, single_reply
 from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
-from pacs.dicomweb.wado import asked, open_one
+from pacs.dicomweb.wado import asked, in_request, open_one
 from pacs.errors import NotAcceptable, NotDicom, NotFound, Truncated
 from pacs.model import StoredInstance
 from pacs.pixels import StoredFile, read_file
@@ -52,19 +53,14 @@ def retrieve_all_bulk_data(study: str, series: str | None = None, sop: str | Non
     tag = tag_of(found, "bulkdata")
     if is_known(tag):
         return not_modified(tag)
-    parts = _all_parts(found)
+    parts = in_request(_all_parts(found))
     first = next(parts, None)
     if first is None:
         raise NotFound("nothing here has bulk data")
-    return cached(multipart_reply(_and_then(first, parts), OCTETS), tag)
+    return cached(multipart_reply(chain([first], parts), OCTETS), tag)
 
 
 _ANY = Wanted("*/*", multipart=True)
-
-
-def _and_then(first: BodyPart, rest: Iterator[BodyPart]) -> Iterator[BodyPart]:
-    yield first
-    yield from rest
 
 
 def _all_parts(found: list[StoredInstance]) -> Iterator[BodyPart]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from flask import Blueprint, Response
 
@@ -11,7 +12,7 @@ from pacs.dicomweb.accept import choose_frames
 from pacs.dicomweb.door import caller, door, key_of, public_root, url_of
 from pacs.dicomweb.reply import BodyPart, file_pieces, multipart_reply, single_reply
 from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
-from pacs.dicomweb.wado import asked, open_one
+from pacs.dicomweb.wado import asked, in_request, open_one
 from pacs.errors import BadRequest, NotAcceptable, NotFound
 from pacs.model import PixelFrame, StoredInstance
 from pacs.pixels import decoded_frame, encoded_frame, frame_pixels, native_bytes, read_file, read_frames
@@ -70,13 +71,8 @@ def frame_parts(instance: StoredInstance, numbers: Sequence[int], media: str, sy
     first = next(made)
     return (
         BodyPart(kind, [data], f"{address}/{number}", len(data))
-        for number, data in zip(numbers, _again(first, made), strict=True)
+        for number, data in zip(numbers, chain([first], made), strict=True)
     )
-
-
-def _again(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
 
 
 def _as_they_are(instance: StoredInstance, ranges: Sequence[PixelFrame], syntax: str) -> bool:
@@ -132,7 +128,7 @@ def retrieve_pixel_data(study: str, series: str | None = None, sop: str | None =
     tag = tag_of(found, "pixeldata", *(f"{form[1]} {form[2]}" for form in forms), str(way.multipart))
     if is_known(tag):
         return not_modified(tag)
-    parts = (
+    parts = in_request(
         part
         for each, form in zip(found, forms, strict=True)
         for part in pixel_parts(each, form[1], form[2], f"{each.sop_uid}/pixeldata")

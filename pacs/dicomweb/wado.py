@@ -1,8 +1,9 @@
 """WADO-RS: studies, series and instances as DICOM files. PS3.18 10.4."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, stream_with_context
 
 from pacs.dicom.elements import Buffer
 from pacs.dicom.syntaxes import EXPLICIT_LE
@@ -16,6 +17,7 @@ from pacs.model import StoredInstance
 from pacs.pixels import compressed, explicit_little_endian, read_file
 
 blueprint = Blueprint("wado", __name__)
+T = TypeVar("T")
 
 
 @blueprint.get("/studies/<uid:study>")
@@ -46,15 +48,20 @@ def asked() -> list[Wanted]:
     return wanted(request.args.get("accept"), request.headers.get("Accept"))
 
 
+def in_request(parts: Iterator[T]) -> Iterator[T]:
+    """What is made while it is sent, within the request that it answers."""
+    return stream_with_context(parts)  # type: ignore[type-var]  # Flask's type knows text and bytes only
+
+
 def _instances(found: list[StoredInstance], name: str, *, single: bool = False) -> Response:
-    way, syntaxes = choose_instance(asked(), map(_kind, found), single=single)
+    way, syntaxes = choose_instance(asked(), map(kind_of, found), single=single)
     tag = tag_of(found, *sorted(syntaxes.values()), way.type, str(way.multipart))
     if is_known(tag):
         return not_modified(tag)
     strict = any(syntax != AS_STORED for syntax in way.syntaxes)
     if way.type == ZIP:
         return cached(_zip_reply(found, syntaxes, name, strict=strict), tag)
-    parts: Iterable[BodyPart] = (instance_part(each, syntaxes[_kind(each)], strict=strict) for each in found)
+    parts: Iterable[BodyPart] = (instance_part(each, syntaxes[kind_of(each)], strict=strict) for each in found)
     if single:
         parts = list(parts)  # so that an error is told before the answer begins
     if all(syntax == kind.transfer_syntax_uid for kind, syntax in syntaxes.items()):
@@ -62,7 +69,8 @@ def _instances(found: list[StoredInstance], name: str, *, single: bool = False) 
     return cached(multipart_reply(parts, DICOM) if way.multipart else single_reply(next(iter(parts))), tag)
 
 
-def _kind(instance: StoredInstance) -> Stored:
+def kind_of(instance: StoredInstance) -> Stored:
+    """What matters of an instance for choosing its form."""
     return Stored(instance.transfer_syntax_uid, instance.frames > 0)
 
 
@@ -92,7 +100,7 @@ def _zip_reply(found: list[StoredInstance], syntaxes: dict[Stored, str], name: s
     """All instances in one ZIP file, named by their new UIDs. PS3.18 8.7.3.3.1."""
     entries = (
         ZipEntry(
-            f"{each.series_uid}/{each.sop_uid}.dcm", instance_part(each, syntaxes[_kind(each)], strict=strict).data
+            f"{each.series_uid}/{each.sop_uid}.dcm", instance_part(each, syntaxes[kind_of(each)], strict=strict).data
         )
         for each in found
     )

@@ -30,7 +30,7 @@ from pacs.pixels.encapsulated import LENGTHS, OFFSETS, Scratch, deflated_frame, 
 from pacs.pixels.image import Array, Format, Image, decode
 from pacs.pixels.jpeg_blank import blank_jpeg, widened
 from pacs.pixels.ocr import Box
-from pacs.pixels.picture import palette
+from pacs.pixels.palette import palette
 
 _PREFIX = "1.2.840.10008.1.2.4."
 _LS, _J2K = _PREFIX + "80", _PREFIX + "90"

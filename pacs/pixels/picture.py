@@ -1,18 +1,15 @@
 """Frames as people see them: 8-bit pictures in which text can be read. PS3.3 C.11.2, C.7.9."""
 
-import struct
 from typing import Any
 
 import numpy as np
 
 from pacs.dicom.elements import DataSet
-from pacs.dicom.syntaxes import encoding_of
 from pacs.dicom.values import numbers_of
 from pacs.pixels.image import Array, Format, Image
+from pacs.pixels.palette import palette
 
 CENTER, WIDTH, INTERCEPT, SLOPE = 0x00281050, 0x00281051, 0x00281052, 0x00281053
-_DESCRIPTORS = (0x00281101, 0x00281102, 0x00281103)
-_TABLES = (0x00281201, 0x00281202, 0x00281203)
 
 
 def pictures(image: Image, number: int) -> list[Array]:
@@ -40,26 +37,6 @@ def grey_picture(image: Image, number: int) -> Array:
         picture = pictures(image, number)[0]
         return picture.max(axis=2) if picture.ndim == 3 else picture
     return np.asarray(pixels[..., 0] if now.photometric.startswith("YBR") else pixels.max(axis=2))
-
-
-def palette(data_set: DataSet, transfer_syntax_uid: str) -> tuple[int, Array] | None:
-    """The first number that is mapped, and the colours as (entries, 3) of 8 bits; None without tables."""
-    order = "<" if encoding_of(transfer_syntax_uid).little_endian else ">"
-    columns = []
-    first = 0
-    for descriptor, table in zip(_DESCRIPTORS, _TABLES, strict=True):
-        if descriptor not in data_set or table not in data_set or len(data_set[descriptor].value) < 6:
-            return None
-        count, first, bits = struct.unpack_from(f"{order}3H", data_set[descriptor].value)
-        count = count or 65536
-        raw = bytes(data_set[table].value)
-        words = len(raw) >= 2 * count
-        entries = np.frombuffer(raw, order + "u2" if words else "u1")[:count].astype(np.uint16)
-        wide = bits > 8 and words and int(entries.max(initial=0)) > 255
-        columns.append((entries >> 8 if wide else entries).astype(np.uint8))
-    if len({len(column) for column in columns}) != 1 or not len(columns[0]):
-        return None
-    return first, np.stack(columns, axis=1)
 
 
 def _colours(pixels: Array, now: Format) -> Array:
