@@ -6,13 +6,14 @@ from typing import TypeVar
 from flask import Blueprint, Response, request, stream_with_context
 
 from pacs.dicom.elements import Buffer
-from pacs.dicom.syntaxes import EXPLICIT_LE
+from pacs.dicom.syntaxes import EXPLICIT_LE, is_encapsulated
 from pacs.dicomweb.accept import AS_STORED, DICOM, ZIP, Stored, Wanted, choose_instance, wanted
 from pacs.dicomweb.door import caller, door, key_of
 from pacs.dicomweb.reply import BodyPart, file_pieces, multipart_reply, single_reply
 from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
 from pacs.dicomweb.zipped import ZipEntry, zip_pieces
-from pacs.errors import NotAcceptable
+from pacs.errors import NotAcceptable, NotDicom, Truncated
+from pacs.mapped import in_parts
 from pacs.model import StoredInstance
 from pacs.pixels import compressed, explicit_little_endian, read_file
 
@@ -83,7 +84,7 @@ def instance_part(instance: StoredInstance, syntax: str, *, strict: bool) -> Bod
     size_bytes: int | None = instance.size_bytes
     if syntax != instance.transfer_syntax_uid:
         try:
-            data, size_bytes = _transcoded(instance, syntax), None
+            data, size_bytes = _transcoded(instance, syntax)
         except NotAcceptable:
             if strict:
                 raise
@@ -91,9 +92,19 @@ def instance_part(instance: StoredInstance, syntax: str, *, strict: bool) -> Bod
     return BodyPart(f"{DICOM}; transfer-syntax={syntax}", data, size_bytes=size_bytes)
 
 
-def _transcoded(instance: StoredInstance, syntax: str) -> Iterable[Buffer]:
-    file = read_file(instance.path)
-    return explicit_little_endian(file) if syntax == EXPLICIT_LE else compressed(file, syntax)
+def _transcoded(instance: StoredInstance, syntax: str) -> tuple[Iterable[Buffer], int | None]:
+    """The pieces of a file in another syntax, and its length where no frame has to be made for knowing it."""
+    try:
+        file = read_file(instance.path)
+    except (NotDicom, Truncated):
+        raise NotAcceptable("the stored file is damaged") from None
+    if syntax != EXPLICIT_LE:
+        return compressed(file, syntax), None
+    pieces = explicit_little_endian(file)
+    if is_encapsulated(instance.transfer_syntax_uid):
+        return pieces, None
+    known = list(pieces)  # large values are views of the file
+    return (bytes(part) for each in known for part in in_parts(each)), sum(map(len, known))
 
 
 def _zip_reply(found: list[StoredInstance], syntaxes: dict[Stored, str], name: str, *, strict: bool) -> Response:
