@@ -16,6 +16,7 @@ from pacs.index.packing import unpacked_frames, unpacked_json
 from pacs.index.search import Found, stream
 from pacs.index.sql import Dialect, Sql, Value, joined, one_of
 from pacs.index.statement import visible_series
+from pacs.index.totals import Totals
 from pacs.index.write import Writer, Written, lock_collections
 from pacs.model import Duplicates, Exact, InstanceKey, PixelFrame, Publication, Query, Scope, StoredInstance
 
@@ -37,10 +38,11 @@ class SettledSeries:
 
 
 class Index:
-    """The index in one database. Stateless: any number may be made, in any thread."""
+    """The index in one database. It remembers totals and nothing else; any number may be made, in any thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._totals = Totals()
         self._dialect = Dialect(database)
 
     def _run(self, text: str, values: Sequence[Value] = ()) -> Any:
@@ -135,7 +137,7 @@ class Index:
             > _MOST_VALUES
         ):
             raise BadQuery(f"a query has at most {_MOST_VALUES} values")
-        return Found(self._database, query, scope, order)
+        return Found(self._database, query, scope, order, self._totals)
 
     def open(self, key: InstanceKey, scope: Scope, order: Sequence[int] = ()) -> list[StoredInstance]:
         """The instances under a key that the scope sees, by series and instance number; empty when there are none.

@@ -11,9 +11,10 @@ from peewee import Database
 from pacs.db.connection import execute
 from pacs.index.packing import unpacked_json
 from pacs.index.sql import Dialect, Sql, Value
-from pacs.index.statement import Statement, metadata_below, statement_for
+from pacs.index.statement import COMMON, Statement, commonness, metadata_below, statement_for
 from pacs.index.stored import attribute_of, is_stored, of_levels, picked, tree_of
 from pacs.index.stored_matching import DataSet, test_of
+from pacs.index.totals import Totals
 from pacs.model import Query, Row, Scope
 
 CHUNK_ROWS = 1000
@@ -24,8 +25,11 @@ _names = itertools.count()
 class Found:
     """The rows of a search. Iterating runs it; each iteration runs it again."""
 
-    def __init__(self, database: Database, query: Query, scope: Scope, order: Sequence[int] = ()) -> None:
+    def __init__(
+        self, database: Database, query: Query, scope: Scope, order: Sequence[int] = (), totals: Totals | None = None
+    ) -> None:
         self._database = database
+        self._totals = totals or Totals()
         dialect = Dialect(database)
         self._query = query
         self._stored = _Stored(query)
@@ -36,13 +40,25 @@ class Found:
             plain = replace(query, matches=columns, limit=None, offset=0)
             if self._stored.deepest is not None:
                 self._below = metadata_below(plain, scope, dialect, self._stored.deepest)
-        self._statement: Statement = statement_for(plain, scope, dialect, order, metadata=self._stored.is_needed)
+        self._statement: Statement = statement_for(
+            plain, scope, dialect, order, metadata=self._stored.is_needed, common=self._common(plain, dialect)
+        )
+
+    def _common(self, query: Query, dialect: Dialect) -> frozenset[str]:
+        """The keys that very many series fit."""
+        counts = commonness(query, dialect)
+        return frozenset(
+            keyword
+            for keyword, count in counts.items()
+            if execute(self._database, count.text, count.values).fetchone()[0] >= COMMON
+        )
 
     def __iter__(self) -> Iterator[Row]:
         """Rows in a stable order."""
         if not self._stored.is_needed:
             names = self._statement.names
-            rows = stream(self._database, self._statement.text, self._statement.values)
+            is_short = self._query.limit is not None and self._query.limit <= CHUNK_ROWS
+            rows = stream(self._database, self._statement.text, self._statement.values, is_short=is_short)
             return (dict(zip(names, row, strict=True)) for row in rows)
         found = self._with_metadata()
         if not self._stored.matches:
@@ -59,9 +75,9 @@ class Found:
         return int(cursor.fetchone()[0])
 
     def quick_total(self) -> int | None:
-        """`total`, or None when that would take reading more than `MOST_COUNTED` objects."""
+        """`total` as it is remembered, or None when that would take reading more than `MOST_COUNTED` objects."""
         if not self._stored.matches:
-            return self.total()
+            return self._totals.total(self._database, self._statement.count, self._statement.count_values)
         left = _Allowance(MOST_COUNTED)
         count = sum(1 for _ in self._fitting(self._with_metadata(left), left))
         return count if left.objects > 0 else None
@@ -130,14 +146,16 @@ def _data_set(packed: Any) -> DataSet:
     return found
 
 
-def stream(database: Database, text: str, values: Sequence[Value]) -> Iterator[tuple[Any, ...]]:
+def stream(
+    database: Database, text: str, values: Sequence[Value], *, is_short: bool = False
+) -> Iterator[tuple[Any, ...]]:
     """Rows as tuples, never more than `CHUNK_ROWS` of them in memory.
 
     The first rows are fetched at once, so that a short answer leaves no open cursor behind. PostgreSQL streams through
-    a held cursor, since its driver would else fetch everything.
+    a held cursor, since its driver would else fetch everything; `is_short` says that this is no more than a chunk.
     """
     dialect = Dialect(database)
-    if dialect.sqlite:
+    if dialect.sqlite or is_short:
         cursor = execute(database, text, values)
         while rows := cursor.fetchmany(CHUNK_ROWS):
             yield from rows

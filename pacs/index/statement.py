@@ -15,6 +15,7 @@ from pacs.index.sql import NEVER, Dialect, Sql, Value, joined, one_of
 from pacs.model import AnyOf, Condition, Empty, Exact, Level, Match, Query, Range, Scope, Wildcard
 
 LEVELS = tuple(Level)
+COMMON = 2000  # series that fit a key: from here on looking them all up costs more than trying studies
 _FIRST_INSTANCE = "sop_class_uid, size_bytes, id"  # as the index on a series' instances has them
 
 
@@ -33,13 +34,36 @@ class Statement:
 
 
 def statement_for(
-    query: Query, scope: Scope, dialect: Dialect, order: Sequence[int] = (), *, metadata: bool = False
+    query: Query,
+    scope: Scope,
+    dialect: Dialect,
+    order: Sequence[int] = (),
+    *,
+    metadata: bool = False,
+    common: frozenset[str] = frozenset(),
 ) -> Statement:
     """The SELECT for a query, whose keys are all columns. Raises BadQuery for a key that cannot be matched.
 
     `order` are collections that may hold the same studies, most wanted first: such a study is found in the first only.
+    `common` are keys that so many series fit that a page is found soonest by trying one study after another.
     """
-    return _Builder(query, scope, dialect, order).build(metadata=metadata)
+    builder = _Builder(query, scope, dialect, order)
+    builder.common = common
+    return builder.build(metadata=metadata)
+
+
+def commonness(query: Query, dialect: Dialect) -> dict[str, Sql]:
+    """For SQLite, which has no statistics: by key of a page's studies, a statement that counts series up to a bound."""
+    if not dialect.sqlite or query.level is not Level.STUDY or query.limit is None:
+        return {}
+    found = {}
+    for match in query.matches:
+        attribute = ATTRIBUTES.get(match.keyword)
+        if attribute is not None and attribute.kind is Kind.OF_SERIES and isinstance(match.condition, Exact):
+            fits = series_condition(attribute, match.condition, dialect)
+            text = f"SELECT count(*) FROM (SELECT 1 FROM series WHERE {fits.text} LIMIT {COMMON})"
+            found[match.keyword] = Sql(text, fits.values)
+    return found
 
 
 def metadata_below(query: Query, scope: Scope, dialect: Dialect, deepest: Level) -> Sql:
@@ -65,6 +89,7 @@ def visible_series(scope: Scope, dialect: Dialect, *, indexed: bool = False) -> 
 class _Builder:
     def __init__(self, query: Query, scope: Scope, dialect: Dialect, order: Sequence[int]) -> None:
         self.query, self.scope, self.dialect = query, scope, dialect
+        self.common: frozenset[str] = frozenset()  # keys that most studies fit, so that a page is soon found
         visible = scope.everything | scope.released
         self.sharing = [number for number in order if number in visible]
         self.matches: dict[Level, list[tuple[Attribute, Match]]] = {level: [] for level in LEVELS}
@@ -85,15 +110,26 @@ class _Builder:
             columns += f", {TABLE_OF[level]}.id, {extra.text}"
         order = self.order(level, indexed=not restricted)
         text = f"SELECT {columns} FROM {self.source(level, wanted)} WHERE {where.text} ORDER BY {order}"
-        count = f"SELECT count(*) FROM {self.source(level, ())} WHERE {where.text}"
+        count = self.count(level, where)
         limit = self.limit()
         return Statement(
             self.dialect.finished(f"{text}{limit}"),
             (*extra.values, *where.values),
             tuple(attribute.keyword for attribute in wanted),
-            self.dialect.finished(count),
-            where.values,
+            self.dialect.finished(count.text),
+            count.values,
         )
+
+    def count(self, level: Level, where: Sql) -> Sql:
+        """Counts matches. Instances without a key of their own are counted by what their series say."""
+        if level is not Level.INSTANCE or self.matches[Level.INSTANCE]:
+            return Sql(f"SELECT count(*) FROM {self.source(level, ())} WHERE {where.text}", where.values)
+        level = Level.SERIES
+        restricted = [*self.own(level), *self.upper(level)]
+        visible = self.visible(level, indexed=not restricted)
+        of_series = joined("AND", [*restricted, *visible, *self.only_first(level)])
+        total = "coalesce(sum(series.instance_count), 0)"
+        return Sql(f"SELECT {total} FROM {self.source(level, ())} WHERE {of_series.text}", of_series.values)
 
     def metadata(self, level: Level) -> Sql:
         """The JSON of a row's first instance that the caller sees; each step is one look into an index."""
@@ -248,6 +284,10 @@ class _Builder:
             return [Sql(f"{self.by_scope('study', attribute.column)} = ''")]
         series = series_condition(attribute, condition, self.dialect)
         where = joined("AND", [series, visible_series(self.scope, self.dialect)])
+        if attribute.keyword in self.common:
+            return [
+                Sql(f"EXISTS (SELECT 1 FROM series WHERE series.study_id = study.id AND {where.text})", where.values)
+            ]
         return [Sql(f"study.id IN (SELECT series.study_id FROM series WHERE {where.text})", where.values)]
 
     def of_series_any(self, attribute: Attribute, condition: AnyOf) -> list[Sql]:

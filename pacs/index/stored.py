@@ -15,7 +15,8 @@ from pacs.index.attributes import ATTRIBUTES, Attribute, Kind
 from pacs.model import Entry, Level
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
-_BY_NAME = {keyword.lower(): keyword for keyword in KEYWORD_OF.values()}
+_NOT_OF_DATA_SETS = (0x0000, 0x0002, 0x0004, 0xFFFE)
+_BY_NAME = {keyword.lower(): keyword for tag, keyword in KEYWORD_OF.items() if tag >> 16 not in _NOT_OF_DATA_SETS}
 _KINDS = {
     "UI": Kind.UID,
     "PN": Kind.NAME,
@@ -24,7 +25,6 @@ _KINDS = {
     "DT": Kind.DATETIME,
     **dict.fromkeys(("IS", "DS", "US", "SS", "UL", "SL", "SV", "UV", "FL", "FD"), Kind.NUMBER),
 }
-_GROUPS_WITHOUT_ATTRIBUTES = (0x0000, 0x0002, 0xFFFE)
 Tree = dict[str, "Tree"]  # JSON keys of attributes; an empty one means all that is inside
 
 
@@ -39,10 +39,11 @@ def _part(part: str) -> str:
     if not _TAG.fullmatch(part):
         return _BY_NAME.get(part.lower(), "")
     tag = int(part, 16)
+    if tag >> 16 in _NOT_OF_DATA_SETS or not tag & 0xFFFF:
+        return ""
     if tag in KEYWORD_OF:
         return KEYWORD_OF[tag]
-    known = is_private(tag) or vr_of(tag) != "UN"
-    return part.upper() if known and tag & 0xFFFF and tag >> 16 not in _GROUPS_WITHOUT_ATTRIBUTES else ""
+    return part.upper() if is_private(tag) or vr_of(tag) != "UN" else ""
 
 
 @lru_cache(maxsize=4096)

@@ -277,12 +277,19 @@ def _with_zeros(table: str, columns: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def lock_collections(database: Database, collection_ids: set[int]) -> None:
-    """On PostgreSQL let one transaction at a time write to a collection, as SQLite does for the whole index.
+    """Begin a change of what searches of these collections find.
 
-    So aggregates are always computed from what is committed, and two writers never wait for each other in a circle.
+    On PostgreSQL it lets one transaction at a time write to a collection, as SQLite does for the whole index: so
+    aggregates are always computed from what is committed, and two writers never wait for each other in a circle.
     """
     dialect = Dialect(database)
-    if dialect.sqlite:
-        return
     for number in sorted(collection_ids):
-        execute(database, "SELECT pg_advisory_xact_lock(%s, %s)", (_LOCK, number))
+        if not dialect.sqlite:
+            execute(database, "SELECT pg_advisory_xact_lock(%s, %s)", (_LOCK, number))
+        execute(database, dialect.finished(_CHANGED), (number,))
+
+
+_CHANGED = (
+    "INSERT INTO collection_change (collection_id, number) VALUES (?, 1)"
+    " ON CONFLICT (collection_id) DO UPDATE SET number = collection_change.number + 1"
+)

@@ -183,6 +183,13 @@ class InstanceMetadata(Base):
     frames = BlobField(default=b"")
 
 
+class CollectionChange(Base):
+    """A number that grows with each change to what searches of a collection find: totals are kept while it stays."""
+
+    collection_id = IntegerField(primary_key=True)
+    number = BigIntegerField(default=0)
+
+
 class Tombstone(Base):
     """An object that was removed for good: a re-send does not bring it back. Keyed digest of its original UID."""
 
@@ -194,4 +201,4 @@ class Tombstone(Base):
         indexes = ((("original_hmac", "collection_id"), True),)
 
 
-TABLES: tuple[type[Base], ...] = (Patient, Study, Series, Instance, InstanceMetadata, Tombstone)
+TABLES: tuple[type[Base], ...] = (Patient, Study, Series, Instance, InstanceMetadata, CollectionChange, Tombstone)
