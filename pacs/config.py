@@ -36,6 +36,8 @@ class HttpSettings:
     """Base of URLs in answers, such as ``https://archive.example``; empty: taken from the request."""
     max_body_bytes: int = 8 * 1024**3
     """Largest request body taken."""
+    viewer: str = ""
+    """Folder with the OHIF viewer that ``/viewer`` serves; empty: where `scripts/fetch-viewer` puts it."""
 
 
 @dataclass(frozen=True, slots=True)

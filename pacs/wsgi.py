@@ -11,8 +11,9 @@ from flask import Flask, Response, g, request
 from pacs import dicomweb, web
 from pacs.auth.http import identify
 from pacs.dicomweb import WebDoor
-from pacs.dicomweb.door import caller
+from pacs.dicomweb.door import caller, public_root
 from pacs.web.health import registry_for
+from pacs.web.viewer import viewer_folder
 
 if TYPE_CHECKING:
     from pacs.app import App
@@ -28,7 +29,9 @@ def create_app(installation: "App") -> Flask:
     local = settings.bound_to_loopback
     door = WebDoor(
         installation.archive,
-        lambda authorization, address: identify(installation.users, authorization, address, local=local),
+        lambda authorization, session, address: identify(
+            installation.users, authorization, address, local=local, session=session
+        ),
         settings.storage.node,
         settings.http.public_root,
         settings.http.max_body_bytes,
@@ -39,13 +42,15 @@ def create_app(installation: "App") -> Flask:
     app.after_request(_finish)
     dicomweb.register(app, door)
     web.register(app)
+    app.extensions["pacs_users"] = installation.users
+    app.extensions["pacs_viewer"] = viewer_folder(settings.http.viewer)
     app.extensions["pacs_metrics"] = registry_for(installation.archive)
     return app
 
 
 def _start_clock() -> None:
     g.started = time.perf_counter()
-    g.identify = caller  # doors on one level do not import each other
+    g.identify, g.public_root = caller, public_root  # doors on one level do not import each other
 
 
 def _finish(response: Response) -> Response:
@@ -57,6 +62,7 @@ def _finish(response: Response) -> Response:
     headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     headers.add("Vary", "Accept")
     headers.add("Vary", "Authorization")
+    headers.add("Vary", "Cookie")
     if request.method == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = headers.get("Allow", "GET, HEAD, OPTIONS")
         headers["Access-Control-Allow-Headers"] = _ALLOWED

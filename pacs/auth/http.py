@@ -14,13 +14,17 @@ class WrongCredentials(NotAllowed):
     """Credentials were given and are not valid: 401, never anonymous."""
 
 
-def identify(users: Users, authorization: str | None, address: str, *, local: bool) -> Principal:
-    """Who makes a request.
+def identify(users: Users, authorization: str | None, address: str, *, local: bool, session: str = "") -> Principal:
+    """Who makes a request; `session` is the secret of a browser's cookie, which counts when no header says more.
 
-    Without credentials: `local` from loopback while the server is bound to it, else anonymous. Raises
-    `WrongCredentials` for credentials that are unknown, expired, of an inactive user, or malformed.
+    Without credentials: `local` from loopback while the server is bound to it, else anonymous; a session that is over
+    is no wrong credential, for a browser would send it for ever. Raises `WrongCredentials` for credentials that are
+    unknown, expired, of an inactive user, or malformed.
     """
     if not authorization:
+        signed_in = users.principal_of(session)
+        if signed_in is not None:
+            return signed_in
         return local_principal("local", dimse=False) if local and is_loopback(address) else ANONYMOUS
     scheme, _, value = authorization.strip().partition(" ")
     if scheme.lower() == "bearer":

@@ -15,6 +15,7 @@ from pacs.model import Grant as GrantValue
 from pacs.model import Principal, PrincipalKind, Role
 
 ADMIN = "admin"
+SESSION, SESSION_HOURS = "session", 12
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.@_-]{0,63}")
 
 
@@ -65,10 +66,31 @@ class Users:
 
     def principal_of(self, token: str) -> Principal | None:
         """The user whose valid token this is, or None."""
-        row = Token.get_or_none(Token.digest == _digest(token)) if token else None
+        row = self._valid(token)
+        return _principal(row.user) if row is not None else None
+
+    def _valid(self, token: str) -> Token | None:
+        row: Token | None = Token.get_or_none(Token.digest == _digest(token)) if token else None
         if row is None or not row.user.active or (row.expires_at and row.expires_at <= datetime.now(UTC)):
             return None
-        return _principal(row.user)
+        return row
+
+    def open_session(self, token: str) -> str | None:
+        """A secret for a browser's cookie that stands for the user of a valid token for half a day; else None."""
+        row = self._valid(token)
+        if row is None:
+            return None
+        now = datetime.now(UTC)
+        Token.delete().where((Token.label == SESSION) & (Token.expires_at < now)).execute()
+        secret = secrets.token_urlsafe(32)
+        ends = now + timedelta(hours=SESSION_HOURS)
+        ends = min(ends, row.expires_at) if row.expires_at else ends
+        Token.create(user=row.user, digest=_digest(secret), label=SESSION, created_at=now, expires_at=ends)
+        return secret
+
+    def end_session(self, secret: str) -> None:
+        """Forget a session, if it is one."""
+        Token.delete().where((Token.label == SESSION) & (Token.digest == _digest(secret))).execute()
 
     def by_passcode(self, name: str, token: str) -> Principal | None:
         """The user of that name, when the valid token is this user's; else None."""

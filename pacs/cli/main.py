@@ -29,6 +29,7 @@ COMMANDS = {
     "forward": "forward",
     "jobs": "jobs",
     "conformance": "conformance",
+    "viewer": "viewer",
     "doctor": "doctor",
     "config": "config",
 }
@@ -74,7 +75,7 @@ def run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        _fail(f"{error.strerror or type(error).__name__}")
+        _fail(f"{error.strerror or type(error).__name__}; run with PACS_DEBUG=1 to see where", error)
     except KeyboardInterrupt:
         _fail("interrupted")
     except Exception as error:  # noqa: BLE001 - the border of a command: its text may quote a value, so only its class

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import current_app, g, request
 
 from pacs.archive import Archive
-from pacs.model import InstanceKey, Principal
+from pacs.model import InstanceKey, Principal, PrincipalKind
 
 PATH = "/dicom-web"
 _HOST = re.compile(r"[A-Za-z0-9.\-_]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
@@ -15,12 +15,13 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~\-]+)+")
 # Whoever passes one of these on is a proxy: its own address says nothing about the caller.
 _PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
-Identify = Callable[[str | None, str], Principal]
+Identify = Callable[[str | None, str, str], Principal]
+SESSION_COOKIE = "pacs_session"
 
 
 @dataclass(frozen=True, slots=True)
 class WebDoor:
-    """One archive as the web sees it. `identify` takes the Authorization header and the caller's address."""
+    """One archive as the web sees it. `identify` takes Authorization header, session and caller's address."""
 
     archive: Archive
     identify: Identify
@@ -40,10 +41,18 @@ def caller() -> Principal:
     if "principal" not in g:
         authorization = request.headers.get("Authorization")
         g.has_credentials = False
-        g.principal = door().identify(authorization, caller_address())
-        g.has_credentials = bool(authorization)
+        g.principal = door().identify(authorization, _session(), caller_address())
+        g.has_credentials = g.principal.kind is PrincipalKind.USER
     found: Principal = g.principal
     return found
+
+
+def _session() -> str:
+    """The session's secret, unless a page from elsewhere makes a request that changes something."""
+    origin = request.headers.get("Origin")
+    if origin and request.method not in ("GET", "HEAD", "OPTIONS") and not public_root().startswith(f"{origin}/"):
+        return ""
+    return request.cookies.get(SESSION_COOKIE, "")
 
 
 def caller_address() -> str:

@@ -1,4 +1,4 @@
-"""Pages and what operators watch: the portal, the knowledge base, health, readiness, metrics.
+"""Pages and what operators watch: the portal, viewers, signing in, the knowledge base, health, readiness, metrics.
 
 It shares the Flask app with DICOMweb and holds no rule: what it shows comes from the archive's verbs and from receipts.
 """
@@ -7,14 +7,17 @@ from flask import Flask
 
 from pacs.web.health import blueprint as health
 from pacs.web.knowledge_base import blueprint as knowledge_base
+from pacs.web.look import blueprint as look
+from pacs.web.pages import blueprint as pages
 from pacs.web.portal import blueprint as portal
+from pacs.web.session import blueprint as session
+from pacs.web.viewer import blueprint as viewer
 
 
 def register(app: Flask) -> None:
     """Add the pages to an app."""
-    app.register_blueprint(health)
-    app.register_blueprint(portal)
-    app.register_blueprint(knowledge_base)
+    for blueprint in (health, portal, knowledge_base, look, pages, session, viewer):
+        app.register_blueprint(blueprint)
 
 
 __all__ = ["register"]

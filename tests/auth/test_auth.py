@@ -224,6 +224,29 @@ def test_expired_inactive_and_removed_tokens_are_wrong(users):
     assert users.principal_of(token) is None
 
 
+def test_session_stands_for_its_user_until_it_ends(users):
+    users.add("ann", Role.RESEARCHER)
+    secret = users.open_session(users.create_token("ann"))
+    assert identify(users, None, "10.0.0.1", local=False, session=secret).name == "ann"
+    users.end_session(secret)
+    assert identify(users, None, "10.0.0.1", local=False, session=secret) == ANONYMOUS
+    assert users.open_session("wrong") is None
+
+
+def test_session_ends_with_its_token(users):
+    users.add("ann", Role.RESEARCHER)
+    token = users.create_token("ann", expires_days=1)
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    Token.update(expires_at=soon).execute()
+    secret = users.open_session(token)
+    assert {row.expires_at for row in Token.select()} == {soon}
+    Token.update(expires_at=datetime.now(UTC) - timedelta(seconds=1)).execute()
+    assert users.principal_of(secret) is None
+    other = users.create_token("ann")
+    users.end_session(other)
+    assert users.principal_of(other) is not None, "only sessions end so"
+
+
 def test_without_credentials_local_or_anonymous(users):
     local = identify(users, None, "127.0.0.1", local=True)
     assert local.kind is PrincipalKind.LOCAL

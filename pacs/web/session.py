@@ -1,0 +1,58 @@
+"""Signing in with a browser: a token is exchanged for a cookie that its scripts cannot read."""
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, current_app, redirect, request
+
+from pacs.auth.users import SESSION_HOURS
+from pacs.web.pages import page
+
+blueprint = Blueprint("session", __name__)
+COOKIE = "pacs_session"
+
+
+@blueprint.get("/login")
+def login() -> Response:
+    """Where a token is asked for."""
+    return page("login.html", after=_within(request.args.get("next", "/")), wrong=False)
+
+
+@blueprint.post("/login")
+def open_session() -> Response:
+    """Take a token; the cookie lasts half a day, no longer than the token."""
+    after = _within(request.form.get("next", "/"))
+    secret = current_app.extensions["pacs_users"].open_session(request.form.get("token", "").strip())
+    if secret is None:
+        return page("login.html", 401, after=after, wrong=True)
+    response = redirect(after, 303)
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=SESSION_HOURS * 3600,
+        secure=request.is_secure or request.headers.get("X-Forwarded-Proto", "") == "https",
+        httponly=True,
+        samesite="Lax",
+    )
+    return _returned(response)
+
+
+@blueprint.post("/logout")
+def end_session() -> Response:
+    """Forget the session, here and in the browser."""
+    current_app.extensions["pacs_users"].end_session(request.cookies.get(COOKIE, ""))
+    response = redirect("/", 303)
+    response.delete_cookie(COOKIE)
+    return _returned(response)
+
+
+def _returned(response: object) -> Response:
+    assert isinstance(response, Response)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _within(address: str) -> str:
+    """A path of ours; anything else is the front page."""
+    parts = urlsplit(address)
+    inside = address.startswith("/") and not address.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
+    return address if inside and address.isprintable() else "/"

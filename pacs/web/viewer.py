@@ -1,0 +1,141 @@
+"""``/viewer``: OHIF, as `scripts/fetch-viewer` has put it there. Static files, single-page fallback, our app-config.
+
+The policy in `POLICY` lets a page of the viewer talk to this server only: no request of an opened study leaves it.
+"""
+
+import json
+import re
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Blueprint, Response, abort, current_app, request, send_file
+
+from pacs.web.pages import page
+
+blueprint = Blueprint("viewer", __name__)
+BASE = "/viewer/"
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' blob:;"
+    " worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; font-src 'self' data:;"
+    " connect-src 'self' blob: data:; frame-src 'self' blob:; object-src 'self' blob:; base-uri 'self';"
+    " form-action 'self'; frame-ancestors 'self'"
+)
+_HASHED = re.compile(r"[.\-]?[0-9a-f]{16,}\.")
+_ENCODINGS = (("zstd", ".zst"), ("gzip", ".gz"))
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".ico": "image/x-icon",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".jsonc": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+}
+
+
+def usual_folder() -> Path:
+    """Where the viewer is installed: beside this program."""
+    return Path(sys.prefix) / "share" / "trialpacs" / "viewer"
+
+
+def viewer_folder(configured: str) -> Path | None:
+    """Where the viewer's files are: as configured, else beside this program; None when it was never fetched."""
+    folder = Path(configured) if configured else usual_folder()
+    return folder if (folder / "index.html").is_file() else None
+
+
+@blueprint.get("/viewer/", defaults={"path": ""})
+@blueprint.get("/viewer/<path:path>")
+def viewer(path: str) -> Response:
+    """A file of the viewer; any other address is one of its own and gets its page."""
+    folder = current_app.extensions["pacs_viewer"]
+    if folder is None:
+        return page("no_viewer.html", 404)
+    if path == "app-config.js":
+        return _isolated(Response(_app_config(), mimetype="text/javascript"), "no-cache")
+    if path not in _files(folder):
+        if "." in path.rpartition("/")[2]:
+            abort(404)
+        path = "index.html"
+    return _sent(folder, path)
+
+
+@lru_cache(maxsize=2)
+def _files(folder: Path) -> frozenset[str]:
+    """All files by their path; what a request names is looked up here and never joined to a folder unseen."""
+    return frozenset(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+
+
+def _sent(folder: Path, path: str) -> Response:
+    chosen, encoding = path, ""
+    for name, suffix in _ENCODINGS:
+        if request.accept_encodings.quality(name) > 0 and path + suffix in _files(folder):
+            chosen, encoding = path + suffix, name
+            break
+    kind = _TYPES.get(Path(path).suffix, "application/octet-stream")
+    response = send_file(folder / chosen, mimetype=kind, conditional=True, etag=True, max_age=None)
+    if encoding:
+        response.headers["Content-Encoding"] = encoding
+    response.headers.add("Vary", "Accept-Encoding")
+    return _isolated(response, "public, max-age=31536000, immutable" if _HASHED.search(path) else "no-cache")
+
+
+def _isolated(response: Response, caching: str) -> Response:
+    """Headers that its workers need to share memory, and that keep it from talking to anybody else."""
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    response.headers["Cross-Origin-Embedder-Policy"] = "require-corp"
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cache-Control"] = caching
+    return response
+
+
+def _app_config() -> str:
+    """The viewer's settings. Roots are relative, so that they are right under any host name and proxy.
+
+    Options by measurement (2026-11, Chromium): thumbnails as pictures of the server, not decoded in the browser.
+    """
+    source = {
+        "namespace": "@ohif/extension-default.dataSourcesModule.dicomweb",
+        "sourceName": "archive",
+        "configuration": {
+            "friendlyName": "TrialPACS",
+            "name": "TrialPACS",
+            "qidoRoot": "/dicom-web",
+            "wadoRoot": "/dicom-web",
+            "wadoUriRoot": "/wado",
+            "qidoSupportsIncludeField": True,
+            "supportsFuzzyMatching": True,
+            "supportsWildcard": True,
+            "imageRendering": "wadors",
+            "thumbnailRendering": "thumbnailDirect",
+            "enableStudyLazyLoad": True,
+            "dicomUploadEnabled": False,
+            "omitQuotationForMultipartRequest": True,
+            "bulkDataURI": {"enabled": True, "relativeResolution": "studies"},
+        },
+    }
+    config = {
+        "routerBasename": BASE,
+        "extensions": [],
+        "modes": [],
+        "customizationService": {},
+        "showStudyList": True,
+        "maxNumberOfWebWorkers": 3,
+        "maxNumRequests": {"interaction": 100, "thumbnail": 20, "prefetch": 25},
+        "showWarningMessageForCrossOrigin": False,
+        "showCPUFallbackMessage": True,
+        "showLoadingIndicator": True,
+        "strictZSpacingForVolumeViewport": True,
+        "investigationalUseDialog": {"option": "never"},
+        "defaultDataSourceName": "archive",
+        "dataSources": [source],
+    }
+    return f"window.config = {json.dumps(config, indent=2)};\n"
