@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -239,17 +239,14 @@ class Archive:
         A study that several visible collections have answers from the first by their order. Raises `NotFound`.
         """
         snapshot = self.registry.snapshot()
-        found = self.parts.index.open(key, self._scope(principal, key.collection), snapshot.order)
+
+        def place(collection_id: int, digest: str) -> tuple[str, Path]:
+            return snapshot.collections[collection_id].name, self.parts.blobs.path(collection_id, digest)
+
+        found = self.parts.index.open(key, self._scope(principal, key.collection), snapshot.order, place)
         if not found:
             raise NotFound("there is no such study, series or instance")
-        return [
-            replace(
-                each,
-                collection=snapshot.collections[each.collection_id].name,
-                path=self.parts.blobs.path(each.collection_id, each.digest),
-            )
-            for each in found
-        ]
+        return found
 
     def keys_of(self, collection: CollectionInfo) -> CollectionKeys:
         """The keyed mappings of a collection: for de-identifying, and for mapping an original identifier forward."""

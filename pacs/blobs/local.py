@@ -30,13 +30,14 @@ class LocalBlobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._prefix = str(folder)
         self._temporary = folder / "tmp"
         self._temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._pool: ThreadPoolExecutor | None = None
 
     def path(self, collection_id: int, digest: str) -> Path:
         """Where the blob of that digest stands."""
-        return self.folder / str(collection_id) / digest[:2] / digest[2:4] / f"{digest}.dcm"
+        return Path(f"{self._prefix}/{collection_id}/{digest[:2]}/{digest[2:4]}/{digest}.dcm")  # asked by the hundred
 
     def write(self, pieces: Iterable[bytes | memoryview]) -> Written:
         """Write pieces to a temporary file, hashing on the way. Raises OSError when the disk is full."""

@@ -103,7 +103,7 @@ def _plain(name: str) -> Field:
 
     def encode(row: Row) -> bytes:
         value = row.get(name)
-        if value is None or value == "" or isinstance(value, Mapping):
+        if value is None or value == "":
             return empty
         return _field_text(tag, vr, value)
 

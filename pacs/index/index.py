@@ -1,7 +1,7 @@
 """`Index`: everything that other packages ask of the index."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,12 @@ from pacs.model import Duplicates, Exact, InstanceKey, PixelFrame, Publication, 
 
 _MOST_KEYS = 100  # more than there are attributes to match; databases bound the depth of a statement
 _MOST_VALUES = 30_000  # below the parameters that SQLite takes in a statement
+Place = Callable[[int, str], tuple[str, Path]]
 _CHUNK = 500  # ids in one statement
+
+
+def _nowhere(_collection_id: int, _digest: str) -> tuple[str, Path]:
+    return "", Path()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +144,17 @@ class Index:
             raise BadQuery(f"a query has at most {_MOST_VALUES} values")
         return Found(self._database, query, scope, order, self._totals)
 
-    def open(self, key: InstanceKey, scope: Scope, order: Sequence[int] = ()) -> list[StoredInstance]:
+    def open(
+        self, key: InstanceKey, scope: Scope, order: Sequence[int] = (), place: Place = _nowhere
+    ) -> list[StoredInstance]:
         """The instances under a key that the scope sees, by series and instance number; empty when there are none.
 
         `order` are collection ids, most wanted first: a study UID that stands in several collections answers from the
-        first. `path` is the digest and `collection` is empty: the archive fills them.
+        first. `place` says by collection id and digest what the collection is called and where the blob stands.
         """
         where = joined("AND", [*_key(key), visible_series(scope, self._dialect)])
         rows = self._run(f"{_STORED} WHERE {where.text} ORDER BY {_STORED_ORDER}", where.values).fetchall()
-        found = [_stored(row) for row in rows]
+        found = [_stored(row, place) for row in rows]
         collections = {instance.collection_id for instance in found}
         if len(collections) > 1:
             rank = {number: place for place, number in enumerate(order)}
@@ -220,12 +227,13 @@ _STORED = (
 _STORED_ORDER = "series.series_number, series.id, instance.instance_number, instance.id"
 
 
-def _stored(row: tuple[Any, ...]) -> StoredInstance:
+def _stored(row: tuple[Any, ...], place: Place) -> StoredInstance:
     number, collection_id, patient_id, study, series, sop, sop_class, syntax, frames, size, digest, revision = row
+    name, path = place(collection_id, digest)
     return StoredInstance(
         id=number,
         collection_id=collection_id,
-        collection="",
+        collection=name,
         patient_id=patient_id,
         study_uid=study,
         series_uid=series,
@@ -236,7 +244,7 @@ def _stored(row: tuple[Any, ...]) -> StoredInstance:
         size_bytes=size,
         digest=digest,
         revision=revision,
-        path=Path(digest),
+        path=path,
     )
 
 
