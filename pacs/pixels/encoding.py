@@ -1,6 +1,7 @@
 """Frames compressed without loss, for callers that ask for it. PS3.5 8.2, A.4.
 
-Why imagecodecs beside pydicom's encoders (2026-11): nothing else that is kept up writes lossless JPEG and HTJ2K.
+Why imagecodecs beside pydicom's encoders (2026-11): nothing else that is kept up writes lossless JPEG and HTJ2K,
+or JPEG 2000 of pictures smaller than 32 pixels.
 """
 
 import warnings
@@ -18,9 +19,9 @@ _PREFIX = "1.2.840.10008.1.2.4."
 JPEG_LOSSLESS, JPEG_LOSSLESS_FIRST_ORDER = _PREFIX + "57", _PREFIX + "70"
 JPEG_LS_LOSSLESS, JPEG_2000_LOSSLESS = _PREFIX + "80", _PREFIX + "90"
 HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL = _PREFIX + "201", _PREFIX + "202"
-_BY_PYDICOM = (RLE, JPEG_LS_LOSSLESS, JPEG_2000_LOSSLESS)
+_BY_PYDICOM = (RLE, JPEG_LS_LOSSLESS)
 _JPEG = (JPEG_LOSSLESS, JPEG_LOSSLESS_FIRST_ORDER)
-ENCODABLE = frozenset((*_BY_PYDICOM, *_JPEG, HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL))
+ENCODABLE = frozenset((*_BY_PYDICOM, *_JPEG, JPEG_2000_LOSSLESS, HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL))
 
 
 def encoded_frame(pixels: Array, found: Format, transfer_syntax_uid: str) -> bytes:
@@ -35,7 +36,7 @@ def encoded_frame(pixels: Array, found: Format, transfer_syntax_uid: str) -> byt
     try:
         if transfer_syntax_uid in _BY_PYDICOM:
             return _by_pydicom(pixels, found, transfer_syntax_uid)
-        return _by_imagecodecs(pixels, transfer_syntax_uid)
+        return _by_imagecodecs(pixels, found, transfer_syntax_uid)
     except Exception as error:  # noqa: BLE001 - the libraries below raise whatever they like
         raise NotAcceptable(f"the pixels cannot be sent in that transfer syntax ({type(error).__name__})") from None
 
@@ -66,7 +67,7 @@ def _bits_needed(pixels: Array, found: Format) -> int:
     return found.bits_stored if fits else found.bits_allocated
 
 
-def _by_imagecodecs(pixels: Array, transfer_syntax_uid: str) -> bytes:
+def _by_imagecodecs(pixels: Array, found: Format, transfer_syntax_uid: str) -> bytes:
     import imagecodecs  # noqa: PLC0415 - many libraries in one; only who asks for these syntaxes loads it
 
     if transfer_syntax_uid in _JPEG:
@@ -76,6 +77,14 @@ def _by_imagecodecs(pixels: Array, transfer_syntax_uid: str) -> bytes:
         return bytes(
             imagecodecs.jpeg8_encode(
                 unsigned, colorspace=space, outcolorspace=space, lossless=True, predictor=1, bitspersample=bits
+            )
+        )
+    if transfer_syntax_uid == JPEG_2000_LOSSLESS:
+        bits = _bits_needed(pixels, found)
+        levels = max(min(6, min(pixels.shape[:2]).bit_length()), 1)
+        return bytes(
+            imagecodecs.jpeg2k_encode(
+                pixels, 0, codecformat="j2k", reversible=True, mct=False, bitspersample=bits, resolutions=levels
             )
         )
     return bytes(imagecodecs.htj2k_encode(pixels, reversible=True, rgb=False, tlm=True))
