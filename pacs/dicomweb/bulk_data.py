@@ -101,7 +101,7 @@ def _opened(instance: StoredInstance, place: str) -> tuple[Element, DataSet, Sto
         raise NotFound("there is no such bulk data")
     try:
         file = read_file(instance.path)
-    except (NotDicom, Truncated):
+    except (OSError, ValueError, NotDicom, Truncated):
         raise NotAcceptable("the stored file is damaged") from None
     holder = file.data_set
     steps = place.split("/")

@@ -107,7 +107,8 @@ def _made(
         return
     # Big Endian pixels may have to be turned as a whole.
     little = instance.transfer_syntax_uid in _LITTLE
-    file = read_frames(instance.path, ranges) if little else read_file(instance.path)
+    file = read_frames(instance.path, ranges)
+    file = file if little else read_file(instance.path)
     for number in numbers:
         yield decoded_frame(file, number - 1)
 

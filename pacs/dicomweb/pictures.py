@@ -83,10 +83,7 @@ _recent = _Recent(8)
 
 def opened(instance: StoredInstance) -> StoredFile:
     """The file of an instance, ready to show frames. Raises `NotAcceptable` when it is damaged."""
-    try:
-        return _recent.opened(instance)
-    except OSError:
-        raise NotAcceptable("the stored file cannot be read") from None
+    return _recent.opened(instance)
 
 
 @dataclass(frozen=True, slots=True)

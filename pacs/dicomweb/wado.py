@@ -1,9 +1,9 @@
 """WADO-RS: studies, series and instances as DICOM files. PS3.18 10.4."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Flask, Response, current_app, g, request
 
 from pacs.dicom.elements import Buffer
 from pacs.dicom.syntaxes import EXPLICIT_LE, is_encapsulated
@@ -14,8 +14,11 @@ from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
 from pacs.dicomweb.zipped import ZipEntry, zip_pieces
 from pacs.errors import NotAcceptable, NotDicom, Truncated
 from pacs.mapped import in_parts
-from pacs.model import StoredInstance
+from pacs.model import Principal, StoredInstance
 from pacs.pixels import compressed, explicit_little_endian, read_file
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 blueprint = Blueprint("wado", __name__)
 T = TypeVar("T")
@@ -49,9 +52,25 @@ def asked() -> list[Wanted]:
     return wanted(request.args.get("accept"), request.headers.get("Accept"))
 
 
-def in_request(parts: Iterator[T]) -> Iterator[T]:
-    """What is made while it is sent, within the request that it answers."""
-    return stream_with_context(parts)  # type: ignore[type-var]  # Flask's type knows text and bytes only
+def in_request(parts: Iterable[T]) -> Iterator[T]:
+    """What is made while it is sent, each step within the request that it answers.
+
+    Why not Flask's `stream_with_context` (2026-11): it keeps the context open between steps, and an answer that breaks
+    off leaves it to whatever the thread does next.
+    """
+    app, environ, principal = current_app, request.environ, caller()
+    return _stepwise(app._get_current_object(), environ, principal, iter(parts))  # type: ignore[attr-defined]
+
+
+def _stepwise(app: Flask, environ: "WSGIEnvironment", principal: Principal, parts: Iterator[T]) -> Iterator[T]:
+    while True:
+        with app.request_context(environ):
+            g.principal = principal
+            try:
+                part = next(parts)
+            except StopIteration:
+                return
+        yield part
 
 
 def _instances(found: list[StoredInstance], name: str, *, single: bool = False) -> Response:
@@ -96,7 +115,7 @@ def _transcoded(instance: StoredInstance, syntax: str) -> tuple[Iterable[Buffer]
     """The pieces of a file in another syntax, and its length where no frame has to be made for knowing it."""
     try:
         file = read_file(instance.path)
-    except (NotDicom, Truncated):
+    except (OSError, ValueError, NotDicom, Truncated):
         raise NotAcceptable("the stored file is damaged") from None
     if syntax != EXPLICIT_LE:
         return compressed(file, syntax), None

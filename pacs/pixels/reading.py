@@ -28,10 +28,13 @@ _RLE = "1.2.840.10008.1.2.5"
 def read_frames(path: Path, frames: Sequence[PixelFrame] = ()) -> StoredFile:
     """Map a file and parse what stands before its pixel data; `frames` are their ranges, found anew when empty.
 
-    Raises `NotAcceptable` when the file is damaged, OSError when it is gone.
+    Raises `NotAcceptable` when the file is damaged or gone.
     """
-    with path.open("rb") as file:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    try:
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):  # gone, or empty
+        raise NotAcceptable("the stored file cannot be read") from None
     view = memoryview(mapped)
     try:
         start = read_start(view)
