@@ -6,7 +6,6 @@ size are on their way.
 
 import contextlib
 import logging
-import socket
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,6 @@ from pacs.dimse.messages import Value
 from pacs.dimse.options import ScpOptions
 from pacs.dimse.requestor import UnreachableError, open_link
 from pacs.dimse.suboperations import Sender, contexts_for
-from pacs.dimse.tuning import set_timeout
 from pacs.dimse.upper_layer import Link, PeerGoneError
 from pacs.model import PeerInfo, StoredInstance
 
@@ -112,9 +110,8 @@ class _Carrier(threading.Thread):
         mover = self.mover
         self.link = link = open_link(mover.destination, contexts_for(mover.batch), mover.options)
         patience_s = mover.destination.rules.patience_s
-        sock = link.dul.raw_socket
-        if sock is not None:
-            set_timeout(sock, min(patience_s, mover.options.transfer_timeout_s))
+        if link.stream is not None:
+            link.stream.limit(min(patience_s, mover.options.transfer_timeout_s))
         sender = Sender(link, mover.originator, self.check, patience_s)
         while mover.waiting and not mover.soon.is_set():
             try:
@@ -160,10 +157,10 @@ class _Carrier(threading.Thread):
 
     def cut(self) -> None:
         """Wake the thread out of a send that the peer does not take."""
-        sock = self.link.dul.raw_socket if self.link is not None else None
-        if sock is not None:
+        stream = self.link.stream if self.link is not None else None
+        if stream is not None:
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                stream.cut()
 
 
 def _chunks(batch: Sequence[StoredInstance]) -> Iterator[Sequence[StoredInstance]]:

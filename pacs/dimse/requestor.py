@@ -1,6 +1,8 @@
 """Associations that we open: to the destination of a C-MOVE, and to see whether a peer answers."""
 
 import socket
+import ssl
+import time
 from collections.abc import Sequence
 
 from pydicom.uid import UID
@@ -11,7 +13,8 @@ from pynetdicom.transport import AddressInformation
 from pacs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from pacs.dimse.options import ScpOptions
 from pacs.dimse.reception import MessageReader
-from pacs.dimse.tuning import set_timeout, tune_socket
+from pacs.dimse.stream import Stream
+from pacs.dimse.tuning import tune_socket
 from pacs.dimse.upper_layer import Link
 from pacs.errors import PacsError
 from pacs.model import PeerInfo
@@ -48,17 +51,14 @@ def open_link(
         sock = socket.create_connection((peer.host, peer.port), options.connect_timeout_s)
     except (OSError, UnicodeError) as error:
         raise UnreachableError("the destination does not answer") from error
-    tune_socket(sock, options.acse_timeout_s)
+    tune_socket(sock)
+    until = time.monotonic() + options.acse_timeout_s
     if peer.rules.tls and options.client_tls is not None:
-        try:
-            sock = options.client_tls.wrap_socket(sock)
-        except OSError as error:
-            sock.close()
-            raise UnreachableError("no TLS connection with the destination") from error
+        sock = _over_tls(sock, options.client_tls, until)
     ae = application_entity(options.aet)
     link = Link(ae, "requestor", pdu_bytes=options.pdu_bytes, reader=MessageReader(None))
-    link.attach(sock)
-    link.acse_timeout = options.acse_timeout_s
+    link.attach(sock, options.acse_timeout_s)
+    link.acse_timeout = max(1.0, until - time.monotonic())
     link.acceptor.ae_title = peer.aet
     link.acceptor.address_info = AddressInformation.from_tuple(sock.getpeername()[:2])
     link.requestor.address_info = AddressInformation.from_tuple(sock.getsockname()[:2])
@@ -75,5 +75,22 @@ def open_link(
     if not link.is_established:
         link.close()
         raise UnreachableError("the destination refuses the association")
-    set_timeout(sock, options.transfer_timeout_s)
+    link.acse_timeout = options.acse_timeout_s
+    if link.stream is not None:
+        link.stream.limit(options.transfer_timeout_s)
     return link
+
+
+def _over_tls(sock: socket.socket, context: ssl.SSLContext, until: float) -> ssl.SSLSocket:
+    """The socket once its TLS handshake is done, by that monotonic time. Raises `UnreachableError`."""
+    try:
+        secured = context.wrap_socket(sock, do_handshake_on_connect=False)
+    except OSError as error:
+        sock.close()
+        raise UnreachableError("no TLS connection with the destination") from error
+    try:
+        Stream(secured, 1.0).shake_hands(until)
+    except (OSError, ValueError) as error:
+        secured.close()
+        raise UnreachableError("no TLS connection with the destination") from error
+    return secured

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable, Collection
+from itertools import zip_longest
 
 from pacs.dicom.charsets import Encoder
 from pacs.dicom.dictionary import KEYWORD_OF, is_private, tag_of
@@ -117,7 +118,7 @@ class RowEncoder:
         return encode
 
     def sequence(self, tag: int, asked: Element) -> Callable[[Row], bytes]:
-        """A sequence with one item of what was asked for inside, or without items when the index has no value."""
+        """A sequence with what was asked for inside its items, or without items when the index has no value."""
         keyword = KEYWORD_OF.get(tag, "")
         inner = asked.items[0] if asked.items else DataSet()
         tags = sorted(inner) or sorted(tag_of(path.partition(".")[2]) for path in inside(keyword))
@@ -129,9 +130,14 @@ class RowEncoder:
         length = struct.Struct(("<" if self.encoding.little_endian else ">") + "I")
 
         def encode(row: Row) -> bytes:
-            if not any(row.get(path) for path in paths):
+            columns = [str(row.get(path) or "").split("\\") for path in paths]  # one value for each item
+            if not any(map(any, columns)):
                 return empty
-            body = b"".join(part(row) for part in parts)
-            return header(tag, "SQ", len(body) + 8, self.encoding) + item + length.pack(len(body)) + body
+            body = b""
+            for values in zip_longest(*columns, fillvalue=""):
+                one: Row = dict(zip(paths, values, strict=True))
+                content = b"".join(part(one) for part in parts)
+                body += item + length.pack(len(content)) + content
+            return header(tag, "SQ", len(body), self.encoding) + body
 
         return encode

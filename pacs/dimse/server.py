@@ -1,5 +1,6 @@
 """One association server process: it shares its port with others of its kind (SO_REUSEPORT). PS3.8 section 9."""
 
+import contextlib
 import logging
 import select
 import socket
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pacs.scp")
 BACKLOG = 256
-WAITING_CONNECTIONS = 64  # connections beyond the association limit that may ask and be told "local limit exceeded"
+WAITING_CONNECTIONS = 64  # connections of one port without an association: those that ask, or say nothing
+ASKING_S = 1.0  # how long it may take to ask when others wait for the place
 POLL_MS = 200
 
 
@@ -67,7 +69,8 @@ class Server:
         self.options = options
         self.stop = stop
         self.door = Door(Slots(options.slots, options.max_associations), users.by_passcode)
-        self.sessions: set[Session] = set()
+        self.sessions: dict[Session, tuple[socket.socket, float]] = {}
+        """Each with the listener that it came by, and when it came."""
 
     def run(self, listeners: Mapping[socket.socket, ssl.SSLContext | None]) -> None:
         """Accept until the stop, then wait for the sessions to end. By listener, what it does TLS with."""
@@ -77,7 +80,9 @@ class Server:
             listener.setblocking(False)
             poller.register(listener, select.POLLIN)
         while not self.stop.is_set():
-            for file, _event in poller.poll(POLL_MS):
+            ready = poller.poll(POLL_MS)
+            self.sessions = {each: came for each, came in self.sessions.items() if each.is_alive()}
+            for file, _event in ready:
                 self.accept(by_file[file], listeners[by_file[file]])
         for listener in listeners:
             listener.close()
@@ -86,7 +91,6 @@ class Server:
 
     def accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Start a session for each connection that waits."""
-        self.sessions = {each for each in self.sessions if each.is_alive()}
         while True:
             try:
                 sock, address = listener.accept()
@@ -96,25 +100,44 @@ class Server:
                 log.warning("connection not accepted")
                 time.sleep(0.05)
                 return
-            if len(self.sessions) >= self.options.max_associations + WAITING_CONNECTIONS:
+            if not self.make_room(listener):
                 sock.close()
                 continue
             try:
-                self.start(sock, address, tls)
+                self.sessions[self.start(sock, address, tls)] = listener, time.monotonic()
             except (OSError, RuntimeError):  # gone already; or no more threads
                 sock.close()
 
-    def start(self, sock: socket.socket, address: tuple[str, int], tls: ssl.SSLContext | None) -> None:
+    def make_room(self, listener: socket.socket) -> bool:
+        """Whether one more connection may come in by this port.
+
+        Associations have a limit of their own. Of connections without one each port has so many: beyond that the
+        oldest gives way to the new one, unless it too came just now, so that silent ones keep nobody out.
+        """
+        waiting = [(at, each) for each, (by, at) in self.sessions.items() if by is listener and not each.is_established]
+        if len(waiting) < WAITING_CONNECTIONS:
+            return True
+        at, oldest = min(waiting, key=lambda pair: pair[0])
+        if time.monotonic() - at < ASKING_S:
+            return False
+        stream = oldest.stream
+        with contextlib.suppress(OSError):
+            if stream is not None:
+                stream.cut()
+        del self.sessions[oldest]
+        return True
+
+    def start(self, sock: socket.socket, address: tuple[str, int], tls: ssl.SSLContext | None) -> Session:
         """Serve one connection in a thread of its own; the TLS handshake is made there."""
-        tune_socket(sock, self.options.acse_timeout_s)
+        tune_socket(sock)
         if tls is not None:
             sock = tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         session = Session(self.archive, self.options, self.door, self.stop)
         session.requestor.address_info = AddressInformation.from_tuple(address[:2])
         session.acceptor.address_info = AddressInformation.from_tuple(sock.getsockname()[:2])
-        session.attach(sock)
+        session.attach(sock, self.options.acse_timeout_s)
         session.start()
-        self.sessions.add(session)
+        return session
 
     def finish(self) -> None:
         """Wait until the sessions have ended; each watches the stop itself."""

@@ -39,7 +39,6 @@ from pacs.dimse.slots import Slots
 from pacs.dimse.status import NOT_AUTHORISED, SOP_CLASS_NOT_SUPPORTED, SUCCESS, UNRECOGNISED_OPERATION, Status
 from pacs.dimse.store import StoreService
 from pacs.dimse.tls import fingerprint
-from pacs.dimse.tuning import set_timeout
 from pacs.dimse.upper_layer import Link, PeerGoneError
 from pacs.model import DEFAULT_RULES, Principal
 
@@ -112,19 +111,20 @@ class Session(Link):
 
     def associate(self) -> str:
         """Negotiate. Empty when there was no association."""
-        self.associate_by = time.monotonic() + self.options.acse_timeout_s
-        if not self.dul.shake_hands():
+        until = time.monotonic() + self.options.acse_timeout_s
+        stream = self.stream
+        assert stream is not None
+        try:
+            stream.shake_hands(until)
+        except (OSError, ValueError):  # too slow, a plain client, or one that we do not trust
             return ""
         self.dul.start()
-        request = self.dul.receive_pdu(wait=True, timeout=self.options.acse_timeout_s)
+        request = self.dul.receive_pdu(wait=True, timeout=until - time.monotonic())
         if not isinstance(request, A_ASSOCIATE):
             return ""
-        self.associate_by = 0.0
         self.requestor.primitive = request
         self.acse.negotiate_association()
-        sock = self.dul.raw_socket
-        if sock is not None:
-            set_timeout(sock, self.options.transfer_timeout_s)
+        stream.limit(self.options.transfer_timeout_s)
         return "established" if self.is_established else ""
 
     def judge(self, request: A_ASSOCIATE) -> Rejection | None:

@@ -5,7 +5,6 @@ Written for pynetdicom 3.0.2 to 3.0.4. `check_pynetdicom` names what is missing 
 
 import logging
 import socket
-import struct
 import warnings
 
 import pynetdicom
@@ -23,7 +22,7 @@ SOCKET_BUFFER_BYTES = 1 << 20
 
 # What `upper_layer` overrides or calls below pynetdicom's documented surface.
 _NEEDED = {
-    DULServiceProvider: ("_read_pdu_data", "_decode_pdu", "_process_recv_primitive", "_send", "start", "send_pdu"),
+    DULServiceProvider: ("_decode_pdu", "_process_recv_primitive", "_send", "start", "send_pdu"),
     ACSE: ("_negotiate_as_acceptor", "_negotiate_as_requestor", "send_accept", "send_reject", "negotiate_release"),
     Association: ("run_reactor", "_abort_blocking", "release", "kill", "request", "set_socket"),
     AssociationSocket: ("connect", "send", "close"),
@@ -56,22 +55,13 @@ def silence_libraries() -> None:
     warnings.filterwarnings("ignore", module=r"py(net)?dicom\b")
 
 
-def tune_socket(sock: socket.socket, timeout_s: float) -> None:
+def tune_socket(sock: socket.socket) -> None:
     """Prepare a connection.
 
-    TCP_NODELAY: with Nagle on, a peer with delayed acknowledgements waits 40 ms for every response. Timeouts are the
-    kernel's (SO_RCVTIMEO), so that one blocking call takes a whole PDU where Python's own timeouts need a poll and
-    several reads.
+    TCP_NODELAY: with Nagle on, a peer with delayed acknowledgements waits 40 ms for every response. It blocks; what
+    limits that in time is `Stream`.
     """
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
     sock.settimeout(None)
-    set_timeout(sock, timeout_s)
-
-
-def set_timeout(sock: socket.socket, timeout_s: float) -> None:
-    """Most seconds that one receive or send may block; it then fails with BlockingIOError."""
-    value = struct.pack("ll", int(timeout_s), int(timeout_s % 1 * 1e6))
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)

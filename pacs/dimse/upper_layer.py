@@ -3,18 +3,16 @@
 pynetdicom gives the PDUs, the state machine and the negotiation. What differs from its own `Association`: it runs two
 threads that poll each other every millisecond and read sockets in 4 KiB pieces; here the association's own thread
 blocks in the kernel, takes whole PDUs, and P-DATA goes straight to the `MessageReader`. Idle associations cost nothing.
+Half a PDU holds nobody up: what there is of it is kept, and the rest read when it comes.
 """
 
 import contextlib
-import select
 import socket
-import ssl
 import struct
 import time
 from collections import deque
 from collections.abc import Iterable
-from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
@@ -26,14 +24,15 @@ from pacs.dicom.elements import Buffer
 from pacs.dimse.messages import Field, Message, Value, encode_command, pdus
 from pacs.dimse.reception import MessageReader
 from pacs.dimse.request import tidy
+from pacs.dimse.stream import Stream
 from pacs.errors import NotDicom, PacsError
 
 ASSOCIATE_RQ, P_DATA_TF = 1, 4
+HEADER_BYTES = 6
 CONTROL_PDU_BYTES = 1 << 20  # an A-ASSOCIATE with 128 contexts of 60 transfer syntaxes has 0.3 MB
 SLACK = 16  # senders that count a PDU's header into the maximum length are taken
 MOST_UNREAD = 16  # messages a peer may send ahead, though no asynchronous operations were negotiated
 UNLIMITED_PDU_BYTES = 1 << 18  # what we send to a peer that announces no limit
-PIECES_AT_ONCE = 64  # well below IOV_MAX
 PATIENCE_S = 1.0  # how long a peer may take to read our last PDU and close
 
 
@@ -46,20 +45,17 @@ class UpperLayer(DULServiceProvider):
 
     link: "Link"
 
+    def __init__(self, link: "Link") -> None:
+        super().__init__(link)
+        self.link = link
+        self.header = bytearray(HEADER_BYTES)
+        self.taken_bytes = 0  # how much of the PDU in hand has come, its header included
+        self.begun_at = 0.0
+
     def start(self) -> None:
         """Be ready; a thread is not started. The connection's first event is acted on."""
         self.link._dul_ready.set()
         self.settle()
-
-    def shake_hands(self) -> bool:
-        """The TLS handshake, where there is TLS. False when it failed: a plain client, or one that we do not trust."""
-        sock = self.raw_socket
-        if isinstance(sock, ssl.SSLSocket):
-            try:
-                sock.do_handshake()
-            except (OSError, ValueError):
-                return False
-        return True
 
     def is_alive(self) -> bool:
         """Whether the connection can still be used."""
@@ -88,41 +84,76 @@ class UpperLayer(DULServiceProvider):
         return super().receive_pdu(wait=False)
 
     def step(self, timeout_s: float) -> bool:
-        """Wait for one PDU, take it and act on it. False when nothing came in time, or the connection is gone."""
-        sock = self.raw_socket
-        if sock is None or not self.is_alive():
+        """Wait for one PDU, take it and act on it. False when none was whole in time, or the connection is gone."""
+        stream = self.link.stream
+        if stream is None or not self.is_alive():
             return False
-        if not (isinstance(sock, ssl.SSLSocket) and sock.pending()) and not self.is_readable(timeout_s):
-            return False
-        self._read_pdu_data()
+        until, left = time.monotonic() + timeout_s, timeout_s
+        while stream.is_readable(left):
+            if self.read_on(stream, patient=timeout_s > 0):
+                self.act()
+                return True
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+        if self.taken_bytes and time.monotonic() - self.begun_at > stream.timeout_s:
+            self.link.abort_as_provider()
+        return False
+
+    def act(self) -> None:
+        """Act on a PDU that came."""
         try:
             self.settle()
         except Exception:  # noqa: BLE001 # values that pynetdicom has no place for, such as an abort from source 50
             self.link.abort_as_provider()
-        return True
-
-    def is_readable(self, timeout_s: float) -> bool:
-        """Whether bytes, or the peer's end, come in within the time."""
-        return bool(self.link.poller.poll(max(0, int(timeout_s * 1000))))
 
     @property
     def raw_socket(self) -> socket.socket | None:
         """The TCP or TLS socket, None once closed."""
         return self.socket.socket if self.socket else None
 
-    def _read_pdu_data(self) -> None:
-        """Take one PDU. Impossible types and lengths are answered with A-ABORT by the state machine. PS3.8 9.3."""
+    def read_on(self, stream: Stream, *, patient: bool) -> bool:
+        """Read on in a PDU. True when there is something to act on: it was whole, or wrong, or the connection ended.
+
+        Impossible types and lengths are answered with A-ABORT by the state machine. PS3.8 9.3.
+        """
         try:
-            kind, length = struct.unpack(">BxI", self.receive(6))
-            room = self.link.pdu_bytes + SLACK if kind == P_DATA_TF else CONTROL_PDU_BYTES
-            if not 1 <= kind <= 7 or length > room:
-                self.refuse()
-                return
-            self.acknowledge()
-            body = self.receive(length)
+            if not self.taken_bytes:
+                self.begun_at = time.monotonic()
+            if self.taken_bytes < HEADER_BYTES:
+                self.taken_bytes += stream.read_into(memoryview(self.header)[self.taken_bytes :], patient=patient)
+                if self.taken_bytes < HEADER_BYTES:
+                    return False
+                if not self.is_possible():
+                    self.refuse()
+                    return True
+                self.acknowledge()
+            kind, length = struct.unpack(">BxI", self.header)
+            body = memoryview(self.link.buffer)[:length]
+            start = self.taken_bytes - HEADER_BYTES
+            if start < length:
+                self.taken_bytes += stream.read_into(body[start:], patient=patient)
         except OSError:
             self.event_queue.put("Evt17")
-            return
+            return True
+        if self.taken_bytes < HEADER_BYTES + length:
+            return False
+        self.link.bytes_in += self.taken_bytes
+        self.taken_bytes = 0
+        self.take_pdu(kind, body)
+        return True
+
+    def is_possible(self) -> bool:
+        """Whether the header is one of a PDU that we take; then there is room for its body."""
+        kind, length = struct.unpack(">BxI", self.header)
+        if not 1 <= kind <= 7 or length > (self.link.pdu_bytes + SLACK if kind == P_DATA_TF else CONTROL_PDU_BYTES):
+            return False
+        if length > len(self.link.buffer):
+            self.link.buffer = bytearray(length)
+        return True
+
+    def take_pdu(self, kind: int, body: memoryview) -> None:
+        """Take a PDU, or put the event that answers one that cannot be read."""
         try:
             if kind == P_DATA_TF and self.state_machine.current_state == "Sta6":
                 self.link.take(body)
@@ -157,23 +188,6 @@ class UpperLayer(DULServiceProvider):
         self._recv_pdu.put(pdu)
         self.event_queue.put(event)
 
-    def receive(self, size: int) -> memoryview:
-        """Exactly so many bytes, in a buffer that the next call reuses. Raises OSError at the end or when too slow."""
-        if size > len(self.link.buffer):
-            self.link.buffer = bytearray(size)
-        sock = self.raw_socket
-        if sock is None:
-            raise ConnectionError
-        view = memoryview(self.link.buffer)[:size]
-        flags = 0 if isinstance(sock, ssl.SSLSocket) else socket.MSG_WAITALL
-        position = 0
-        while position < size:
-            count = sock.recv_into(view[position:], size - position, flags)
-            if not count or (self.link.associate_by and time.monotonic() > self.link.associate_by):
-                raise ConnectionError
-            position += count
-        return view
-
 
 class ConnectedSocket(AssociationSocket):
     """A socket that was connected before the association began."""
@@ -183,6 +197,23 @@ class ConnectedSocket(AssociationSocket):
         primitive.result = "Evt2"
         self.provider_queue.put(primitive)
         self._ready.set()
+
+    def send(self, bytestream: bytes) -> None:
+        """Send a PDU of the association itself."""
+        link = cast("Link", self.assoc)
+        try:
+            if link.stream is not None:
+                link.stream.send([bytestream])
+        except OSError:
+            link.dul.event_queue.put("Evt17")
+
+    def close(self) -> None:
+        """Close, as the state machine asks for it."""
+        link = cast("Link", self.assoc)
+        stream, link.stream = link.stream, None
+        super().close()
+        if stream is not None:
+            stream.sock.close()  # pynetdicom leaves it open when the peer has reset the connection
 
 
 class Link(Association):
@@ -196,7 +227,6 @@ class Link(Association):
     def __init__(self, *args: object, pdu_bytes: int, reader: MessageReader) -> None:
         super().__init__(*args)  # type: ignore[arg-type] # (ae, mode), as pynetdicom's
         self.dul = UpperLayer(self)
-        self.dul.link = self
         self.acse_timeout = self._acse_timeout  # the setters of both hand the value to the new provider
         self.network_timeout = self._network_timeout
         self.pdu_bytes = pdu_bytes
@@ -204,13 +234,12 @@ class Link(Association):
         self.buffer = bytearray(4096)
         self.inbox: deque[Message] = deque()
         self.cancelled: set[int] = set()
-        self.poller = select.poll()
+        self.stream: Stream | None = None
         self.bytes_in = 0
-        self.associate_by = 0.0  # until when the association must have been asked for; 0: it was, or nobody waits
 
-    def attach(self, sock: socket.socket) -> None:
-        """Use a connected socket."""
-        self.poller.register(sock, select.POLLIN)
+    def attach(self, sock: socket.socket, timeout_s: float) -> None:
+        """Use a connected socket. `timeout_s` as of `Stream`."""
+        self.stream = Stream(sock, timeout_s)
         self.set_socket(ConnectedSocket(self, client_socket=sock))
         if self.is_requestor:  # the event of an incoming connection, which ours is not
             self.dul.event_queue.get_nowait()
@@ -228,7 +257,6 @@ class Link(Association):
 
     def take(self, body: memoryview) -> None:
         """Read the PDVs of one P-DATA-TF. Raises `NotDicom` for what must be answered with A-ABORT."""
-        self.bytes_in += len(body)
         for message in self.reader.read(body, self._accepted_cx):
             if message.command.field == Field.C_CANCEL_RQ:
                 self.cancelled.add(message.command.number(0x0120))
@@ -261,11 +289,10 @@ class Link(Association):
 
     def send_pieces(self, pieces: Iterable[Buffer]) -> None:
         """Send bytes in order. Raises `PeerGoneError` when the peer is gone or does not take them in time."""
-        sock = self.dul.raw_socket
-        if sock is None or not self.is_usable:
+        if self.stream is None or not self.is_usable:
             raise PeerGoneError("the association ended")
         try:
-            send_all(sock, pieces)
+            self.stream.send(pieces)
         except OSError as error:
             self.dul.event_queue.put("Evt17")
             self.dul.settle()
@@ -306,8 +333,9 @@ class Link(Association):
         if sock is not None and not self.is_released:
             pdu = A_ABORT_RQ()
             pdu.source, pdu.reason_diagnostic = 2, 0
-            with contextlib.suppress(OSError):
-                sock.sendall(pdu.encode())
+            with contextlib.suppress(OSError):  # at once or not at all: the peer may have stopped reading
+                sock.setblocking(False)
+                sock.send(pdu.encode())
         self.is_aborted = True
         self.kill()
 
@@ -321,41 +349,18 @@ class Link(Association):
         """Close the connection so that our last PDU still reaches the peer, and drop a half-received message."""
         self.kill()
         self.reader.discard()
-        sock = self.dul.raw_socket
-        if sock is None:
+        stream, self.stream = self.stream, None
+        if stream is None:
             return
         with contextlib.suppress(OSError, ValueError):
             if self.is_rejected or self.is_released:  # it is the peer that closes then: Sta13, PS3.8 9.2.3
-                self.drain(sock)
-            sock.shutdown(socket.SHUT_WR)
-            self.drain(sock)
+                stream.drain(PATIENCE_S)
+            stream.sock.shutdown(socket.SHUT_WR)
+            stream.drain(PATIENCE_S)
         with contextlib.suppress(OSError):
-            sock.close()
+            stream.sock.close()
         if self.dul.socket is not None:
             self.dul.socket.socket = None
 
-    def drain(self, sock: socket.socket) -> None:
-        """Read what the peer still sends, for a moment: closing over unread bytes would reset the connection."""
-        deadline = time.monotonic() + PATIENCE_S
-        while (left := deadline - time.monotonic()) > 0 and self.poller.poll(int(left * 1000)):
-            if not sock.recv(65536):
-                return
 
-
-def send_all(sock: socket.socket, pieces: Iterable[Buffer]) -> None:
-    """Send every piece, gathered into few system calls; no piece is copied. Raises OSError."""
-    source = iter(pieces)
-    if isinstance(sock, ssl.SSLSocket):
-        while joined := b"".join(islice(source, PIECES_AT_ONCE)):
-            sock.sendall(joined)
-        return
-    while waiting := [memoryview(piece) for piece in islice(source, PIECES_AT_ONCE) if len(piece)]:
-        while waiting:
-            sent = sock.sendmsg(waiting)
-            while waiting and sent >= len(waiting[0]):
-                sent -= len(waiting.pop(0))
-            if waiting and sent:
-                waiting[0] = waiting[0][sent:]
-
-
-__all__ = ["A_ASSOCIATE", "Link", "PeerGoneError", "UpperLayer", "send_all"]
+__all__ = ["A_ASSOCIATE", "Link", "PeerGoneError", "UpperLayer"]

@@ -79,12 +79,12 @@ def connection(data: bytes) -> None:
     session.requestor.address_info = AddressInformation.from_tuple(("127.0.0.1", 1))
     session.acceptor.address_info = AddressInformation.from_tuple(("127.0.0.1", 2))
     with ours, theirs:
-        tune_socket(ours, 2.0)
+        tune_socket(ours)
         theirs.setblocking(False)
         with suppress(BlockingIOError):
             theirs.send(data)
         theirs.shutdown(socket.SHUT_WR)
-        session.attach(ours)
+        session.attach(ours, 2.0)
         session.run_reactor()
     left = list(APP.archive.incoming.iterdir())
     assert not left, "a temporary file stays"

@@ -98,6 +98,7 @@ def test_we_call_a_peer_over_tls(tls_server, tmp_path: Path) -> None:
     """Another archive's TLS port stands for the peer: `pacs peer echo` calls it, and shows our certificate."""
     server, port, _certificate, _key = tls_server
     caller = Server(tmp_path / "caller")
+    caller.environment["PACS_DIMSE__AET"] = "CALLER"
     caller.run("peer", "add", "TRIALPACS", "127.0.0.1", str(port))
     caller.run("peer", "set", "TRIALPACS", "tls=yes")
     caller.environment |= {
