@@ -203,23 +203,23 @@ def index_attributes(
 ) -> dict[str, str]:
     """Text of attributes by keyword, values joined by backslashes; absent and empty ones are left out.
 
-    A dotted keyword is an attribute of the first item of a sequence.
+    A dotted keyword is an attribute of the items of a sequence: one value for each item, empty where it has none.
     """
     found = {}
     charset = charset_of(data_set)
     for keyword, outer, inner in _places(keywords):
-        holder, own = data_set, charset
-        if inner:
-            sequence = data_set.get(outer)
-            if sequence is None or not sequence.items:
-                continue
-            holder = sequence.items[0]
-            own = charset_of(holder, charset)
-        element = holder.get(inner or outer)
-        if element is not None and element.items is None and len(element.value):
-            text = _index_text(element, encoding, own)
-            if text:
-                found[keyword] = text
+        element = data_set.get(outer)
+        if element is None:
+            continue
+        if not inner:
+            text = _index_text(element, encoding, charset)
+        else:
+            text = "\\".join(
+                _index_text(item[inner], encoding, charset_of(item, charset)) if inner in item else ""
+                for item in element.items or ()
+            )
+        if text.strip("\\"):
+            found[keyword] = text
     return found
 
 
@@ -234,6 +234,8 @@ def _places(keywords: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
 
 
 def _index_text(element: Element, encoding: Encoding, charset: Charset) -> str:
+    if element.items is not None or not len(element.value):
+        return ""
     if element.vr in ("US", "SS", "UL", "SL"):
         return "\\".join(str(number) for number in numbers_of(element, little_endian=encoding.little_endian))
     return "\\".join(_texts(element, charset))

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from itertools import zip_longest
 
 import orjson
 
@@ -62,7 +63,7 @@ class RowEncoder:
                 inside.setdefault(tag, []).append(name)
             else:
                 self.fields[tag] = _plain(name)
-        self.fields |= {tag: _item(tag, some) for tag, some in inside.items()}
+        self.fields |= {tag: _items(tag, some) for tag, some in inside.items()}
         self.in_order = [self.fields[tag] for tag in sorted(self.fields)]
 
     def encode(self, row: Row, *, has_entries: bool = False) -> bytes:
@@ -110,24 +111,28 @@ def _plain(name: str) -> Field:
     return encode
 
 
-def _item(tag: str, names: list[str]) -> Field:
-    """A sequence with one item of some columns, which is empty while none of them has a value."""
+def _items(tag: str, names: list[str]) -> Field:
+    """A sequence of some columns, which hold a value for each item; empty while none of them has a value."""
     places = sorted((place_of(name)[1], place_of(name)[2], name) for name in names)
     empty = f'"{tag}":{{"vr":"SQ"}}'.encode()
 
     def encode(row: Row) -> bytes:
-        if not any(row.get(name) for _, _, name in places):
+        columns = [str(row.get(name) or "").split("\\") for _, _, name in places]
+        if not any(map(any, columns)):
             return empty
-        inner = b",".join(_value_text(key, vr, row.get(name)) for key, vr, name in places)
-        return f'"{tag}":{{"vr":"SQ","Value":[{{'.encode() + inner + b"}]}"
+        items = [
+            b"{"
+            + b",".join(_value_text(key, vr, value) for (key, vr, _), value in zip(places, values, strict=True))
+            + b"}"
+            for values in zip_longest(*columns, fillvalue="")
+        ]
+        return f'"{tag}":{{"vr":"SQ","Value":['.encode() + b",".join(items) + b"]}"
 
     return encode
 
 
-def _value_text(tag: str, vr: str, value: object) -> bytes:
-    if isinstance(value, str | int) and value != "":
-        return _field_text(tag, vr, value)
-    return f'"{tag}":{{"vr":"{vr}"}}'.encode()
+def _value_text(tag: str, vr: str, value: str) -> bytes:
+    return _field_text(tag, vr, value) if value else f'"{tag}":{{"vr":"{vr}"}}'.encode()
 
 
 @lru_cache(maxsize=16384)

@@ -24,7 +24,7 @@ class Kind(Enum):
     TIME = "time"
     DATETIME = "datetime"
     NUMBER = "number"  # IS, US, UL: compared as numbers
-    LIST = "list"  # several values joined by backslashes: any of them
+    LIST = "list"  # several values joined by backslashes, or one of each item of a sequence: any of them
     COUNT = "count"  # aggregates, by what the caller may see
     OF_SERIES = "of-series"  # aggregates that are matched against the study's visible series
 
@@ -110,8 +110,12 @@ _TABLE: tuple[Attribute, ...] = (
         S,
         Kind.CODE,
         "Modality:modality BodyPartExamined:body_part_examined Laterality:laterality Manufacturer:manufacturer"
-        " ManufacturerModelName:manufacturer_model_name StationName:station_name PatientPosition:patient_position"
-        f" {_REQUEST}.ScheduledProcedureStepID:request_step_id {_REQUEST}.RequestedProcedureID:request_procedure_id",
+        " ManufacturerModelName:manufacturer_model_name StationName:station_name PatientPosition:patient_position",
+    ),
+    *_rows(
+        S,
+        Kind.LIST,
+        f"{_REQUEST}.ScheduledProcedureStepID:request_step_id {_REQUEST}.RequestedProcedureID:request_procedure_id",
     ),
     *_rows(N, Kind.UID, "SOPInstanceUID:sop_uid SOPClassUID:sop_class_uid"),
     *_rows(N, Kind.UID, "AvailableTransferSyntaxUID:transfer_syntax_uid"),
