@@ -8,6 +8,7 @@ from PIL import Image as Pillow
 from PIL import ImageSequence
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.uid import UID
 
 from tests.builders import ct_bytes, file_bytes, make_ct, uid
 from tests.dicomweb.conftest import Web, uids
@@ -186,7 +187,12 @@ def test_annotation_shows_new_values_only(web: Web, monkeypatch: pytest.MonkeyPa
     from pacs.dicomweb import pictures
 
     seen: list[str] = []
-    monkeypatch.setattr(pictures, "annotated", lambda array, lines: (seen.extend(lines), array)[1])
+
+    def noted(array: np.ndarray, lines: list[str]) -> np.ndarray:
+        seen.extend(lines)
+        return array
+
+    monkeypatch.setattr(pictures, "annotated", noted)
     picture(get(web, f"{instance(web)}/rendered?annotation=patient,technique"))
     assert any("INBOX" in line for line in seen)
     assert "CT" in seen
@@ -232,7 +238,7 @@ def test_picture_is_not_sent_again(web: Web):
 
 def without_pixels(sop_class: str, **values) -> Dataset:
     ds = make_ct(SOPClassUID=sop_class, **values)
-    ds.file_meta.MediaStorageSOPClassUID = sop_class
+    ds.file_meta.MediaStorageSOPClassUID = UID(sop_class)
     for keyword in ("PixelData", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"):
         delattr(ds, keyword)
     del ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.RescaleIntercept, ds.RescaleSlope
