@@ -186,6 +186,7 @@ def revalidation(estate: Estate, caller: str) -> set[str]:
 
 _SERIES_PATH = "/studies/{study}/series/{series}"
 _INSTANCE_PATH = _SERIES_PATH + "/instances/{sop}"
+_BY_PARAMETERS = "/wado?requestType=WADO&studyUID={study}&seriesUID={series}&objectUID={sop}"
 HTTP_DOORS: dict[str, tuple[str, Door]] = {
     "QIDO studies": (STUDY, search("/studies", STUDY)),
     "QIDO series": (SERIES, search("/series", SERIES)),
@@ -206,6 +207,24 @@ HTTP_DOORS: dict[str, tuple[str, Door]] = {
     "metadata": (INSTANCE, retrieve(_INSTANCE_PATH + "/metadata", INSTANCE)),
     "frames": (INSTANCE, retrieve(_INSTANCE_PATH + "/frames/1", INSTANCE)),
     "bulk data": (INSTANCE, retrieve(_INSTANCE_PATH + "/bulkdata/7FE00010", INSTANCE)),
+    "ZIP of a study": (STUDY, retrieve("/studies/{study}?accept=application/zip", STUDY)),
+    "pixel data of a series": (SERIES, retrieve(_SERIES_PATH + "/pixeldata", SERIES)),
+    "pixel data": (INSTANCE, retrieve(_INSTANCE_PATH + "/pixeldata", INSTANCE)),
+    "all bulk data of a study": (INSTANCE, contents("/studies/{study}/bulkdata")),
+    "all bulk data": (INSTANCE, retrieve(_INSTANCE_PATH + "/bulkdata", INSTANCE)),
+    "rendered study": (INSTANCE, contents("/studies/{study}/rendered")),
+    "rendered series": (SERIES, retrieve(_SERIES_PATH + "/rendered", SERIES)),
+    "rendered": (INSTANCE, retrieve(_INSTANCE_PATH + "/rendered", INSTANCE)),
+    "rendered frame": (INSTANCE, retrieve(_INSTANCE_PATH + "/frames/1/rendered", INSTANCE)),
+    "thumbnail of a study": (STUDY, retrieve("/studies/{study}/thumbnail", STUDY)),
+    "thumbnail of a series": (SERIES, retrieve(_SERIES_PATH + "/thumbnail", SERIES)),
+    "thumbnail": (INSTANCE, retrieve(_INSTANCE_PATH + "/thumbnail", INSTANCE)),
+    "WADO-URI": (INSTANCE, retrieve(_BY_PARAMETERS, INSTANCE)),
+    "WADO-URI file": (INSTANCE, retrieve(_BY_PARAMETERS + "&contentType=application/dicom", INSTANCE)),
+    "ClearCanvas frame": (
+        INSTANCE,
+        retrieve(_BY_PARAMETERS + "&contentType=application/clearcanvas&frameNumber=0", INSTANCE),
+    ),
     "revalidation": (INSTANCE, revalidation),
 }
 
