@@ -133,7 +133,9 @@ def test_json_is_what_most_callers_take(web: Web, accept):
     assert web.client.get("/dicom-web/studies", headers={"Accept": accept} if accept else {}).status_code == 200
 
 
-@pytest.mark.parametrize("accept", ["text/html", "image/png", "application/dicom+xml", 'multipart/related; type="application/dicom"'])
+@pytest.mark.parametrize(
+    "accept", ["text/html", "image/png", "application/dicom+xml", 'multipart/related; type="application/dicom"']
+)
 def test_other_types_are_not_acceptable(web: Web, accept):
     assert web.client.get("/dicom-web/studies", headers={"Accept": accept}).status_code == 406
 
