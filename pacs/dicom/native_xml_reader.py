@@ -80,9 +80,7 @@ class NativeXmlReader:
         self._sets.append({})
 
     def _begin_item(self, attributes: dict[str, str]) -> None:
-        outer = self._attributes[-1]
-        if outer.vr != "SQ":
-            raise BadRequest("the XML has items in an attribute that is no sequence")
+        self._check(self._attributes[-1].vr == "SQ")
         item: Json = {}
         self._put(attributes, item)
         self._sets.append(item)
@@ -92,7 +90,12 @@ class NativeXmlReader:
         self._attributes.append(attribute)
         self._sets[-1][attribute.tag] = attribute.entry
 
+    def _check(self, fits: bool) -> None:
+        if not fits:
+            raise BadRequest("the XML has values of another kind than their VR")
+
     def _begin_name(self, attributes: dict[str, str]) -> None:
+        self._check(self._attributes[-1].vr == "PN")
         self._put(attributes, {})
 
     def _begin_group(self, _attributes: dict[str, str]) -> None:
@@ -105,6 +108,7 @@ class NativeXmlReader:
         self._attributes[-1].entry["BulkDataURI"] = where
 
     def _begin_value(self, attributes: dict[str, str]) -> None:
+        self._check(self._attributes[-1].vr not in ("SQ", "PN"))
         self._put(attributes, None)
         self._text = []
 

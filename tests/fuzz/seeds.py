@@ -1,9 +1,12 @@
-"""``python -m tests.fuzz.seeds FOLDER`` writes inputs to begin with: one valid thing of each kind."""
+"""``python -m tests.fuzz.seeds FOLDER [dimse|web]`` writes inputs to begin with: one valid thing of each kind."""
 
 import sys
 from pathlib import Path
 
+import orjson
+
 from pacs.dicom.fileformat import read_start
+from pacs.dicom.native_xml import native_xml
 from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
 from pacs.dimse.messages import encode_command, pdus
 from tests.builders import CT, ct_bytes
@@ -11,6 +14,21 @@ from tests.wire.peers import STUDY_ROOT, VERIFICATION, associate_rq, identifier
 
 ECHO: dict[int, int | str] = {2: VERIFICATION, 0x0100: 0x30, 0x0110: 1, 0x0800: 0x0101}
 RELEASE = bytes.fromhex("05000000000400000000")
+
+
+def web_seeds() -> list[bytes]:
+    """In the order of the web target's table."""
+    query = b"\0limit=5&PatientName=A*%5E&StudyDate=20200101-&includefield=00081030%2CKVP&fuzzymatching=true"
+    values = [b"\0\1m*ller^a?na", b"\1\2%20200101-20210101\\20220101", b"\2\0101500.5-1016", b'\3\3""', b"\4\0CT,MR"]
+    document = native_xml(orjson.loads(_JSON))
+    return [b"\0" + query, *(b"\1" + each for each in values), b"\2" + document]
+
+
+_JSON = (
+    b'{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B","Phonetic":"C"}]},"00280010":{"vr":"US","Value":[5]},'
+    b'"00400275":{"vr":"SQ","Value":[{"00400009":{"vr":"SH","Value":["S"]}}]},"7FE00010":{"vr":"OW","BulkDataURI":"b"},'
+    b'"00660016":{"vr":"OF","InlineBinary":"AAAAAA=="}}'
+)
 
 
 def seeds() -> list[bytes]:
@@ -35,5 +53,5 @@ def _implicit(keys: object) -> bytes:
 
 
 if __name__ == "__main__":
-    for number, each in enumerate(seeds()):
+    for number, each in enumerate(web_seeds() if sys.argv[2:] == ["web"] else seeds()):
         (Path(sys.argv[1]) / f"seed-{number}").write_bytes(each)
