@@ -1,13 +1,18 @@
 """Reading Accept headers as clients really write them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pacs.dicomweb.accept import Wanted, choose_frames, parse_accept, takes_json, wanted
+from pacs.dicomweb.picture_parameters import picture_parameters
 from pacs.errors import BadRequest, NotAcceptable
+from tests.wire.contract import contract
 
 OHIF = "application/dicom+json, multipart/related; type=application/octet-stream; transfer-syntax=*"
 
 
+@contract("web 5.1")
 @pytest.mark.parametrize(
     ("header", "found"),
     [
@@ -33,22 +38,26 @@ def test_reads_media_ranges(header, found):
     assert wanted(None, header) == found
 
 
+@contract("web 5.2")
 def test_query_parameter_wins():
     assert wanted("application/dicom", "image/png")[0] == Wanted("application/dicom", multipart=False)
 
 
+@contract("web 10.1", "web 10.3")
 def test_takes_what_viewers_send_for_json():
     assert takes_json(wanted(None, OHIF))
     assert takes_json(wanted(None, "application/dicom+json, application/json"))
     assert not takes_json(wanted(None, 'multipart/related; type="application/dicom"'))
 
 
+@contract("web 5.1")
 @pytest.mark.parametrize("header", ["a b", "a/b c", 'a/b;x="', "a/b;q=high", ";"])
 def test_nonsense_is_refused(header):
     with pytest.raises(BadRequest):
         parse_accept(header)
 
 
+@contract("web 5.6")
 @pytest.mark.parametrize(
     ("header", "stored", "media", "syntax"),
     [
@@ -73,6 +82,50 @@ def test_frames_go_in_the_type_asked_for(header, stored, media, syntax):
     assert (kind, chosen) == (media or "application/octet-stream", syntax)
 
 
+@contract("web 5.6")
 def test_frames_of_another_compression_are_not_acceptable():
     with pytest.raises(NotAcceptable):
         choose_frames(wanted(None, "multipart/related; type=image/jpx"), "1.2.840.10008.1.2.4.90", single=True)
+
+
+@contract("web 5.1")
+@pytest.mark.parametrize(
+    "header",
+    [
+        'multipart/related; type="application/octet-stream"; transfer-syntax="*"',
+        "multipart/related;transfer-syntax=*;type=application/octet-stream",
+        "MULTIPART/Related ; Type=Application/Octet-Stream ; Transfer-Syntax=*; boundary=xyz; q=1.0",
+        'multipart/related; q=0.9; charset=utf-8; type="application/octet-stream"; transfer-syntax=*',
+    ],
+)
+def test_parameters_stand_in_any_order_and_case(header):
+    assert wanted(None, header) == [Wanted("application/octet-stream", multipart=True, syntaxes=("*",))]
+
+
+_WORDS = st.sampled_from(
+    ["multipart/related", "image/*", "*/*", ";", ",", "=", '"', "type", "q", "0.5", " ", "\\", "x"]
+)
+
+
+@contract("web 5.1")
+@given(st.lists(_WORDS, max_size=24).map("".join))
+def test_any_header_is_read_or_refused(header):
+    try:
+        found = wanted(None, header)
+    except (BadRequest, NotAcceptable):
+        return
+    assert all("/" in each.type or each.type for each in found)
+
+
+@contract("web 6.3", "web 6.4")
+@given(
+    st.dictionaries(
+        st.sampled_from(["viewport", "window", "quality", "annotation", "iccprofile"]), st.text(max_size=40)
+    )
+)
+def test_any_parameters_of_pictures_are_read_or_refused(values):
+    try:
+        found = picture_parameters(values, thumbnail=False)
+    except BadRequest:
+        return
+    assert found.look.viewport is None or found.look.viewport.width <= 32767

@@ -10,6 +10,7 @@ from pacs.dicomweb.multipart import MultipartReader
 from tests.builders import file_bytes, make_ct
 from tests.dicomweb.conftest import Web, uids
 from tests.installation import send, work
+from tests.wire.contract import contract
 
 OCTETS = 'multipart/related; type="application/octet-stream"'
 DICOM = 'multipart/related; type="application/dicom"'
@@ -35,6 +36,7 @@ def compressed(empty: Web) -> Web:
     return empty
 
 
+@contract("web 1.2", "web 5.5")
 def test_retrieves_each_level(web: Web):
     study, series, sop = uids(web)
     for path, count in ((f"/studies/{study}", 3), (f"/studies/{study}/series/{series}", 2)):
@@ -47,6 +49,7 @@ def test_retrieves_each_level(web: Web):
     assert [read(raw).SOPInstanceUID for _, raw in parts_of(reply)] == [sop]
 
 
+@contract("web 5.4")
 def test_single_instance_alone(web: Web):
     study, series, sop = uids(web)
     reply = web.client.get(
@@ -78,9 +81,15 @@ def test_transfer_syntax_is_negotiated(compressed: Web, accept, syntax):
     assert got.pixel_array.tobytes() == bytes(range(128)) * 3
 
 
+@contract("web 5.2", "web 5.3")
 @pytest.mark.parametrize(
     "accept",
-    [f"{DICOM}; transfer-syntax=1.2.840.10008.1.2.4.81", "image/png", "text/html", 'multipart/related; type="image/png"'],
+    [
+        f"{DICOM}; transfer-syntax=1.2.840.10008.1.2.4.81",
+        "image/png",
+        "text/html",
+        'multipart/related; type="image/png"',
+    ],
 )
 def test_impossible_forms_are_not_acceptable(compressed: Web, accept):
     study, _, _ = uids(compressed)
@@ -111,6 +120,7 @@ def test_frames_of_native_pixels(empty: Web, big):
     assert (alone.status_code, alone.data) == (200, bytes(range(128)))
 
 
+@contract("web 5.6")
 @pytest.mark.parametrize(
     ("accept", "kind", "decoded"),
     [
@@ -133,6 +143,7 @@ def test_frames_of_compressed_pixels(compressed: Web, accept, kind, decoded):
     assert (raw == bytes(range(128))) == decoded
 
 
+@contract("web 5.7")
 @pytest.mark.parametrize(
     ("frames", "status"), [("0", 400), ("x", 400), ("1,", 400), ("4", 404), ("1%2C3", 200), ("-1", 400), ("1.5", 400)]
 )
@@ -165,6 +176,7 @@ def test_metadata_of_each_level(web: Web):
             assert each["0020000D"]["Value"] == [study]
 
 
+@contract("web 4.2")
 def test_bulk_data_address_resolves(web: Web):
     study, series, sop = uids(web)
     address = web.json(f"/studies/{study}/series/{series}/instances/{sop}/metadata")[0]["7FE00010"]["BulkDataURI"]
@@ -201,6 +213,7 @@ def test_unknown_resources_are_not_found(web: Web, path):
     assert "error" in reply.get_json()
 
 
+@contract("web 4.3")
 def test_child_of_another_parent_is_not_found(web: Web):
     study, series, sop = uids(web)
     other = next(row for row in web.json("/studies") if row["0020000D"]["Value"] != [study])["0020000D"]["Value"][0]
@@ -208,6 +221,7 @@ def test_child_of_another_parent_is_not_found(web: Web):
         assert web.client.get(f"/dicom-web{path}").status_code == 404
 
 
+@contract("web 9.2")
 @pytest.mark.parametrize("path", ["", "/metadata", "/frames/1", "/bulkdata/7FE00010"])
 def test_unchanged_content_is_not_sent_again(web: Web, path):
     study, series, sop = uids(web)

@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz.seeds FOLDER [dimse|web]`` writes inputs to begin with: one valid thing of each kind."""
+"""``python -m tests.fuzz.seeds FOLDER [dimse|web|pictures]`` writes inputs to begin with: one valid thing of each kind."""
 
 import sys
 from pathlib import Path
@@ -31,6 +31,19 @@ _JSON = (
 )
 
 
+def picture_seeds() -> list[bytes]:
+    """In the order of the target of pictures."""
+    found = [
+        b'multipart/related; type="image/jls"; transfer-syntax=*;q=0.5, */*',
+        b"\x02image/png;q=1",
+        b"100,100,1,2,3,4|40,400,linear|90|patient|srgb|image/png|utf-8",
+        b"viewport=10,10&window=1,2,sigmoid&quality=3",
+        b"10|10|0,0,1,1|40|400|50|1|image/png",
+        b"\x10\x02\x00\x10",
+    ]
+    return [bytes([number]) + each for number, each in enumerate(found)]
+
+
 def seeds() -> list[bytes]:
     """In the order of the fuzz target's table."""
     content = ct_bytes()
@@ -53,5 +66,6 @@ def _implicit(keys: object) -> bytes:
 
 
 if __name__ == "__main__":
-    for number, each in enumerate(web_seeds() if sys.argv[2:] == ["web"] else seeds()):
+    makers = {"web": web_seeds, "pictures": picture_seeds}
+    for number, each in enumerate(makers.get("".join(sys.argv[2:]), seeds)()):
         (Path(sys.argv[1]) / f"seed-{number}").write_bytes(each)
