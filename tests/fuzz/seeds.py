@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz.seeds FOLDER [dimse|web|pictures]`` writes inputs to begin with: one valid thing of each kind."""
+"""``python -m tests.fuzz.seeds FOLDER [dimse|web|pictures]`` writes inputs to begin with: one of each kind."""
 
 import sys
 from pathlib import Path
