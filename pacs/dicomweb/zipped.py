@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pacs.dicom.elements import Buffer
 
 _GATHERED_BYTES = 1 << 18
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # ZIP's first moment: the time of the download says nothing about the object
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +53,8 @@ def zip_pieces(entries: Iterable[ZipEntry]) -> Iterator[bytes]:
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=0) as archive:
         for entry in entries:
-            info = zipfile.ZipInfo(entry.name, _EPOCH)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = 0o644 << 16
-            with archive.open(info, "w", force_zip64=True) as file:
+            # By its name: an entry made so has ZIP's first moment as its date, which says nothing about the object.
+            with archive.open(entry.name, "w", force_zip64=True) as file:
                 for piece in entry.data:
                     file.write(piece)
                     if sink.size > _GATHERED_BYTES:
