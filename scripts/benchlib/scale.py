@@ -1,115 +1,168 @@
-"""Queries over indexes of two sizes: the time for each returned row must not grow with what is not returned.
+"""The same questions to indexes of two sizes, on SQLite and on PostgreSQL: answers must not take longer for what is
+not returned.
 
-The index is filled by its own writer with made-up publications; there are no blobs. One study has 200 instances, 100
-studies share a date and the beginning of their patients' names.
+The rows are generated (`benchlib.rows`); there are no blobs.
 """
 
 import contextlib
-import hashlib
+import os
+import shutil
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchlib import rows
 from benchlib.measures import Values, timings_ms
-from benchlib.objects import CT, ROOT
+from benchlib.objects import ROOT
 from benchlib.servers import Server, TrialPacs, started
 from benchlib.wire import FIND, Raw, element
 from pacs.app import open_app
-from pacs.config import Settings
-from pacs.dicom.syntaxes import EXPLICIT_LE
-from pacs.model import PixelFrame, Publication
+from pacs.config import load_settings
 
-SIZES = (20_000, 1_000_000)
-A_STUDY, A_GROUP = 200, 100
-_BATCH_STUDIES = 25
+SIZES = (10_000, 1_000_000)
+POSTGRESQL_BIN = Path("/usr/lib/postgresql/15/bin")
+DATABASES = ("SQLite", "PostgreSQL")
 _ROUNDS = 5
-
-
-def publications(study: int) -> Iterator[Publication]:
-    """The instances of a study, in two series."""
-    uid, patient = f"{ROOT}.8.{study + 1}", f"{study // A_GROUP:04d}P{study % A_GROUP:02d}"
-    common = {
-        "PatientID": f"BENCH-{patient}", "PatientName": f"BENCH{patient}^X", "PatientSex": "F", "StudyInstanceUID": uid,
-        "StudyDate": f"{2000 + study // A_GROUP // 300:04d}{study // A_GROUP // 25 % 12 + 1:02d}"
-        f"{study // A_GROUP % 25 + 1:02d}",
-        "StudyTime": "101010", "AccessionNumber": f"A{study}", "StudyDescription": "Thorax", "Modality": "CT",
-        "Rows": "512", "Columns": "512", "BitsAllocated": "16", "ImageType": "ORIGINAL\\PRIMARY\\AXIAL",
-    }  # fmt: skip
-    for number in range(A_STUDY):
-        series, sop = f"{uid}.{number % 2 + 1}", f"{uid}.{number % 2 + 1}.{number + 1}"
-        digest = hashlib.sha256(sop.encode()).hexdigest()
-        yield Publication(
-            intake_id=digest[:24], envelope_id="bench", collection_id=1, study_uid=uid, series_uid=series, sop_uid=sop,
-            sop_class_uid=CT, transfer_syntax_uid=EXPLICIT_LE,
-            attributes=common | {"SeriesInstanceUID": series, "SeriesNumber": str(number % 2 + 1),
-                                 "SOPInstanceUID": sop, "InstanceNumber": str(number + 1)},
-            metadata_json=b"{}", frames=(PixelFrame(((1000, 524288),)),), blob_path=Path(digest), blob_digest=digest,
-            size_bytes=525_288, received_md5=digest[:32], received_bytes=525_288, original_hmac=digest,
-            study_hmac=digest, profile_version="bench 1", key_id=1, released=True,
-        )  # fmt: skip
-
-
-def fill_index(data: Path, instances: int) -> None:
-    """An archive whose index has so many instances."""
-    app = open_app(Settings(data=data))
-    database = app.archive.parts.database
-    database.execute_sql("PRAGMA synchronous = off")  # type: ignore[no-untyped-call] # nothing here must be kept
-    studies = instances // A_STUDY
-    for start in range(0, studies, _BATCH_STUDIES):
-        batch = [each for study in range(start, min(start + _BATCH_STUDIES, studies)) for each in publications(study)]
-        with database.atomic():
-            app.archive.parts.index.write(batch, {})
-    database.close()
-
-
-@contextlib.contextmanager
-def filled(folder: Path, instances: int) -> Iterator[Server]:
-    """A server with such an index."""
-    folder.mkdir()
-    server = TrialPacs(folder)
-    fill_index(Path(server.data), instances)
-    with started(server, 1):
-        yield server
+_STUDY = f"{ROOT}.8.51"  # in the middle of the small index
+_PAGE = "/studies?limit=101&offset=0&fuzzymatching=true&includefield=00081030%2C00080060%2C00080090%2C00100030"
+_SERIES_FIELDS = "00080021%2C00080031%2C0008103E%2C00200011"
 
 
 def scale(folder: Path) -> Values:
-    """Milliseconds for each row of several queries, in the small and in the large index, and how they compare.
-
-    The quickest of many calls counts: what else the machine does would hide what the index costs.
-    """
-    rounds: list[list[Values]] = [[], []]
-    with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(filled(folder / f"index-{size}", size)) for size in SIZES]
-        for _round in range(_ROUNDS):  # in turns, so that what else the machine does meets both
-            for measured, server in zip(rounds, servers, strict=True):
-                measured.append(_queries(server))
-    small, large = ({name: min(each[name] for each in by_round) for name in by_round[0]} for by_round in rounds)
+    """Milliseconds of several questions to the small and to the large index, and how they compare."""
     found: Values = {}
-    for name in small:
-        found[f"{name}, {SIZES[0]} instances ms a row"] = small[name]
-        found[f"{name}, {SIZES[1]} instances ms a row"] = large[name]
-        found[f"{name}: time a row, large / small index"] = large[name] / small[name]
+    for kind in DATABASES:
+        found |= _compared(folder, kind)
     return found
 
 
-def _queries(server: Server) -> Values:
-    """By query: milliseconds for each row. The study is in the middle of the index."""
+def _compared(folder: Path, kind: str) -> Values:
+    """The quickest of many calls counts: what else the machine does would hide what the index costs."""
+    rounds: list[list[Values]] = [[], []]
+    with contextlib.ExitStack() as stack:
+        urls = [""] * 2 if kind == "SQLite" else stack.enter_context(_postgresql(folder / "postgresql"))
+        servers = [
+            stack.enter_context(_filled(folder / f"{kind}-{size}", size, url))
+            for size, url in zip(SIZES, urls, strict=True)
+        ]
+        for _round in range(_ROUNDS):  # in turns, so that what else the machine does meets both
+            for measured, server in zip(rounds, servers, strict=True):
+                measured.append(_questions(server))
+    small, large = ({name: min(each[name] for each in by_round) for name in by_round[0]} for by_round in rounds)
+    found: Values = {}
+    for name in small:
+        found[f"{kind}: {name}, {SIZES[0]} instances ms"] = small[name]
+        found[f"{kind}: {name}, {SIZES[1]} instances ms"] = large[name]
+        found[f"{kind}: {name}: time, large / small index"] = large[name] / small[name]
+    return found
+
+
+@contextlib.contextmanager
+def _filled(folder: Path, instances: int, database_url: str) -> Iterator[Server]:
+    """A server with an index of so many instances."""
+    folder.mkdir()
+    server = TrialPacs(folder)
+    with _environment("PACS_STORAGE__DATABASE", database_url):
+        database = open_app(load_settings(Path(server.data))).archive.parts.database
+        if not database_url:
+            database.execute_sql("PRAGMA synchronous = off")  # type: ignore[no-untyped-call] # nothing must be kept
+        rows.fill(database, instances)
+        database.close()
+        with started(server, 1):
+            yield server
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """What the servers that are started meanwhile read their settings from."""
+    if value:
+        os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+
+
+@contextlib.contextmanager
+def _postgresql(folder: Path) -> Iterator[list[str]]:
+    """URLs of a database for each size, of a PostgreSQL server of our own on a Unix socket; it flushes nothing."""
+    folder = Path("/tmp") / f"{folder.parent.name}-postgresql"  # a socket's path may have 107 bytes at most
+    folder.mkdir(mode=0o755)
+    root = os.getuid() == 0
+    as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if root else []
+    if root:
+        shutil.chown(folder, "nobody", "nogroup")
+    options = ["-D", str(folder / "data"), "-U", "pacs", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8"]
+    subprocess.run([*as_user, POSTGRESQL_BIN / "initdb", *options], check=True, stdout=subprocess.DEVNULL)
+    settings = ["fsync=off", "full_page_writes=off", "listen_addresses=", f"unix_socket_directories={folder}"]
+    words = [word for setting in [*settings, "shared_buffers=256MB"] for word in ("-c", setting)]
+    server = subprocess.Popen(
+        [*as_user, POSTGRESQL_BIN / "postgres", "-D", folder / "data", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        names = [f"scale{size}" for size in SIZES]
+        for name in names:
+            _create(folder, name)
+        yield [f"postgresql://pacs@/{name}?host={folder}" for name in names]
+    finally:
+        server.terminate()
+        server.wait(60)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _create(folder: Path, name: str) -> None:
+    command = [POSTGRESQL_BIN / "createdb", "-h", folder, "-U", "pacs", name]
+    deadline = time.monotonic() + 60
+    while subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode != 0:
+        if time.monotonic() > deadline:
+            raise RuntimeError("PostgreSQL did not start")
+        time.sleep(0.2)
+
+
+def _questions(server: Server) -> Values:
+    """By question: milliseconds."""
+    return _by_web(server) | _by_dimse(server)
+
+
+def _by_web(server: Server) -> Values:
+    http = server.http()
+    study, series = rows.large_series()
+    paths = {
+        "study list page": (_PAGE, 101),
+        "studies of a patient": (f"{_PAGE}&00100020=BENCH-0000P7", 2),
+        "studies by part of a name": (f"{_PAGE}&PatientName=*0000P1*", 22),
+        "studies of a day": (f"{_PAGE}&StudyDate=20000101", 100),
+        "studies by modality": (f"{_PAGE}&ModalitiesInStudy=CT%2CMR", 101),
+        "one study": (f"{_PAGE}&StudyInstanceUID={_STUDY}", 1),
+        "series of a study": (f"/studies/{_STUDY}/series?includefield={_SERIES_FIELDS}", 2),
+        "instances of a series": (f"/studies/{_STUDY}/series/{_STUDY}.1/instances", 25),
+        "100 of all instances": ("/instances?limit=100", 100),
+        "metadata of 500 slices": (f"/studies/{study}/series/{series}/metadata", 500),
+    }
+    found = {}
+    for name, (path, count) in paths.items():
+        found[f"web, {name}"] = min(timings_ms(lambda: len(http.json(path)), count))  # noqa: B023 - called at once
+    return found
+
+
+def _by_dimse(server: Server) -> Values:
     link = Raw(server.dimse_port, server.aet, [FIND])
     level = {name: element(0x00080052, "CS", name) for name in ("STUDY", "SERIES", "IMAGE")}
     shown = element(0x00081030, "LO", "") + element(0x00100010, "PN", "")
-    study = element(0x0020000D, "UI", f"{ROOT}.8.51")
-    series = element(0x0020000E, "UI", f"{ROOT}.8.51.1")
+    study = element(0x0020000D, "UI", _STUDY)
+    series = element(0x0020000E, "UI", f"{_STUDY}.1")
     identifiers = {
-        "C-FIND study by UID": (level["STUDY"] + shown + study, 1),
-        "C-FIND 100 studies by date": (element(0x00080020, "DA", "20000101") + level["STUDY"] + shown, A_GROUP),
-        "C-FIND 100 studies by name": (level["STUDY"] + element(0x00100010, "PN", "BENCH0000*"), A_GROUP),
-        "C-FIND series of a study": (level["SERIES"] + study, 2),
-        "C-FIND 100 instances": (element(0x00080018, "UI", "") + level["IMAGE"] + study + series, A_STUDY // 2),
+        "study by UID": (level["STUDY"] + shown + study, 1),
+        "100 studies by date": (element(0x00080020, "DA", "20000101") + level["STUDY"] + shown, 100),
+        "200 studies by name": (level["STUDY"] + element(0x00100010, "PN", "BENCH0000*"), 200),
+        "series of a study": (level["SERIES"] + study, 2),
+        "instances of a series": (element(0x00080018, "UI", "") + level["IMAGE"] + study + series, 25),
     }
     found = {}
-    for name, (identifier, rows) in identifiers.items():
-        found[name] = min(timings_ms(lambda: link.find(identifier), rows)) / rows  # noqa: B023 - called at once
+    for name, (identifier, count) in identifiers.items():
+        found[f"C-FIND, {name}"] = min(timings_ms(lambda: link.find(identifier), count))  # noqa: B023 - called at once
     link.release()
-    http = server.http()
-    path = "/studies?limit=100&offset=0&includefield=00081030&StudyDate=20000101"
-    found["QIDO 100 studies by date"] = min(timings_ms(lambda: len(http.json(path)), A_GROUP)) / A_GROUP
     return found
