@@ -10,6 +10,7 @@ from dicomweb_client import DICOMwebClient
 from pydicom.uid import RLELossless
 
 from tests.builders import file_bytes, make_ct, uid
+from tests.wire.contract import contract
 from tests.wire.server import Server, free_port, wait_for
 
 
@@ -78,6 +79,50 @@ def test_client_follows_metadata_to_frames_and_bulk_data(web: Web):
         assert web.client.retrieve_instance_frames(study, series, sop, [1]) == [bytes(range(128))]
         bulk = web.client.retrieve_bulkdata(each["7FE00010"]["BulkDataURI"])
         assert len(bulk) == 1
+
+
+@contract("web 10.3", "web 6.1", "web 5.6")
+def test_client_gets_frames_in_each_form(web: Web):
+    for study, series, sop in _instances(web):
+        raw = bytes(range(128))
+        assert web.client.retrieve_instance_frames(study, series, sop, [1]) == [raw]
+        native = (("application/octet-stream", "1.2.840.10008.1.2.1"),)
+        assert web.client.retrieve_instance_frames(study, series, sop, [1], media_types=native) == [raw]
+        for media, syntax in (("image/jls", "80"), ("image/jp2", "90"), ("image/jpeg", "70")):
+            asked = ((media, f"1.2.840.10008.1.2.4.{syntax}"),)
+            (frame,) = web.client.retrieve_instance_frames(study, series, sop, [1], media_types=asked)
+            assert frame[:2] in (b"\xff\xd8", b"\xff\x4f")
+
+
+@contract("web 10.3", "web 6.1", "web 6.2")
+def test_client_gets_pictures(web: Web):
+    study, series, sop = _instances(web)[0]
+    params = {"viewport": "64,64", "window": "0,4000,linear", "quality": 80}
+    for kind, start in (("image/jpeg", b"\xff\xd8"), ("image/png", b"\x89PNG"), ("image/gif", b"GIF8")):
+        shown = web.client.retrieve_instance_rendered(study, series, sop, media_types=(kind,), params=params)
+        assert shown.startswith(start)
+    frame = web.client.retrieve_instance_frames_rendered(study, series, sop, [1], media_types=("image/png",))
+    assert frame.startswith(b"\x89PNG")
+    with pytest.raises(requests.HTTPError):
+        web.client.retrieve_instance_rendered(study, series, sop, params={"quality": 1000})
+
+
+@contract("web 9.1", "web 7.2")
+def test_answers_have_their_length(web: Web):
+    study, series, sop = _instances(web)[0]
+    path = f"{web.root}/dicom-web/studies/{study}/series/{series}/instances/{sop}"
+    octets = {"Accept": 'multipart/related; type="application/octet-stream"; transfer-syntax=*'}
+    named = f"requestType=WADO&studyUID={study}&seriesUID={series}&objectUID={sop}"
+    for address in (path, f"{path}/frames/1", f"{path}/rendered", f"{path}/thumbnail", f"{web.root}/wado?{named}"):
+        reply = web.session.get(address, headers=octets if "frames" in address else {"Accept": "*/*"}, timeout=10)
+        assert reply.status_code == 200
+        assert int(reply.headers["Content-Length"]) == len(reply.content)
+
+
+def _instances(web: Web) -> list[tuple[str, str, str]]:
+    """Study, series and instance UIDs of all that is there."""
+    rows = web.client.search_for_instances()
+    return [tuple(row[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018")) for row in rows]
 
 
 def test_large_upload_leaves_memory_flat(web: Web):
