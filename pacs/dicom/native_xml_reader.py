@@ -16,7 +16,7 @@ from pacs.dicom.native_xml import NAME_COMPONENTS, NAME_GROUPS, NAMESPACE
 from pacs.errors import BadRequest
 
 MAX_ITEMS_DEEP = 80  # items within items, as the JSON writer has it
-MAX_VALUES = 1_000_000
+MOST_LEFT_OUT = 1000  # empty values that stand in a document by the numbers of others only
 _NESTING = 2 * MAX_ITEMS_DEEP + 8  # elements within elements
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _INTEGERS = frozenset(("US", "SS", "UL", "SL", "SV", "UV"))
@@ -49,7 +49,7 @@ class NativeXmlReader:
         self._sets: list[Json] = []  # the data set, then the item, that is being filled
         self._attributes: list[_Attribute] = []
         self._text: list[str] | None = None
-        self._values = 0
+        self._left_out = 0
         self._found: Json | None = None
 
     def read(self, document: bytes) -> Json:
@@ -179,12 +179,10 @@ class NativeXmlReader:
         place = int(text) - 1 if re.fullmatch(r"[0-9]{1,7}", text) else -1
         if place < len(values):
             raise BadRequest("the XML has values whose numbers do not ascend from 1")
-        self._values += place + 1 - len(values)
-        if self._values > MAX_VALUES:
-            raise BadRequest("the XML has too many values")
-        empty: Callable[[], object] = dict if attribute.vr == "SQ" else lambda: None
-        while len(values) < place:
-            values.append(empty())
+        self._left_out += place - len(values)
+        if self._left_out > MOST_LEFT_OUT:
+            raise BadRequest("the XML leaves out too many values")
+        values += [{} if attribute.vr == "SQ" else None for _ in range(place - len(values))]
         values.append(value)
         attribute.place = place
 

@@ -144,8 +144,13 @@ def _by_web(server: Server) -> Values:
     }
     found = {}
     for name, (path, count) in paths.items():
-        found[f"web, {name}"] = min(timings_ms(lambda: len(http.json(path)), count))  # noqa: B023 - called at once
+        found[f"web, {name}"] = min(timings_ms(lambda: _objects(http.get(path)), count))  # noqa: B023 - called at once
     return found
+
+
+def _objects(answer: bytes) -> int:
+    """Rows, by their retrieve URL, or data sets, by their UID; parsing them here would hide what the server does."""
+    return max(answer.count(b'"00081190"'), answer.count(b'"00080018"'))
 
 
 def _by_dimse(server: Server) -> Values:
