@@ -42,45 +42,46 @@ def committing(archive: Archive, collection_ids: Iterable[int]) -> list[Collecti
     return [each for each in found if each.commitment != OFF]
 
 
-def judge(archive: Archive, collections: Sequence[CollectionInfo], asked: Sequence[Reference]) -> dict[str, int]:
-    """The Failure Reason (PS3.3 C.14.1.1) of every object that is not safe, by the UID that was asked for.
+def judge(archive: Archive, collections: Sequence[CollectionInfo], asked: Sequence[Reference]) -> dict[Reference, int]:
+    """The Failure Reason (PS3.3 C.14.1.1) of every reference to what is not safe.
 
     Safe is what is published; held or quarantined, where the collection's policy is ``kept`` and the original is there.
     An object that several collections get must be safe in all of those that it came to.
     """
-    reasons: dict[str, int] = {}
+    reasons: dict[Reference, int] = {}
     for start in range(0, len(asked), _CHUNK):
         some = asked[start : start + _CHUNK]
-        verdicts: dict[str, list[int]] = {each.sop_uid: [] for each in some}
+        verdicts: dict[Reference, list[int]] = {each: [] for each in some}
         for collection in collections:
-            for uid, reason in _judge_in(archive, collection, some).items():
-                verdicts[uid].append(reason)
-        for uid, found in verdicts.items():
+            for reference, reason in _judge_in(archive, collection, some).items():
+                verdicts[reference].append(reason)
+        for reference, found in verdicts.items():
             worst = max(found) if found else NO_SUCH_OBJECT
             if worst:
-                reasons[uid] = worst
+                reasons[reference] = worst
     return reasons
 
 
-def _judge_in(archive: Archive, collection: CollectionInfo, asked: Sequence[Reference]) -> dict[str, int]:
+def _judge_in(archive: Archive, collection: CollectionInfo, asked: Sequence[Reference]) -> dict[Reference, int]:
     """What a collection says of those objects that came to it: 0, or a Failure Reason."""
     keys = archive.keys_of(collection)
-    lookups = {keys.receipt_hmac(each.sop_uid): each for each in asked}
+    lookups: dict[str, set[Reference]] = {}  # one object may be asked for under several classes
+    for each in asked:
+        lookups.setdefault(keys.receipt_hmac(each.sop_uid), set()).add(each)
     stored = _stored(archive, collection, {keys.map_uid(each.sop_uid) for each in asked} | {e.sop_uid for e in asked})
-    found: dict[str, int] = {}
+    found: dict[Reference, int] = {}
     for receipt in archive.parts.receipts.find(hmacs=list(lookups)):
-        reference = lookups.get(receipt.original_hmac)
-        if reference is None or receipt.collection_id != collection.id:
+        if receipt.collection_id != collection.id:
             continue
-        new_uid = keys.map_uid(reference.sop_uid)
-        reason = _reason(archive, collection, receipt, new_uid in stored)
-        if receipt.sop_class_uid and receipt.sop_class_uid != reference.sop_class_uid:
-            reason = CLASS_CONFLICT
-        # The same object may have been sent twice: safe once is safe.
-        found[reference.sop_uid] = min(reason, found.get(reference.sop_uid, reason))
+        for reference in lookups.get(receipt.original_hmac, ()):
+            reason = _reason(archive, collection, receipt, keys.map_uid(reference.sop_uid) in stored)
+            if receipt.sop_class_uid and receipt.sop_class_uid != reference.sop_class_uid:
+                reason = CLASS_CONFLICT
+            # The same object may have been sent twice: safe once is safe.
+            found[reference] = min(reason, found.get(reference, reason))
     for reference in asked:
         if reference.sop_uid in stored:  # by its new UID
-            found[reference.sop_uid] = 0 if stored[reference.sop_uid] == reference.sop_class_uid else CLASS_CONFLICT
+            found[reference] = 0 if stored[reference.sop_uid] == reference.sop_class_uid else CLASS_CONFLICT
     return found
 
 

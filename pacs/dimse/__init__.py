@@ -7,6 +7,7 @@ It translates messages into the archive's verbs and back and holds no rule about
     retrieve  C-MOVE and C-GET               moving        a move's associations, each in a thread of its own
     suboperations  one C-STORE after the other, counted     blob    what is sent of a stored object
     messages  command sets and PDUs as bytes reception     PDVs to messages, data sets to disk
+    link      an association of either role  stream     a TCP or TLS connection with time limits
     upper_layer, negotiation, tuning         pynetdicom's upper layer, and what we change of it
 
 Why pynetdicom's upper layer under message code of our own (2026-11): its PDUs, state machine and negotiation are right

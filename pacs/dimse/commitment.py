@@ -16,6 +16,7 @@ from pacs.dicom.fileformat import text_of
 from pacs.dicom.syntaxes import EXPLICIT_LE, encoding_of
 from pacs.dicom.writing import encode
 from pacs.dimse.identifier import read_identifier
+from pacs.dimse.link import Link
 from pacs.dimse.messages import (
     ACTION_TYPE,
     AFFECTED_SOP_CLASS,
@@ -24,7 +25,6 @@ from pacs.dimse.messages import (
     DATA_SET_TYPE,
     EVENT_TYPE,
     MESSAGE_ID,
-    MESSAGE_ID_RESPONDED_TO,
     REQUESTED_SOP_CLASS,
     REQUESTED_SOP_UID,
     STATUS,
@@ -33,6 +33,7 @@ from pacs.dimse.messages import (
     Value,
     response_to,
 )
+from pacs.dimse.request import is_uid
 from pacs.dimse.status import (
     INVALID_ARGUMENT,
     MISSING_ATTRIBUTE,
@@ -45,7 +46,7 @@ from pacs.dimse.status import (
     Status,
     status_of,
 )
-from pacs.dimse.upper_layer import Link, PeerGoneError
+from pacs.dimse.upper_layer import PeerGoneError
 from pacs.errors import NotAllowed, PacsError
 from pacs.registry.routing import route
 
@@ -161,7 +162,8 @@ def _take(session: "Session", message: Message) -> Status:
     references = [Reference(text_of(each, SOP_CLASS), text_of(each, SOP_UID)) for each in items or ()]
     if not transaction or not references:
         return Status(MISSING_ATTRIBUTE, "a Transaction UID and references are needed")
-    if len(transaction) > 64 or len(references) > MOST_REFERENCES or not all(e.sop_uid for e in references):
+    fits = len(references) <= MOST_REFERENCES and all(each.sop_uid for each in references)
+    if not fits or not is_uid(transaction):
         return Status(INVALID_ARGUMENT, "the references cannot be used")
     asked = Asked(transaction, references, [each.id for each in collections], commitment.now_ms())
     lookup = archive.keys_of(collections[0]).receipt_hmac(f"{caller.aet}\\{transaction}")
@@ -190,17 +192,15 @@ def report_of(archive: "Archive", asked: Asked) -> tuple[int, DataSet] | None:
     if not commitment.is_drained(archive, asked.asked_at_ms):
         return None
     if asked.is_repeated:
-        failed = {each.sop_uid: commitment.DUPLICATE_TRANSACTION for each in asked.references}
+        failed = dict.fromkeys(asked.references, commitment.DUPLICATE_TRANSACTION)
     else:
         collections = commitment.committing(archive, asked.collection_ids)
         failed = commitment.judge(archive, collections, asked.references)
     report = DataSet()
     report.put(TRANSACTION, "UI", asked.transaction.encode())
     if failed:
-        report[FAILED] = _sequence(
-            FAILED, [_item(e, failed[e.sop_uid]) for e in asked.references if e.sop_uid in failed]
-        )
-    safe = [_item(each, None) for each in asked.references if each.sop_uid not in failed]
+        report[FAILED] = _sequence(FAILED, [_item(each, failed[each]) for each in asked.references if each in failed])
+    safe = [_item(each, None) for each in asked.references if each not in failed]
     if safe:
         report[REFERENCES] = _sequence(REFERENCES, safe)
     return (SOME_FAILED if failed else ALL_SAFE), report
@@ -234,18 +234,11 @@ def send_report(
         EVENT_TYPE: event,
     }
     link.send_message(context_id, command, data)
-    deadline, others = time.monotonic() + patience_s, []
-    try:
-        while time.monotonic() < deadline and link.is_usable:
-            answer = link.receive(1.0)
-            if answer is None:
-                continue
-            told = answer.command
-            if told.field == Field.N_EVENT_REPORT_RSP and told.number(MESSAGE_ID_RESPONDED_TO) == message_id:
-                return told.number(STATUS, PROCESSING_FAILURE)
-            others.append(answer)
-    finally:
-        link.inbox.extendleft(reversed(others))
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline and link.is_usable:
+        answer = link.receive_response(Field.N_EVENT_REPORT_RSP, message_id, 1.0)
+        if answer is not None:
+            return answer.number(STATUS, PROCESSING_FAILURE)
     raise PeerGoneError("no answer to the report")
 
 

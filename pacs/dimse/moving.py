@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
+from pacs.dimse.link import Link
 from pacs.dimse.messages import Value
 from pacs.dimse.options import ScpOptions
 from pacs.dimse.requestor import UnreachableError, open_link
 from pacs.dimse.suboperations import Sender, contexts_for
-from pacs.dimse.upper_layer import Link, PeerGoneError
+from pacs.dimse.upper_layer import PeerGoneError
 from pacs.model import PeerInfo, StoredInstance
 
 log = logging.getLogger("pacs.retrieve")

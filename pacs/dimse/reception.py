@@ -132,6 +132,8 @@ class MessageReader:
     def discard(self) -> None:
         """Forget a message that will never be whole, its file included."""
         self.close_file()
+        self.command.clear()
+        self.data.clear()
         if self.message is not None:
             self.remove(self.message)
             self.message = None

@@ -68,6 +68,11 @@ def _is_uid(name: bytes) -> bool:
     return len(name) <= LONGEST_UID and _UID.fullmatch(name) is not None
 
 
+def is_uid(text: str) -> bool:
+    """Whether a text has the letters of a UID, and not too many. PS3.5 9.1; leading zeros are let pass."""
+    return _is_uid(text.encode())
+
+
 def _user_items(value: bytes) -> Iterator[bytes]:
     """The items of the user information that we read. PS3.7 Annex D.3.3."""
     for kind, content in _items(value):

@@ -11,11 +11,11 @@ from pynetdicom.presentation import PresentationContext, build_role
 from pynetdicom.transport import AddressInformation
 
 from pacs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from pacs.dimse.link import Link
 from pacs.dimse.options import ScpOptions
 from pacs.dimse.reception import MessageReader
 from pacs.dimse.stream import Stream
 from pacs.dimse.tuning import tune_socket
-from pacs.dimse.upper_layer import Link
 from pacs.errors import PacsError
 from pacs.model import PeerInfo
 

@@ -16,7 +16,8 @@ from pacs.db.connection import close_thread
 from pacs.dimse.caller import Caller
 from pacs.dimse.commitment import Pending, on_n_action, tell_on_same_association
 from pacs.dimse.find import on_c_find
-from pacs.dimse.messages import Field, Message, Value, response_to
+from pacs.dimse.link import Link
+from pacs.dimse.messages import AFFECTED_SOP_CLASS, MESSAGE_ID, RESPONSE, Field, Message, Value, response_to
 from pacs.dimse.negotiation import (
     CALLED_AET_UNKNOWN,
     CALLING_AET_UNKNOWN,
@@ -26,10 +27,14 @@ from pacs.dimse.negotiation import (
     MOVE_CLASSES,
     NO_REASON_GIVEN,
     PLAIN,
+    QUERY_CLASSES,
+    STORAGE_COMMITMENT,
     TEMPORARY_CONGESTION,
+    VERIFICATION,
     Acceptor,
     Matching,
     Rejection,
+    is_storage,
 )
 from pacs.dimse.options import ScpOptions
 from pacs.dimse.reception import MessageReader
@@ -39,7 +44,7 @@ from pacs.dimse.slots import Slots
 from pacs.dimse.status import NOT_AUTHORISED, SOP_CLASS_NOT_SUPPORTED, SUCCESS, UNRECOGNISED_OPERATION, Status
 from pacs.dimse.store import StoreService
 from pacs.dimse.tls import fingerprint
-from pacs.dimse.upper_layer import Link, PeerGoneError
+from pacs.dimse.upper_layer import PeerGoneError
 from pacs.model import DEFAULT_RULES, Principal
 
 if TYPE_CHECKING:
@@ -208,18 +213,36 @@ class Session(Link):
     def answer(self, message: Message) -> None:
         """Serve one request. Responses to nothing that we asked are ignored."""
         self.caller.counts.messages += 1
-        self.cancelled.clear()  # of requests that had been answered already: workstations cancel late
         field = message.command.field
+        if field & RESPONSE:
+            return
         service = SERVICES.get(field)
-        if service is None:
-            if not field & 0x8000:
-                self.respond(message, Status(UNRECOGNISED_OPERATION, "this archive does not offer the service"))
+        fault = self.fault_of(message) if service else NOT_OFFERED
+        if service is None or fault is not None:
+            self.store_nothing(message)
+            self.respond(message, fault or NOT_OFFERED)
             return
-        context_class = str(self._accepted_cx[message.context_id].abstract_syntax)
-        if context_class not in CLASSES_OF.get(field, (context_class,)):
-            self.respond(message, Status(SOP_CLASS_NOT_SUPPORTED, "the presentation context is of another service"))
-            return
-        service(self, message)
+        self.in_hand = message.command.number(MESSAGE_ID)
+        try:
+            service(self, message)
+        finally:
+            self.cancelled.discard(self.in_hand)
+            self.in_hand = None
+
+    def fault_of(self, message: Message) -> Status | None:
+        """Why a request may not come in its presentation context. PS3.7 9.1, PS3.4 C.6."""
+        field, context = message.command.field, self._accepted_cx[message.context_id]
+        context_class = str(context.abstract_syntax)
+        if not (is_storage(context_class) if field == Field.C_STORE_RQ else context_class in CLASSES_OF[field]):
+            return OTHER_SERVICE
+        if context_class in QUERY_CLASSES and message.command.text(AFFECTED_SOP_CLASS) != context_class:
+            return OTHER_CLASS
+        return None if context.as_scp else WRONG_ROLE
+
+    def store_nothing(self, message: Message) -> None:
+        """Drop the object of a request that is not served."""
+        if message.file is not None:
+            message.file.unlink(missing_ok=True)
 
     def respond(self, message: Message, status: Status, extra: dict[int, Value] | None = None) -> None:
         """Send a response without data set."""
@@ -258,6 +281,10 @@ def _store(session: Session, message: Message) -> None:
     session.respond(message, session.store.on_c_store(message, context_class))
 
 
+NOT_OFFERED = Status(UNRECOGNISED_OPERATION, "this archive does not offer the service")
+OTHER_SERVICE = Status(SOP_CLASS_NOT_SUPPORTED, "the presentation context is of another service")
+OTHER_CLASS = Status(SOP_CLASS_NOT_SUPPORTED, "the SOP class is not that of the presentation context")
+WRONG_ROLE = Status(SOP_CLASS_NOT_SUPPORTED, "the caller gave up the role of the user in this context")
 Service = Callable[[Session, Message], None]
 SERVICES: dict[int, Service] = {
     Field.C_ECHO_RQ: _echo,
@@ -268,9 +295,11 @@ SERVICES: dict[int, Service] = {
     Field.N_ACTION_RQ: on_n_action,
 }
 CLASSES_OF: dict[int, frozenset[str]] = {
+    Field.C_ECHO_RQ: frozenset((VERIFICATION,)),
     Field.C_FIND_RQ: FIND_CLASSES,
     Field.C_GET_RQ: GET_CLASSES,
     Field.C_MOVE_RQ: MOVE_CLASSES,
+    Field.N_ACTION_RQ: frozenset((STORAGE_COMMITMENT,)),
 }
-"""Of the services with several SOP classes: those whose presentation contexts may carry it. PS3.7 9.1."""
+"""The SOP classes whose presentation contexts may carry a service; C-STORE has all of storage. PS3.7 9.1."""
 __all__ = ["Session", "Slots"]

@@ -11,6 +11,7 @@ from pynetdicom.presentation import PresentationContext
 from pacs.dicom.elements import Buffer
 from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
 from pacs.dimse.blob import data_set_as, passing
+from pacs.dimse.link import Link
 from pacs.dimse.messages import (
     AFFECTED_SOP_CLASS,
     AFFECTED_SOP_UID,
@@ -19,7 +20,6 @@ from pacs.dimse.messages import (
     DATA_SET_TYPE,
     FAILED,
     MESSAGE_ID,
-    MESSAGE_ID_RESPONDED_TO,
     PRIORITY,
     REMAINING,
     STATUS,
@@ -36,7 +36,7 @@ from pacs.dimse.status import (
     SUCCESS,
     UNABLE_TO_PERFORM_SUBOPERATIONS,
 )
-from pacs.dimse.upper_layer import Link, PeerGoneError
+from pacs.dimse.upper_layer import PeerGoneError
 from pacs.errors import NotAcceptable
 from pacs.model import StoredInstance
 
@@ -168,20 +168,13 @@ class Sender:
     def response(self) -> int:
         """Wait for the answer to the last message. Raises `PeerGoneError` when there is none in time: by A-ABORT."""
         deadline = time.monotonic() + self.patience_s
-        set_aside = []
-        try:
-            while True:
-                message = self.link.receive(AWAIT_S)
-                if message is None:
-                    if not self.link.is_usable:
-                        raise PeerGoneError("the receiver ended the association")
-                    if time.monotonic() > deadline:
-                        self.link.abort()
-                        raise PeerGoneError("the receiver does not answer in time")
-                    self.tick()
-                elif message.command.field != Field.C_STORE_RSP:
-                    set_aside.append(message)
-                elif message.command.number(MESSAGE_ID_RESPONDED_TO) == self.message_id:
-                    return message.command.number(STATUS, 0x0110)
-        finally:
-            self.link.inbox.extendleft(reversed(set_aside))
+        while True:
+            answer = self.link.receive_response(Field.C_STORE_RSP, self.message_id, AWAIT_S)
+            if answer is not None:
+                return answer.number(STATUS, 0x0110)
+            if not self.link.is_usable:
+                raise PeerGoneError("the receiver ended the association")
+            if time.monotonic() > deadline:
+                self.link.abort()
+                raise PeerGoneError("the receiver does not answer in time")
+            self.tick()

@@ -6,34 +6,27 @@ blocks in the kernel, takes whole PDUs, and P-DATA goes straight to the `Message
 Half a PDU holds nobody up: what there is of it is kept, and the rest read when it comes.
 """
 
-import contextlib
 import socket
 import struct
 import time
-from collections import deque
-from collections.abc import Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
-from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RQ
-from pynetdicom.pdu_primitives import A_ABORT, A_ASSOCIATE, A_P_ABORT, A_RELEASE, _PDUPrimitiveType
+from pynetdicom.pdu import A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import _PDUPrimitiveType
 from pynetdicom.transport import T_CONNECT, AssociationSocket
 
-from pacs.dicom.elements import Buffer
-from pacs.dimse.messages import Field, Message, Value, encode_command, pdus
-from pacs.dimse.reception import MessageReader
 from pacs.dimse.request import tidy
 from pacs.dimse.stream import Stream
 from pacs.errors import NotDicom, PacsError
+
+if TYPE_CHECKING:
+    from pacs.dimse.link import Link
 
 ASSOCIATE_RQ, P_DATA_TF = 1, 4
 HEADER_BYTES = 6
 CONTROL_PDU_BYTES = 1 << 20  # an A-ASSOCIATE with 128 contexts of 60 transfer syntaxes has 0.3 MB
 SLACK = 16  # senders that count a PDU's header into the maximum length are taken
-MOST_UNREAD = 16  # messages a peer may send ahead, though no asynchronous operations were negotiated
-UNLIMITED_PDU_BYTES = 1 << 18  # what we send to a peer that announces no limit
-PATIENCE_S = 1.0  # how long a peer may take to read our last PDU and close
 
 
 class PeerGoneError(PacsError):
@@ -214,153 +207,3 @@ class ConnectedSocket(AssociationSocket):
         super().close()
         if stream is not None:
             stream.sock.close()  # pynetdicom leaves it open when the peer has reset the connection
-
-
-class Link(Association):
-    """An association of either role that its own thread drives, with DIMSE messages in and out.
-
-    Messages wait in `inbox`, cancelled message ids in `cancelled`. Not for use by more than one thread.
-    """
-
-    dul: UpperLayer
-
-    def __init__(self, *args: object, pdu_bytes: int, reader: MessageReader) -> None:
-        super().__init__(*args)  # type: ignore[arg-type] # (ae, mode), as pynetdicom's
-        self.dul = UpperLayer(self)
-        self.acse_timeout = self._acse_timeout  # the setters of both hand the value to the new provider
-        self.network_timeout = self._network_timeout
-        self.pdu_bytes = pdu_bytes
-        self.reader = reader
-        self.buffer = bytearray(4096)
-        self.inbox: deque[Message] = deque()
-        self.cancelled: set[int] = set()
-        self.stream: Stream | None = None
-        self.bytes_in = 0
-
-    def attach(self, sock: socket.socket, timeout_s: float) -> None:
-        """Use a connected socket. `timeout_s` as of `Stream`."""
-        self.stream = Stream(sock, timeout_s)
-        self.set_socket(ConnectedSocket(self, client_socket=sock))
-        if self.is_requestor:  # the event of an incoming connection, which ours is not
-            self.dul.event_queue.get_nowait()
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether messages can be exchanged: established, and no abort or release has come."""
-        return self.is_established and self.dul.is_alive() and self.dul.to_user_queue.empty()
-
-    @property
-    def send_limit_bytes(self) -> int:
-        """The most that the peer takes in one PDU; it announces 0 for no limit. PS3.8 D.1."""
-        announced = (self.acceptor if self.is_requestor else self.requestor).maximum_length or 0
-        return min(announced, UNLIMITED_PDU_BYTES) if announced >= 16 else UNLIMITED_PDU_BYTES
-
-    def take(self, body: memoryview) -> None:
-        """Read the PDVs of one P-DATA-TF. Raises `NotDicom` for what must be answered with A-ABORT."""
-        for message in self.reader.read(body, self._accepted_cx):
-            if message.command.field == Field.C_CANCEL_RQ:
-                self.cancelled.add(message.command.number(0x0120))
-            else:
-                self.inbox.append(message)
-        if len(self.inbox) > MOST_UNREAD or len(self.cancelled) > MOST_UNREAD:
-            raise NotDicom("more requests than were answered")
-
-    def receive(self, timeout_s: float) -> Message | None:
-        """The next message, waiting up to `timeout_s` for a PDU. None when no whole one is there yet."""
-        if not self.inbox and self.is_usable:
-            self.dul.step(timeout_s)
-        return self.inbox.popleft() if self.inbox else None
-
-    def is_cancelled(self, message_id: int) -> bool:
-        """Whether a C-CANCEL for the request has come. Raises `PeerGoneError` when the association has ended."""
-        while self.is_usable and len(self.inbox) < MOST_UNREAD and self.dul.step(0):
-            pass
-        if not self.is_usable:
-            raise PeerGoneError("the association ended")
-        return message_id in self.cancelled
-
-    def send_message(self, context_id: int, command: dict[int, Value], data: Buffer | None = None) -> None:
-        """Send a command set and, when there is one, its data set, with one call to the kernel."""
-        limit = self.send_limit_bytes
-        pieces = list(pdus(context_id, encode_command(command), limit, is_command=True))
-        if data is not None:
-            pieces.extend(pdus(context_id, data, limit, is_command=False))
-        self.send_pieces(pieces)
-
-    def send_pieces(self, pieces: Iterable[Buffer]) -> None:
-        """Send bytes in order. Raises `PeerGoneError` when the peer is gone or does not take them in time."""
-        if self.stream is None or not self.is_usable:
-            raise PeerGoneError("the association ended")
-        try:
-            self.stream.send(pieces)
-        except OSError as error:
-            self.dul.event_queue.put("Evt17")
-            self.dul.settle()
-            raise PeerGoneError("the peer does not take what we send") from error
-
-    def end_of_association(self) -> str:
-        """How the association ended, acting on it: ``released``, ``aborted``, or empty while it goes on."""
-        primitive: object = self.dul.peek_next_pdu()
-        if primitive is None:
-            return "aborted" if self.dul._kill_thread else ""
-        self.dul.receive_pdu()
-        if isinstance(primitive, A_RELEASE):
-            self.acse.send_release(is_response=True)
-            self.is_released = True
-        else:
-            self.is_aborted = isinstance(primitive, A_ABORT | A_P_ABORT)
-        self.kill()
-        return "released" if self.is_released else "aborted"
-
-    def release(self) -> None:
-        """Ask for release and wait for the answer, then close. PS3.8 7.2."""
-        if self.is_usable:
-            self.acse.negotiate_release()
-        self.close()
-
-    def _abort_blocking(self, block: bool = True) -> None:
-        """Send A-ABORT and end; never blocks, whatever pynetdicom asks for."""
-        if self.dul.is_alive() and not self._sent_abort:
-            self._sent_abort = True
-            with contextlib.suppress(Exception):  # the connection may be in any state
-                self.acse.send_abort(0x00)
-        self.is_aborted = True
-        self.kill()
-
-    def abort_as_provider(self) -> None:
-        """Send A-ABORT with source 2 (service provider), outside the state machine, and end."""
-        sock = self.dul.raw_socket
-        if sock is not None and not self.is_released:
-            pdu = A_ABORT_RQ()
-            pdu.source, pdu.reason_diagnostic = 2, 0
-            with contextlib.suppress(OSError):  # at once or not at all: the peer may have stopped reading
-                sock.setblocking(False)
-                sock.send(pdu.encode())
-        self.is_aborted = True
-        self.kill()
-
-    def kill(self) -> None:
-        """End without a further PDU."""
-        self._kill = True
-        self.is_established = False
-        self.dul._kill_thread = True
-
-    def close(self) -> None:
-        """Close the connection so that our last PDU still reaches the peer, and drop a half-received message."""
-        self.kill()
-        self.reader.discard()
-        stream, self.stream = self.stream, None
-        if stream is None:
-            return
-        with contextlib.suppress(OSError, ValueError):
-            if self.is_rejected or self.is_released:  # it is the peer that closes then: Sta13, PS3.8 9.2.3
-                stream.drain(PATIENCE_S)
-            stream.sock.shutdown(socket.SHUT_WR)
-            stream.drain(PATIENCE_S)
-        with contextlib.suppress(OSError):
-            stream.sock.close()
-        if self.dul.socket is not None:
-            self.dul.socket.socket = None
-
-
-__all__ = ["A_ASSOCIATE", "Link", "PeerGoneError", "UpperLayer"]
