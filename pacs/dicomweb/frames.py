@@ -12,7 +12,7 @@ from pacs.dicomweb.accept import choose_frames
 from pacs.dicomweb.door import caller, door, key_of, public_root, url_of
 from pacs.dicomweb.reply import BodyPart, file_pieces, multipart_reply, single_reply
 from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
-from pacs.dicomweb.wado import asked, in_request, open_one
+from pacs.dicomweb.wado import asked, check_whole, in_request, open_one
 from pacs.errors import BadRequest, NotAcceptable, NotFound
 from pacs.model import PixelFrame, StoredInstance
 from pacs.pixels import decoded_frame, encoded_frame, frame_pixels, native_bytes, read_file, read_frames
@@ -63,6 +63,7 @@ def frame_parts(instance: StoredInstance, numbers: Sequence[int], media: str, sy
     if max(numbers) > len(ranges):
         raise NotAcceptable("the pixel data is shorter than its attributes say")
     if _as_they_are(instance, ranges, syntax):
+        check_whole(instance)
         return (
             BodyPart(kind, file_pieces(instance.path, spans), f"{address}/{number}", sum(size for _, size in spans))
             for number, spans in ((number, ranges[number - 1].ranges) for number in numbers)
@@ -134,12 +135,13 @@ def retrieve_pixel_data(study: str, series: str | None = None, sop: str | None =
         for each, form in zip(found, forms, strict=True)
         for part in pixel_parts(each, form[1], form[2], f"{each.sop_uid}/pixeldata")
     )
+    first = next(parts)  # so that an error is told before the answer begins
     if way.multipart:
-        return cached(multipart_reply(parts, media if len({form[1] for form in forms}) == 1 else "*/*"), tag)
-    alone = list(parts)
-    if len(alone) > 1:
+        kind = media if len({form[1] for form in forms}) == 1 else "*/*"
+        return cached(multipart_reply(chain([first], parts), kind), tag)
+    if next(parts, None) is not None:
         raise NotAcceptable("this pixel data has several parts, which are sent as multipart/related")
-    return cached(single_reply(alone[0]), tag)
+    return cached(single_reply(first), tag)
 
 
 def pixel_parts(instance: StoredInstance, media: str, syntax: str, location: str) -> Iterable[BodyPart]:

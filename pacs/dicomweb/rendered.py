@@ -39,6 +39,8 @@ _INSTANCE = "/studies/<uid:study>/series/<uid:series>/instances/<uid:sop>"
 def rendered_instance(study: str, series: str, sop: str) -> Response:
     """One instance: a picture, an animation of all frames, a report as HTML, a document as it is."""
     parameters = picture_parameters(request.args, thumbnail=False)
+    if not takes_utf8(request.args.get("charset", "")):
+        raise NotAcceptable("text is sent in UTF-8")
     return _single(open_one(study, series, sop), parameters)
 
 
@@ -144,6 +146,12 @@ def _reply(instance: StoredInstance, kind: str, content: bytes, *, multipart: bo
         address = url_of(public_root(), instance.study_uid, instance.series_uid, instance.sop_uid)
         return multipart_reply([BodyPart(_named(kind), [content], f"{address}/rendered", len(content))], kind)
     return single_picture(content, kind)
+
+
+def takes_utf8(charset: str) -> bool:
+    """Whether a charset parameter allows UTF-8. PS3.18 8.3.3.2."""
+    names = [each.partition(";")[0].strip().lower() for each in charset.split(",")]
+    return not charset.strip() or any(each in ("utf-8", "utf8", "iso_ir 192", "*") for each in names)
 
 
 def _named(kind: str) -> str:

@@ -83,10 +83,21 @@ def _instances(found: list[StoredInstance], name: str, *, single: bool = False) 
         return cached(_zip_reply(found, syntaxes, name, strict=strict), tag)
     parts: Iterable[BodyPart] = (instance_part(each, syntaxes[kind_of(each)], strict=strict) for each in found)
     if single:
+        check_whole(found[0])
         parts = list(parts)  # so that an error is told before the answer begins
     if all(syntax == kind.transfer_syntax_uid for kind, syntax in syntaxes.items()):
         parts = list(parts)  # files are opened when it is their turn; so the length is known beforehand
     return cached(multipart_reply(parts, DICOM) if way.multipart else single_reply(next(iter(parts))), tag)
+
+
+def check_whole(instance: StoredInstance) -> None:
+    """Raise `NotAcceptable` where the disk has lost a part: an answer that ends early looks like a slow one."""
+    try:
+        whole = instance.path.stat().st_size == instance.size_bytes
+    except OSError:
+        whole = False
+    if not whole:
+        raise NotAcceptable("the stored file is damaged")
 
 
 def kind_of(instance: StoredInstance) -> Stored:
