@@ -126,7 +126,7 @@ def _app_config() -> str:
         "routerBasename": BASE,
         "extensions": [],
         "modes": [],
-        "customizationService": {},
+        "customizationService": {"ohif.tours": {"$set": []}},
         "showStudyList": True,
         "maxNumberOfWebWorkers": 3,
         "maxNumRequests": {"interaction": 100, "thumbnail": 20, "prefetch": 25},

@@ -326,24 +326,33 @@ window.addEventListener("resize", () => current?.images && go(place));
 
 // -- tags -----------------------------------------------------------------------------------------------------------
 
-function rowsOf(object, indent = "") {
+let keywords = null;
+
+function rowsOf(object, names, indent = "") {
   return Object.entries(object).flatMap(([tag, { vr, Value: all = [], BulkDataURI: bulk, InlineBinary: inline }]) => {
-    const name = `${indent}(${tag.slice(0, 4)},${tag.slice(4)})`;
+    const number = `${indent}(${tag.slice(0, 4)},${tag.slice(4)})`;
+    const name = names[tag] ?? (parseInt(tag[3], 16) % 2 ? "private" : "");
     if (vr === "SQ") {
-      const items = all.flatMap((item, index) => [[`${indent}  item ${index + 1}`, "", ""], ...rowsOf(item, `${indent}    `)]);
-      return [[name, vr, ""], ...items];
+      const items = all.flatMap((item, index) => [
+        [`${indent} item ${index + 1}`, "", "", ""],
+        ...rowsOf(item, names, `${indent}  `),
+      ]);
+      return [[number, name, vr, ""], ...items];
     }
     const words = bulk ? "(bulk data)" : inline ? "(binary)" : text({ [tag]: { Value: all } }, tag);
-    return [[name, vr, words]];
+    return [[number, name, vr, words]];
   });
 }
 
+const plain = (words) => words.toLowerCase().replace(/[(),\s]/g, "");
+
 async function showTags() {
   const image = current.images[place];
-  const found = await metadataOf(image);
+  keywords ??= fetch("/look/keywords.json").then((reply) => reply.json());
+  const [found, names] = await Promise.all([metadataOf(image), keywords]);
   if (image !== current.images[place]) return;
-  const wantedWords = at("filter").value.trim().toLowerCase();
-  const rows = rowsOf(found).filter((cells) => !wantedWords || cells.join(" ").toLowerCase().includes(wantedWords));
+  const wantedWords = plain(at("filter").value);
+  const rows = rowsOf(found, names).filter((cells) => plain(cells.join(" ")).includes(wantedWords));
   const made = rows.map((cells) => {
     const row = document.createElement("tr");
     row.append(

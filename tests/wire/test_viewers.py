@@ -1,0 +1,171 @@
+"""OHIF and the quick look in a real browser, on real files."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from pacs.web.viewer import usual_folder, viewer_folder
+from tests.data_folder import shared_data
+from tests.wire.browser import Visit, browser
+from tests.wire.contract import contract
+from tests.wire.server import WholeServer
+
+# Kind -> files below the shared data; each becomes a collection of its own.
+KINDS = {
+    "ct": ["ct/lidc-idri-0314_excerpt"],
+    "mr": ["mr/dicom2nifti_siemens_anatomical_001"],
+    "us": ["us"],
+    "pt": ["pt/acrin-flt-breast_1.dcm"],
+    "seg": ["seg/dcmqi_23x38x3"],
+    "sr": ["sr/dcmqi_sr.dcm", "sr/dcmqi_seg.dcm"],
+    "closed": ["ct/CT_small.dcm"],
+    "rtstruct": ["rt/rtutils_mock_data_ct_1.dcm", "rt/rtutils_mock_data_rt.dcm"],
+}
+SLOW = pytest.mark.long
+OHIF_CANVAS = "canvas.cornerstone-canvas"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeServer]:
+    server = WholeServer(tmp_path_factory.mktemp("viewers") / "data")
+    server.serve()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(whole: WholeServer, chromium: Any) -> Iterator[Callable[[str], Visit]]:
+    """Opens pages of one browser session."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+
+    def opened(path: str) -> Visit:
+        made = Visit(context.new_page(), whole.root)
+        made.page.goto(whole.root + path)
+        return made
+
+    yield opened
+    context.close()
+
+
+def fill(whole: WholeServer, collection: str, access: str = "public") -> None:
+    """Import what a collection shows, once."""
+    data = shared_data()
+    if data is None:
+        pytest.skip("the shared data are not here")
+    if collection in {each["name"] for each in json.loads(whole.run("collection", "list", "--json"))}:
+        return
+    whole.run("collection", "create", collection, "--release", "automatic", "--access", access)
+    whole.run("import", "--collection", collection, *(str(data / name) for name in KINDS[collection]))
+    whole.wait_until_worked_off()
+
+
+def study_of(whole: WholeServer, collection: str, **headers: str) -> str:
+    """The largest study of a collection."""
+    if not headers:
+        fill(whole, collection)
+    found = requests.get(f"{whole.dicom_web}/studies", {"collection": collection}, headers=headers, timeout=30).json()
+    return str(max(found, key=lambda each: each["00201208"]["Value"][0])["0020000D"]["Value"][0])
+
+
+def wait_for_picture(seen: Visit, selector: str) -> None:
+    seen.until(lambda: seen.shows_picture(selector))
+
+
+needs_ohif = pytest.mark.skipif(viewer_folder("") is None, reason=f"scripts/fetch-viewer fills {usual_folder()}")
+
+
+@needs_ohif
+@contract("web 10.1", "web 10.2", "web 9.7")
+@pytest.mark.parametrize(
+    "kind", [each if each == "ct" else pytest.param(each, marks=SLOW) for each in KINDS if each != "closed"]
+)
+def test_ohif_shows_a_study(whole: WholeServer, visit: Callable[[str], Visit], kind: str) -> None:
+    seen = visit(f"/viewer/viewer?StudyInstanceUIDs={study_of(whole, kind)}")
+    wait_for_picture(seen, OHIF_CANVAS)
+    assert seen.faults == []
+    assert seen.outside("/viewer", "/dicom-web") == []
+
+
+@needs_ohif
+@contract("web 10.1")
+def test_ohif_lists_studies(whole: WholeServer, visit: Callable[[str], Visit]) -> None:
+    fill(whole, "pt")
+    seen = visit("/viewer/")
+    seen.page.get_by_text("PT", exact=True).first.wait_for(timeout=60_000)
+    assert seen.faults == []
+    assert seen.outside("/viewer", "/dicom-web") == []
+
+
+@SLOW
+@needs_ohif
+@pytest.mark.parametrize("kind", ["seg", "rtstruct", "sr"])
+def test_ohif_lays_results_over_images(whole: WholeServer, visit: Callable[[str], Visit], kind: str) -> None:
+    seen = visit(f"/viewer/viewer?StudyInstanceUIDs={study_of(whole, kind)}")
+    wait_for_picture(seen, OHIF_CANVAS)
+    seen.page.get_by_text({"seg": "SEG", "rtstruct": "RTSTRUCT", "sr": "SR"}[kind], exact=True).first.dblclick()
+    seen.page.wait_for_timeout(5000)
+    assert seen.faults == []
+    assert seen.outside("/viewer", "/dicom-web") == []
+
+
+def test_quick_look_scrolls_windows_and_shows_tags(whole: WholeServer, visit: Callable[[str], Visit]) -> None:
+    seen = visit(f"/look/{study_of(whole, 'ct')}")
+    wait_for_picture(seen, "#picture")
+    page = seen.page
+    first = page.get_attribute("#picture", "src")
+    assert page.text_content("#where") == "7 / 12"
+    page.keyboard.press("ArrowDown")
+    seen.until(lambda: page.get_attribute("#picture", "src") != first)
+    assert page.text_content("#where") == "8 / 12"
+    page.select_option("#presets", "-600,1500")
+    seen.until(lambda: "window=-600" in (page.get_attribute("#picture", "src") or ""))
+    page.click("#show-tags")
+    page.fill("#filter", "00080060")
+    page.get_by_text("(0008,0060)").wait_for()
+    assert seen.faults == []
+    assert seen.outside("/look", "/static", "/dicom-web") == []
+
+
+def test_quick_look_plays_many_frames(whole: WholeServer, visit: Callable[[str], Visit]) -> None:
+    seen = visit(f"/look/{study_of(whole, 'mr')}")
+    wait_for_picture(seen, "#picture")
+    seen.page.keyboard.press("Home")
+    seen.page.keyboard.press(" ")
+    seen.until(lambda: not (seen.page.text_content("#where") or "").startswith("1 /"))
+    seen.page.click("#play")
+    assert seen.page.text_content("#play") == "Play"
+    assert seen.faults == []
+
+
+def test_quick_look_finds_studies(whole: WholeServer, visit: Callable[[str], Visit]) -> None:
+    fill(whole, "pt")
+    seen = visit("/look?collection=pt")
+    seen.page.get_by_text("1 study").wait_for()
+    seen.page.click("#studies a")
+    wait_for_picture(seen, "#picture")
+    assert seen.faults == []
+
+
+@contract("web 9.5")
+def test_restricted_study_opens_with_the_sessions_cookie(whole: WholeServer, visit: Callable[[str], Visit]) -> None:
+    fill(whole, "closed", "restricted")
+    headers = whole.token("reader", "researcher", "closed")
+    study = study_of(whole, "closed", **headers)
+    seen = visit(f"/look/{study}")
+    seen.page.get_by_text("There is no such study").wait_for()
+    seen.page.goto(f"{whole.root}/login?next=/look/{study}")
+    seen.page.fill("#token", headers["Authorization"].removeprefix("Bearer "))
+    seen.page.click("main button")
+    wait_for_picture(seen, "#picture")
+    if viewer_folder(""):
+        seen.page.goto(f"{whole.root}/viewer/viewer?StudyInstanceUIDs={study}")
+        wait_for_picture(seen, OHIF_CANVAS)
