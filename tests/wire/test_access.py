@@ -171,6 +171,25 @@ def contents(template: str) -> Door:
     return door
 
 
+def pages(path: str, level: str) -> Door:
+    """A search one row at a time; the total that each page tells counts nothing else."""
+
+    def door(estate: Estate, caller: str) -> set[str]:
+        found: list[str] = []
+        totals = set()
+        while True:
+            reply = estate.get(caller, f"{path}?limit=1&offset={len(found)}")
+            totals.add(int(reply.headers["X-Total-Count"]))
+            rows = reply.json()
+            found += [row[level]["Value"][0] for row in rows]
+            if not rows:
+                break
+        assert totals == {len(found)}
+        return set(found)
+
+    return door
+
+
 def revalidation(estate: Estate, caller: str) -> set[str]:
     """Someone else's ETag does not tell whether an instance is there."""
     found = set()
@@ -196,6 +215,12 @@ HTTP_DOORS: dict[str, tuple[str, Door]] = {
     "QIDO instances of a series": (INSTANCE, search(_SERIES_PATH + "/instances", INSTANCE)),
     "QIDO by a key of the level below": (STUDY, search("/studies?SeriesInstanceUID={series}", STUDY)),
     "QIDO by an instance": (SERIES, search("/series?SOPInstanceUID={sop}", SERIES)),
+    "QIDO by a key that is no column": (STUDY, search("/studies?KVP=120", STUDY)),
+    "QIDO series by a key of the equipment": (SERIES, search("/series?Manufacturer=*&SoftwareVersions=*", SERIES)),
+    "QIDO of everything": (INSTANCE, search("/instances?includefield=all", INSTANCE)),
+    "QIDO as XML": (INSTANCE, contents("/instances?accept=multipart/related;type=%22application/dicom%2Bxml%22")),
+    "QIDO page by page": (STUDY, pages("/studies", STUDY)),
+    "QIDO page of instances": (INSTANCE, pages("/instances", INSTANCE)),
     "QIDO in a collection": (SERIES, search("/series?collection={collection}", SERIES)),
     "WADO study": (STUDY, retrieve("/studies/{study}", STUDY)),
     "WADO series": (SERIES, retrieve(_SERIES_PATH, SERIES)),
@@ -203,6 +228,10 @@ HTTP_DOORS: dict[str, tuple[str, Door]] = {
     "WADO in a collection": (INSTANCE, retrieve(_INSTANCE_PATH + "?collection={collection}", INSTANCE)),
     "instances in a study": (INSTANCE, contents("/studies/{study}")),
     "metadata of a study": (INSTANCE, contents("/studies/{study}/metadata")),
+    "metadata as XML": (
+        INSTANCE,
+        contents("/studies/{study}/metadata?accept=multipart/related;type=%22application/dicom%2Bxml%22"),
+    ),
     "metadata of a series": (SERIES, retrieve(_SERIES_PATH + "/metadata", SERIES)),
     "metadata": (INSTANCE, retrieve(_INSTANCE_PATH + "/metadata", INSTANCE)),
     "frames": (INSTANCE, retrieve(_INSTANCE_PATH + "/frames/1", INSTANCE)),
