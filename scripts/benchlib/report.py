@@ -19,9 +19,9 @@ FLOORS = {
     "C-FIND 2000 studies ms": 1 / 1.5,
     "C-MOVE of 100 slices /s": 1.0,
     "C-GET of 100 slices /s": 1.0,
-    "QIDO 101 studies, 2 include fields ms": 10.0,
-    "QIDO 100 instances of a series ms": 10.0,
-    "WADO metadata of 100 slices ms": 5.0,
+    "QIDO 101 studies, 2 include fields ms": 20.0,
+    "QIDO 100 instances of a series ms": 20.0,
+    "WADO metadata of 100 slices ms": 10.0,
 }
 # What ours may be at most, in the unit of its name.
 MOST = {
