@@ -19,6 +19,7 @@ from pacs.dimse.tuning import check_pynetdicom, silence_libraries
 from pacs.dimse.upper_layer import PeerGoneError
 from pacs.errors import NotFound, PacsError
 from pacs.jobs import Claimed, GiveUp, Jobs, TryAgain
+from pacs.jobs.queue import wait_after
 from pacs.jobs.sending import Sending
 from pacs.model import Exact, InstanceKey, Level, Match, PeerInfo, Principal, PrincipalKind, Query, StoredInstance
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pacs.archive import Archive
 
 log = logging.getLogger("pacs.send")
-MOST_ATTEMPTS = 100  # about four days, at an hour between the later ones
+MOST_FRUITLESS = 100  # attempts in a row; about four days, at an hour between the later ones
 REMEMBER_S = 2.0
 SOON_S = 5.0  # until the next attempt, when the last one got on
 
@@ -58,16 +59,25 @@ class SendService:
             run.remember()
             raise TryAgain("stopped in the middle; goes on from there", 0.0) from None
         except (UnreachableError, PeerGoneError) as error:
-            run.remember()
-            got_on = run.sending.sent > sending.sent
-            if job.attempts >= MOST_ATTEMPTS and not got_on:
-                raise GiveUp(f"given up after {job.attempts} attempts: {error}") from None
-            raise TryAgain(f"{run.sending.sent} sent so far; {error}", SOON_S if got_on else None) from None
+            raise again_or_never(run, sending, str(error)) from None
         run.remember()
         done = run.sending
         if done.refused:
             raise GiveUp(f"{done.sent} sent; {done.refused} refused by the receiver, or not in a form that it takes")
         return f"{done.sent} sent"
+
+
+def again_or_never(run: "_Run", before: Sending, trouble: str) -> PacsError:
+    """What follows an attempt that broke off: a next one, soon when this one got on, else after a wait that doubles."""
+    after = run.sending
+    got_on = after.sent + after.refused > before.sent + before.refused
+    fruitless = 0 if got_on else after.fruitless + 1
+    hopeless = fruitless >= MOST_FRUITLESS
+    run.sending = replace(after, fruitless=0 if hopeless else fruitless)  # who has it tried again starts anew
+    run.remember()
+    if hopeless:
+        return GiveUp(f"given up after {fruitless} attempts without progress: {trouble}")
+    return TryAgain(f"{after.sent} sent so far; {trouble}", SOON_S if got_on else wait_after(fruitless))
 
 
 class _Run:
@@ -98,10 +108,10 @@ class _Run:
                 )
             except NotFound:  # withdrawn meanwhile
                 instances = []
-            self.send_series(sorted(instances, key=lambda each: each.sop_uid)[self.sending.offset :])
-            self.sending = replace(self.sending, after=series_uid, offset=0)
-            done = len(series) - len(left) + number + 1
-            self.remember(done / len(series))
+            done = frozenset(self.sending.done)
+            self.send_series([each for each in instances if each.id not in done])
+            self.sending = replace(self.sending, after=series_uid, done=())
+            self.remember((len(series) - len(left) + number + 1) / len(series))
 
     def series(self) -> list[tuple[str, str]]:
         """Series and study UID of all that is to be sent, in the order of the series."""
@@ -131,7 +141,7 @@ class _Run:
         """Note what became of one. Raises `PeerGoneError` when the receiver is full: later it may not be."""
         if status is not None and status >> 8 == OUT_OF_RESOURCES >> 8:
             raise PeerGoneError("the receiver is out of resources")
-        sending = replace(self.sending, offset=self.sending.offset + 1)
+        sending = replace(self.sending, done=(*self.sending.done, instance.id))
         if status == SUCCESS or (status is not None and (status >> 12 == 0xB or status in WARNINGS)):
             self.sending = replace(sending, sent=sending.sent + 1)
         else:

@@ -1,7 +1,7 @@
 """What a job that sends says: whom to, what, and how far it is."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from pacs.jobs.queue import Jobs
@@ -14,8 +14,9 @@ MOST_NAMED = 1000  # failed instances that are named
 class Sending:
     """One of `study_uid`, `series_uid` and `collection` says what goes to `aet`; UIDs are new ones.
 
-    Series go in the order of their UIDs. `after`: the last one that is done; `offset`: how many of the next are done.
-    `failed` names instances that the receiver refused.
+    Series go in the order of their UIDs. `after`: the last one that is done; `done`: which instances of the next one
+    are, by their number in the index, so that what is released between two attempts is not passed over.
+    `failed` names instances that the receiver refused. `fruitless`: attempts in a row in which nothing got on.
     """
 
     aet: str
@@ -23,7 +24,8 @@ class Sending:
     series_uid: str = ""
     collection: str = ""
     after: str = ""
-    offset: int = 0
+    done: tuple[int, ...] = ()
+    fruitless: int = 0
     sent: int = 0
     refused: int = 0
     failed: tuple[str, ...] = ()
@@ -31,13 +33,13 @@ class Sending:
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> "Sending":
         """From a job's arguments."""
-        values = dict(arguments)
-        values["failed"] = tuple(values.get("failed", ()))
-        return cls(**values)
+        known = {each.name for each in fields(cls)}  # a job may have been queued by an older version
+        values = {name: value for name, value in arguments.items() if name in known}
+        return cls(**values | {name: tuple(values.get(name, ())) for name in ("done", "failed")})
 
     def arguments(self) -> dict[str, Any]:
         """As a job's arguments."""
-        return asdict(self) | {"failed": list(self.failed)}
+        return asdict(self) | {"done": list(self.done), "failed": list(self.failed)}
 
     def with_refused(self, sop_uid: str) -> "Sending":
         """One more that the receiver refused."""

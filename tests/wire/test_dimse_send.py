@@ -26,6 +26,16 @@ def filled(own_server: Server) -> Server:
     return own_server
 
 
+class Filling(Receiver):
+    """A receiver that is full after two objects."""
+
+    room = 2
+
+    def on_store(self, event: Any) -> int:
+        super().on_store(event)
+        return 0 if len(self.objects) <= self.room else 0xA700
+
+
 def study_uid(server: Server) -> str:
     rows, _status = find(server.port, level="STUDY", StudyInstanceUID="")
     return str(rows[0].StudyInstanceUID)
@@ -89,6 +99,23 @@ def test_full_receiver_gets_the_rest_later(filled: Server, tmp_path: Path) -> No
         assert len(receiver.objects) == 6
 
 
+def test_object_that_came_between_two_attempts_is_sent(filled: Server, tmp_path: Path) -> None:
+    with Filling("DEST", tmp_path) as receiver:
+        filled.run("peer", "add", "DEST", "127.0.0.1", str(receiver.port))
+        refused(filled, "send", "--to", "DEST", "--study", study_uid(filled))
+        job = last_job(filled)
+        assert (job["arguments"]["sent"], len(job["arguments"]["done"]), job["arguments"]["fruitless"]) == (2, 2, 0)
+        more = [make_ct(f"s{series}-{n}", f"s{series}", InstanceNumber=n) for series in (1, 2) for n in range(4, 9)]
+        assert store(filled.port, more) == [0] * 10
+        assert filled.wait_until_worked_off()["published"] == 16
+        receiver.room = 1000
+        filled.start("jobs", "run")
+        filled.run("jobs", "retry", str(job["id"]))
+        wait_for(lambda: last_job(filled)["state"] == "done")
+        assert len({each.SOPInstanceUID for each in receiver.objects}) == 16
+        assert last_job(filled)["arguments"]["sent"] == 16
+
+
 def test_refused_objects_do_not_stop_the_rest(filled: Server, tmp_path: Path) -> None:
     with Receiver("DEST", tmp_path, status=0xC000) as receiver:
         filled.run("peer", "add", "DEST", "127.0.0.1", str(receiver.port))
@@ -116,7 +143,7 @@ def test_interrupted_job_goes_on_where_it_was(filled: Server, tmp_path: Path) ->
 
 
 def test_released_series_are_forwarded_once(filled: Server, tmp_path: Path) -> None:
-    """Whether it was released before it settled or after: a series goes once, and what was there before the rule stays."""
+    """Released before it settled or after, a series goes once; what was there before the rule stays."""
     filled.run("collection", "create", "trial", "--called-aet", "TRIAL")
     filled.start("jobs", "run")
     with Receiver("DEST", tmp_path) as receiver:
