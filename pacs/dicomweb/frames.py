@@ -58,7 +58,7 @@ def frame_parts(instance: StoredInstance, numbers: Sequence[int], media: str, sy
     """A part for each frame. The first is made at once, so that errors are told."""
     root = public_root()
     address = f"{url_of(root, instance.study_uid, instance.series_uid, instance.sop_uid)}/frames"
-    kind = media if syntax == EXPLICIT_LE else f"{media}; transfer-syntax={syntax}"
+    kind = f"{media}; transfer-syntax={syntax}"
     ranges = door().archive.frames(instance)
     if max(numbers) > len(ranges):
         raise NotAcceptable("the pixel data is shorter than its attributes say")
@@ -151,6 +151,11 @@ def pixel_parts(instance: StoredInstance, media: str, syntax: str, location: str
     if syntax != EXPLICIT_LE:
         return parts
     address = f"{url_of(public_root(), instance.study_uid, instance.series_uid)}/instances/{location}"
+    ranges = door().archive.frames(instance)
+    if _as_they_are(instance, ranges, syntax):
+        spans = [span for frame in ranges for span in frame.ranges]
+        size = sum(length for _start, length in spans)
+        return [BodyPart(media, file_pieces(instance.path, spans), address, size)]
     rest = iter(parts)
     first = next(rest)
     return [BodyPart(first.content_type, _joined(first, rest), address)]

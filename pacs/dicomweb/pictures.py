@@ -25,7 +25,8 @@ _STILLS = (JPEG, PNG, GIF, JP2)
 _REPORTS = "1.2.840.10008.5.1.4.1.1.88."
 _DOCUMENTS = {"1.2.840.10008.5.1.4.1.1.104.1": PDF, "1.2.840.10008.5.1.4.1.1.104.2": XML}
 PRESENTATION_STATES = tuple(f"1.2.840.10008.5.1.4.1.1.11.{n}" for n in (1, 2, 3))
-_MOST_PIXELS = 1 << 28  # of all frames of an animation
+# Of all frames: an animated GIF is held as a whole, video passes through.
+_MOST_PIXELS = {GIF: 1 << 26, MP4: 1 << 31}
 _USUAL_FRAME_MS = 100.0
 
 
@@ -115,7 +116,7 @@ class Picture:
     def _all(self, file: StoredFile) -> Iterator[Array]:
         for place, frame in enumerate(self.frames):
             picture = self._one(file, frame)
-            if not place and picture.size * len(self.frames) > _MOST_PIXELS:
+            if not place and picture.size * len(self.frames) > _MOST_PIXELS[self.kind]:
                 raise NotAcceptable("the animation would be too large; a smaller viewport helps")
             yield picture
 

@@ -13,6 +13,7 @@ from tests.installation import send, work
 from tests.wire.contract import contract
 
 OCTETS = 'multipart/related; type="application/octet-stream"'
+EXPLICIT = "1.2.840.10008.1.2.1"
 DICOM = 'multipart/related; type="application/dicom"'
 
 
@@ -124,8 +125,8 @@ def test_frames_of_native_pixels(empty: Web, big):
 @pytest.mark.parametrize(
     ("accept", "kind", "decoded"),
     [
-        (OCTETS, "application/octet-stream", True),
-        ('multipart/related; type="*/*"', "application/octet-stream", True),
+        (OCTETS, f"application/octet-stream; transfer-syntax={EXPLICIT}", True),
+        ('multipart/related; type="*/*"', f"application/octet-stream; transfer-syntax={EXPLICIT}", True),
         (f'{OCTETS}; transfer-syntax="*"', f"application/octet-stream; transfer-syntax={RLELossless}", False),
         ('multipart/related; type="image/dicom-rle"', f"image/dicom-rle; transfer-syntax={RLELossless}", False),
         (
@@ -181,7 +182,10 @@ def test_bulk_data_address_resolves(web: Web):
     study, series, sop = uids(web)
     address = web.json(f"/studies/{study}/series/{series}/instances/{sop}/metadata")[0]["7FE00010"]["BulkDataURI"]
     reply = web.client.get(address.removeprefix("http://localhost"))
-    assert (reply.headers["Content-Type"], reply.data) == ("application/octet-stream", bytes(range(128)))
+    assert (reply.headers["Content-Type"], reply.data) == (
+        f"application/octet-stream; transfer-syntax={EXPLICIT}",
+        bytes(range(128)),
+    )
     reply = web.client.get(address.removeprefix("http://localhost"), headers={"Accept": OCTETS})
     assert [raw for _, raw in parts_of(reply)] == [bytes(range(128))]
 

@@ -11,6 +11,7 @@ from PIL import ImageCms, ImageSequence
 from pacs.errors import BadRequest, NotAcceptable
 from pacs.pixels import ENCODABLE, encoded_frame, frame_pixels, read_frames
 from pacs.pixels.image import decode
+from pacs.pixels.reading import size_in_stream
 from pacs.pixels.rendering import Look, Viewport, render
 from pacs.pixels.rendering.annotate import annotated
 from pacs.pixels.rendering.formats import GIF, JP2, JPEG, PNG, animated, ffmpeg, still, video
@@ -211,6 +212,15 @@ def test_what_claims_to_be_huge_is_not_decoded(tmp_path: Path):
         ds.Rows = ds.Columns = rows
         with pytest.raises(NotAcceptable):
             shown(tmp_path, ds)
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90"])
+def test_stream_that_is_larger_than_its_object_is_not_decoded(tmp_path: Path, syntax):
+    frame, now = frame_pixels(stored(tmp_path, as_object(SMOOTH)), 0)
+    stream = jpeg(SMOOTH) if syntax.endswith("50") else encoded_frame(frame, now, syntax)
+    assert size_in_stream(stream) == (96, 64)
+    with pytest.raises(NotAcceptable, match="larger"):
+        shown(tmp_path, with_frames(as_object(SMOOTH[:8, :8]), [stream], syntax))
 
 
 @pytest.mark.parametrize("path", real_files(600_000), ids=lambda path: f"{path.parent.name}-{path.name}")
