@@ -12,7 +12,7 @@ from pacs.dicom.syntaxes import Encoding
 from pacs.errors import NotAcceptable
 from pacs.pixels.image import Array, Format
 from pacs.pixels.palette import palette
-from pacs.pixels.reading import frame_pixels, layout_of
+from pacs.pixels.reading import frame_pixels, layout_of, size_in_stream
 from pacs.pixels.rendering.attributes import holders, numbers
 from pacs.pixels.rendering.chain import chain_of
 from pacs.pixels.rendering.colours import colour_picture, palette_picture
@@ -40,14 +40,15 @@ def render(file: StoredFile, frame: int, look: Look) -> Array:
 def source_pixels(file: StoredFile, frame: int, look: Look) -> tuple[Array, Format, Viewport | None]:
     """The decoded frame, already smaller where a coarse picture is enough, and the viewport that is left to do."""
     viewport = look.viewport
-    if viewport is None or not look.coarse:
-        return *_in_bounds(file, frame), viewport
     found = layout_of(file)
+    if viewport is None or not look.coarse:
+        quick = _draft(file, frame, found, None)
+        return (quick, _drafted(found), viewport) if quick is not None else (*_in_bounds(file, frame), viewport)
     region(viewport, found.rows, found.columns)
     small = size_within(found.columns, found.rows, viewport.width, viewport.height)
     quick = _draft(file, frame, found, small)
     if quick is not None:
-        return quick, replace(found, photometric=_colour(found), bits_allocated=8, bits_stored=8), viewport
+        return quick, _drafted(found), viewport
     pixels, now = _in_bounds(file, frame)
     step = max(min(pixels.shape[1] // (2 * small[0]), pixels.shape[0] // (2 * small[1])), 1)
     return pixels[::step, ::step], now, viewport
@@ -59,23 +60,28 @@ def _in_bounds(file: StoredFile, frame: int) -> tuple[Array, Format]:
     return frame_pixels(file, frame)
 
 
-def _colour(found: Format) -> str:
-    return found.photometric if found.samples == 1 else "RGB"
+def _drafted(found: Format) -> Format:
+    colour = found.photometric if found.samples == 1 else "RGB"
+    return replace(found, photometric=colour, bits_allocated=8, bits_stored=8, signed=False)
 
 
-def _draft(file: StoredFile, frame: int, found: Format, size: tuple[int, int]) -> Array | None:
-    """A baseline JPEG frame decoded at a half, a quarter or an eighth of its size, by leaving out coefficients."""
+def _draft(file: StoredFile, frame: int, found: Format, size: tuple[int, int] | None) -> Array | None:
+    """A baseline JPEG frame by the quickest decoder there is; None when it is none, or none that is plain.
+
+    With a size, at a half, a quarter or an eighth of its own, but twice that size at least: coefficients are left out.
+    """
     if file.transfer_syntax_uid != _BASELINE or found.photometric in ("RGB", "PALETTE COLOR"):
         return None
     if not 0 <= frame < len(file.frames):
         return None
-    with (
-        suppress(OSError, ValueError, SyntaxError),
-        Pillow.open(io.BytesIO(file.frame(frame)), formats=["JPEG"]) as image,
-    ):
-        if image.size != (found.columns, found.rows) or image.mode != ("L" if found.samples == 1 else "RGB"):
+    content = file.frame(frame)
+    if size_in_stream(content) != (found.columns, found.rows):
+        return None
+    with suppress(OSError, ValueError, SyntaxError), Pillow.open(io.BytesIO(content), formats=["JPEG"]) as image:
+        if image.mode != ("L" if found.samples == 1 else "RGB"):
             return None
-        image.draft(image.mode, (2 * size[0], 2 * size[1]))
+        if size is not None:
+            image.draft(image.mode, (2 * size[0], 2 * size[1]))
         return np.asarray(image)
     return None
 
