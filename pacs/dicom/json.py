@@ -95,15 +95,18 @@ def _entry(element: Element, encoding: Encoding, charset: Charset, path: str, de
         raw = bytes(element.value)
         if raw.isascii() and b"\x1b" not in raw:
             return _ascii_entry(vr, raw)
-    values = _values(element, encoding, charset)
-    return {"vr": vr, "Value": values} if values else {"vr": vr}
+    return _with_values(vr, _values(element, encoding, charset))
+
+
+def _with_values(vr: str, values: list[Value]) -> Entry:
+    """Values that are all empty are none. PS3.18 F.2.5."""
+    return {"vr": vr, "Value": values} if any(value is not None for value in values) else {"vr": vr}
 
 
 @lru_cache(maxsize=8192)
 def _ascii_entry(vr: str, raw: bytes) -> Entry:
     """The entry of a short ASCII text in any character set: slices of a series have nearly all in common."""
-    values = _values(Element(0, vr, raw), _ANY_ENCODING, DEFAULT)
-    return {"vr": vr, "Value": values} if values else {"vr": vr}
+    return _with_values(vr, _values(Element(0, vr, raw), _ANY_ENCODING, DEFAULT))
 
 
 def _sequence(element: Element, encoding: Encoding, charset: Charset, path: str, depth: int) -> Entry:

@@ -78,10 +78,10 @@ def _write_values(entry: Json, out: list[str]) -> None:
             out.append("</Item>")
     else:
         write: Callable[[object], str] = _name if entry["vr"] == "PN" else _text
+        kind = "PersonName" if entry["vr"] == "PN" else "Value"
         for number, value in enumerate(entry["Value"], 1):
-            if value is not None:
-                kind = "PersonName" if entry["vr"] == "PN" else "Value"
-                out.append(f'<{kind} number="{number}">{write(value)}</{kind}>')
+            text = "" if value is None else write(value)
+            out.append(f'<{kind} number="{number}">{text}</{kind}>' if text else f'<{kind} number="{number}"/>')
 
 
 def _text(value: object) -> str:

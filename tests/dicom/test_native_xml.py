@@ -50,7 +50,7 @@ def test_elements_are_those_of_the_model():
     family = name.find(f"{{{NAMESPACE}}}PersonName/{{{NAMESPACE}}}Alphabetic/{{{NAMESPACE}}}FamilyName")
     assert family is not None
     assert family.text == "Doe"
-    assert [each.get("number") for each in name] == ["1", "3"]
+    assert [each.get("number") for each in name] == ["1", "2", "3"]
     assert found["00091001"].get("privateCreator") == "MAKER"
     assert found["00090010"].get("privateCreator") is None
     assert found["7FE00010"][0].get("uri") == "http://x/studies/1?a=b&c=d"
