@@ -1,6 +1,6 @@
 """Which instances a C-MOVE or C-GET asks for. PS3.4 C.4.2.2 and C.4.3.2."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pacs.dicom.dictionary import tag_of
@@ -11,6 +11,8 @@ from pacs.model import Exact, InstanceKey, Level, Match, Principal, Query, Store
 
 if TYPE_CHECKING:
     from pacs.archive import Archive
+
+_CHUNK = 500  # UIDs in one query
 
 
 def instances_of(
@@ -52,13 +54,24 @@ def _matches(identifier: Identifier, level: Level, levels: tuple[Level, ...]) ->
     return {each: values for each, values in given.items() if values}
 
 
+def _known(archive: "Archive", principal: Principal, study_uids: Sequence[str]) -> Sequence[str]:
+    """Those of many studies that are here: tens of thousands may be named, and opening each takes its time."""
+    if len(study_uids) <= _CHUNK:
+        return study_uids
+    known: set[str] = set()
+    for start in range(0, len(study_uids), _CHUNK):
+        matches = (Match("StudyInstanceUID", Exact(tuple(study_uids[start : start + _CHUNK]))),)
+        known |= {str(row["StudyInstanceUID"]) for row in archive.find(Query(Level.STUDY, matches), principal)}
+    return [each for each in dict.fromkeys(study_uids) if each in known]
+
+
 def _opened(
     archive: "Archive", principal: Principal, keys: dict[Level, tuple[str, ...]], level: Level
 ) -> Iterator[InstanceKey]:
     """What to open: whole studies or series. Instances are taken out of their series, so a long list costs one look."""
     studies, series = keys.get(Level.STUDY, ()), keys.get(Level.SERIES, ())
     if level is Level.STUDY and studies:
-        yield from (InstanceKey(each) for each in studies)
+        yield from (InstanceKey(each) for each in _known(archive, principal, studies))
     elif len(studies) == 1 and series and level is not Level.PATIENT:
         yield from (InstanceKey(studies[0], each) for each in series)
     else:  # by patient, or relational: the index says where it is

@@ -7,6 +7,7 @@ size are on their way.
 import contextlib
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from pacs.model import PeerInfo, StoredInstance
 log = logging.getLogger("pacs.retrieve")
 CHUNK_OBJECTS = 25  # what an association takes at once; fewer objects than this do not need a second one
 WAIT_S = 0.25
-JOIN_S = 2.0
+JOIN_S = 0.5  # twice, and nothing is reported meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,29 @@ class Mover:
             yield from (Outcome(chunk) for chunk in self.waiting)
 
     def finish(self) -> None:
-        """End what still runs: by A-ABORT, or by closing the connection where the peer does not read."""
+        """End what still runs: by A-ABORT, or by closing the connection where the peer does not read.
+
+        A thread that waits to be let in is left to itself; it ends by its own time limits, and sends nothing.
+        """
+        self.soon.set()
         self.now.set()
-        for carrier in self.carriers:
-            carrier.join(JOIN_S)
+        self.join()
         for carrier in self.carriers:
             if carrier.is_alive():
                 carrier.cut()
-                carrier.join(JOIN_S)
+        self.join()
+
+    def join(self) -> None:
+        """Wait a moment for the threads to end."""
+        until = time.monotonic() + JOIN_S
+        for carrier in self.carriers:
+            if not (carrier.link is None and carrier.is_alive()):
+                carrier.join(max(0.0, until - time.monotonic()))
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the destination has taken an association."""
+        return any(carrier.link is not None for carrier in self.carriers)
 
 
 class _Carrier(threading.Thread):

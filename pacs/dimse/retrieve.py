@@ -147,7 +147,7 @@ class Retrieve:
             self.tick()
             if self.is_cancelled():
                 mover.soon.set()
-                if time.monotonic() - self.cancelled_at > CANCEL_PATIENCE_S:
+                if not mover.has_begun or time.monotonic() - self.cancelled_at > CANCEL_PATIENCE_S:
                     return
 
     def get(self, instances: Sequence[StoredInstance]) -> None:
