@@ -52,7 +52,7 @@ class DimseSettings:
     """Our application entity title, at most 16 characters."""
     processes: int = 2
     """SCP processes that share the port."""
-    check_called_aet: bool = False
+    check_called_aet: bool = True
     """Reject associations that call another title than ours or a collection's."""
     max_associations: int = 128
     """Associations at once, over all processes; a peer may have a lower limit of its own."""

@@ -41,11 +41,14 @@ _CODECS |= {
     "UTF8": "utf-8",
     "ISOIR192": "utf-8",
     "GB2312": "gb2312",
+    "ISOIR203": "iso8859_15",  # which pydicom does not know yet
+    "ISO2022IR203": "iso8859_15",
 }
 _CODECS |= {f"ISO8859{n}": f"iso8859_{n}" for n in range(1, 16) if n != 12}
 # Codecs that read their own escape sequences; the others want them cut off first.
 _STATEFUL = frozenset(("iso2022_jp", "iso2022_jp_2"))
 _ESCAPES = {code: ("gb18030" if codec == "iso_ir_58" else codec) for code, codec in CODES_TO_ENCODINGS.items()}
+_ESCAPES[b"\x1b-b"] = "iso8859_15"
 
 
 @lru_cache(maxsize=256)

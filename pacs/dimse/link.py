@@ -28,6 +28,7 @@ from pacs.errors import NotDicom
 
 MOST_UNREAD = 16  # messages a peer may send ahead, though no asynchronous operations were negotiated
 MOST_UNREAD_BYTES = 2 * MAX_IDENTIFIER_BYTES
+LEAST_PDU_BYTES = 8  # a PDV's header and two bytes: who takes less takes nothing. PS3.8 D.1, 9.3.5.1
 UNLIMITED_PDU_BYTES = 1 << 18  # what we send to a peer that announces no limit
 PATIENCE_S = 1.0  # how long a peer may take to read our last PDU and close
 
@@ -71,7 +72,7 @@ class Link(Association):
     def send_limit_bytes(self) -> int:
         """The most that the peer takes in one PDU; it announces 0 for no limit. PS3.8 D.1."""
         announced = (self.acceptor if self.is_requestor else self.requestor).maximum_length or 0
-        return min(announced, UNLIMITED_PDU_BYTES) if announced >= 16 else UNLIMITED_PDU_BYTES
+        return max(LEAST_PDU_BYTES, min(announced or UNLIMITED_PDU_BYTES, UNLIMITED_PDU_BYTES))
 
     def take(self, body: memoryview) -> None:
         """Read the PDVs of one P-DATA-TF. Raises `NotDicom` for what must be answered with A-ABORT."""

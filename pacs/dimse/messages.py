@@ -161,7 +161,7 @@ def pdus(
     `limit_bytes` is what the peer announced: the most that may follow a PDU's length field. PS3.8 D.1.
     """
     view = memoryview(data)
-    room = limit_bytes - 6
+    room = (limit_bytes - 6) & ~1  # fragments have an even length, PS3.8 E.1
     size = len(view)
     position = 0
     while True:

@@ -22,7 +22,7 @@ class ScpOptions:
     node: str = "node1"
     policy: DoorPolicy = _FIRST_TRY
     """Who is let in besides peers that are entered."""
-    check_called_aet: bool = False
+    check_called_aet: bool = True
     max_associations: int = 128
     """Over all processes. Beyond it: rejected, transient, local limit exceeded."""
     slots: Path = Path("associations")

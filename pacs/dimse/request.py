@@ -16,24 +16,38 @@ _UID = re.compile(rb"[0-9]+(\.[0-9]+)*")
 LONGEST_UID = 64
 LONGEST_VERSION_NAME = 16
 NO_CLASS = b"0"  # an abstract syntax that nobody offers, for what is no UID
+NO_TITLE = "?" * 16  # stands for an AE title that is none; whoever has it is rejected
+_TITLE = re.compile(rb"[ -\[\]-~]{16}")
 
 
 def tidy(body: bytes) -> bytes:
     """The variable part of the request without items that the standard does not know, which PS3.8 9.3.1 has ignored.
 
     Version names are cut to their length, UIDs that are none are replaced or left out, so that one bad context is
-    refused and not the association. Raises `NotDicom` for items that run past their end, and for context ids that are
-    even or 0.
+    refused and not the association; likewise `NO_TITLE` for what is no AE title. Raises `NotDicom` for items that run
+    past their end, and for context ids that are even, 0 or there twice.
     """
-    parts = [body[:FIXED_BYTES]]
+    if len(body) < FIXED_BYTES:
+        raise NotDicom("the request is cut")
+    parts = [body[:4], _title(body[4:20]), _title(body[20:36]), body[36:FIXED_BYTES]]
+    ids: set[int] = set()
     for kind, value in _items(body[FIXED_BYTES:]):
         if kind == APPLICATION_CONTEXT:
             parts.append(_item(kind, value))
         elif kind == PRESENTATION_CONTEXT:
             parts.append(_item(kind, _context(value)))
+            if value[0] in ids:
+                raise NotDicom("two presentation contexts with one id")
+            ids.add(value[0])
         elif kind == USER_INFORMATION:
             parts.append(_item(kind, b"".join(_user_items(value))))
     return b"".join(parts)
+
+
+def _title(title: bytes) -> bytes:
+    """An AE title: not empty, printable ASCII without backslash. PS3.5 6.2. Padding of NUL is made spaces."""
+    padded = title.rstrip(b" \0").ljust(16)
+    return padded if _TITLE.fullmatch(padded) and padded.strip() else NO_TITLE.encode()
 
 
 def _items(data: bytes) -> Iterator[tuple[int, bytes]]:

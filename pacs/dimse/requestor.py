@@ -11,7 +11,7 @@ from pynetdicom.presentation import PresentationContext, build_role
 from pynetdicom.transport import AddressInformation
 
 from pacs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from pacs.dimse.link import Link
+from pacs.dimse.link import LEAST_PDU_BYTES, Link
 from pacs.dimse.options import ScpOptions
 from pacs.dimse.reception import MessageReader
 from pacs.dimse.stream import Stream
@@ -75,6 +75,10 @@ def open_link(
     if not link.is_established:
         link.close()
         raise UnreachableError("the destination refuses the association")
+    if 0 < (link.acceptor.maximum_length or 0) < LEAST_PDU_BYTES:
+        link.abort()
+        link.close()
+        raise UnreachableError("the destination takes no PDU that could hold data")
     link.acse_timeout = options.acse_timeout_s
     if link.stream is not None:
         link.stream.limit(options.transfer_timeout_s)

@@ -16,7 +16,7 @@ from pacs.db.connection import close_thread
 from pacs.dimse.caller import Caller
 from pacs.dimse.commitment import Pending, on_n_action, tell_on_same_association
 from pacs.dimse.find import on_c_find
-from pacs.dimse.link import Link
+from pacs.dimse.link import LEAST_PDU_BYTES, Link
 from pacs.dimse.messages import AFFECTED_SOP_CLASS, MESSAGE_ID, RESPONSE, Field, Message, Value, response_to
 from pacs.dimse.negotiation import (
     CALLED_AET_UNKNOWN,
@@ -38,6 +38,7 @@ from pacs.dimse.negotiation import (
 )
 from pacs.dimse.options import ScpOptions
 from pacs.dimse.reception import MessageReader
+from pacs.dimse.request import NO_TITLE
 from pacs.dimse.requestor import application_entity
 from pacs.dimse.retrieve import on_c_get, on_c_move
 from pacs.dimse.slots import Slots
@@ -141,8 +142,11 @@ class Session(Link):
         options, snapshot = self.options, self.archive.registry.snapshot()
         aet, called = (request.calling_ae_title or "").strip(), (request.called_ae_title or "").strip()
         titles = {options.aet} | {each.called_aet for each in snapshot.collections.values() if each.called_aet}
-        if options.check_called_aet and called not in titles:
+        if called == NO_TITLE or (options.check_called_aet and called not in titles):
             return CALLED_AET_UNKNOWN
+        takes_nothing = 0 < (self.requestor.maximum_length or 0) < LEAST_PDU_BYTES
+        if aet == NO_TITLE or takes_nothing:
+            return CALLING_AET_UNKNOWN if aet == NO_TITLE else NO_REASON_GIVEN
         address = self.requestor.address_info.address if self.requestor.address_info else ""
         call = Call(aet, address, fingerprint(self.dul.raw_socket), self.user_identity())
         try:
@@ -154,10 +158,13 @@ class Session(Link):
         rules = found.peer.rules if found.peer is not None else DEFAULT_RULES
         self.caller = Caller(uuid.uuid4().hex, aet, called, address, found.principal, found.peer, rules)
         self.acse.rules, self.acse.accepted_identity = rules, found.as_user
+        return self._take_place(found.peer.aet if found.peer is not None else aet)
+
+    def _take_place(self, known_as: str) -> Rejection | None:
+        """Take a place among all associations, and those of the peer: by its certificate it may have any title."""
         if self.stop.is_set():
             return TEMPORARY_CONGESTION
-        known_as = found.peer.aet if found.peer is not None else aet  # by its certificate it may come under any title
-        give_back = self.door.slots.take(known_as, rules.max_associations)
+        give_back = self.door.slots.take(known_as, self.caller.rules.max_associations)
         if give_back is None:
             return LOCAL_LIMIT_EXCEEDED
         self.give_back = give_back

@@ -265,9 +265,16 @@ def _number(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sq
 
 def _numbers(attribute: Attribute, values: tuple[str, ...]) -> list[int]:
     try:
-        return [number for value in values if abs(number := int(value)) < 2**31]
+        return [number for value in values if abs(number := _whole(value)) < 2**31]
     except ValueError:
         raise BadQuery(f"{attribute.keyword} takes whole numbers") from None
+
+
+def _whole(value: str) -> int:
+    """The number of an IS value; `int` alone would take other scripts' digits and underscores too. PS3.5 6.2."""
+    if not value.isascii() or "_" in value:
+        raise ValueError
+    return int(value)
 
 
 def _list(attribute: Attribute, condition: Condition, dialect: Dialect) -> Sql:

@@ -53,6 +53,14 @@ def test_text_reads_back_in_each_set(label: str) -> None:
     assert decode_bytes(raw, convert_encodings(label.split("\\")), {92, 10, 12, 13}) == text
 
 
+@pytest.mark.parametrize("label", ["ISO_IR 203", "\\ISO 2022 IR 203"])
+def test_latin_9_reads_back(label: str) -> None:
+    """pydicom does not know it yet."""
+    raw = Encoder(label).encode("Œuvre^Žofie €", "\\^=")
+    assert raw is not None
+    assert decode(raw, charset_named(label.encode())) == "Œuvre^Žofie €"
+
+
 def test_korean_example_of_the_standard() -> None:
     """PS3.5 I.2."""
     raw = Encoder("\\ISO 2022 IR 149").encode("Hong^Gildong=洪^吉洞=홍^길동", "\\^=")

@@ -7,8 +7,9 @@ import pytest
 from pacs.dimse.request import NO_CLASS, tidy
 from pacs.errors import NotDicom
 
-FIXED = bytes(68)
+FIXED = bytes(4) + b"CALLED".ljust(16) + b"CALLING".ljust(16) + bytes(32)
 CONTEXT = b"\1\0\0\0"
+BAD = (b"", b"A\\B", b"A\x07", b"\xc4")  # as AE titles
 
 
 def item(kind: int, value: bytes) -> bytes:
@@ -37,6 +38,17 @@ def test_cuts_version_names(sent: bytes, kept: bytes):
 def test_replaces_an_abstract_syntax_that_is_no_uid(abstract: bytes):
     found = tidy(FIXED + item(0x20, CONTEXT + item(0x30, abstract) + item(0x40, b"1.2")))
     assert found == FIXED + item(0x20, CONTEXT + item(0x30, NO_CLASS) + item(0x40, b"1.2"))
+
+
+@pytest.mark.parametrize(("sent", "kept"), [(b"AB\0", b"AB"), (b" AB", b" AB"), *((each, b"?" * 16) for each in BAD)])
+def test_replaces_titles_that_are_none(sent: bytes, kept: bytes):
+    assert tidy(bytes(4) + sent.ljust(16) + FIXED[20:]) == bytes(4) + kept.ljust(16) + FIXED[20:]
+
+
+def test_refuses_a_context_id_that_comes_twice():
+    one = item(0x20, CONTEXT + item(0x30, b"1.2.3") + item(0x40, b"1.2"))
+    with pytest.raises(NotDicom):
+        tidy(FIXED + one + one)
 
 
 @pytest.mark.parametrize("body", [b"\x20\0", b"\x20\0\0\x09\1", item(0x20, b"\2\0\0\0"), item(0x20, b"\1")])

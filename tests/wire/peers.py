@@ -26,6 +26,7 @@ from tests.builders import CT
 STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.2."
 PATIENT_ROOT = "1.2.840.10008.5.1.4.1.2.1."
 VERIFICATION = "1.2.840.10008.1.1"
+_CALLERS = ("echoscu", "storescu", "dcmsend", "findscu", "movescu", "getscu")
 
 
 class _Checkpoint(threading.Event):
@@ -167,6 +168,8 @@ def dcmtk(tool: str, *arguments: str, check: bool = True) -> "subprocess.Complet
     """Run one of DCMTK's tools; the virtual environment has others of the same names."""
     path = shutil.which(tool, path="/usr/bin:/usr/local/bin")
     assert path, f"DCMTK's {tool} is missing: run scripts/test, which installs Debian's dcmtk"
+    if tool in _CALLERS and "-aec" not in arguments:  # they call ANY-SCP otherwise, which is not ours
+        arguments = ("-aec", "TRIALPACS", *arguments)
     done = subprocess.run(
         [path, *arguments], capture_output=True, text=True, errors="replace", timeout=120, check=False
     )

@@ -51,8 +51,23 @@ def test_only_bit_0_of_the_version_counts(server: Server, version: Any, expected
 
 
 @contract("1.2")
-def test_checks_the_called_title_when_told(own_server: Server) -> None:
-    own_server.environment["PACS_DIMSE__CHECK_CALLED_AET"] = "true"
+def test_titles_that_are_none_are_rejected(server: Server) -> None:
+    for called in ("", "A\\B", "\n", "?" * 16):
+        assert rejection(server, called=called) == (1, 1, 7), called
+    for calling in ("", "A\\B", "\x7f", "?" * 16):
+        assert rejection(server, calling=calling) == (1, 1, 3), calling
+
+
+@contract("1.2")
+def test_any_called_title_will_do_when_told(own_server: Server) -> None:
+    own_server.environment["PACS_DIMSE__CHECK_CALLED_AET"] = "false"
+    own_server.start_scp(1)
+    assert rejection(own_server, called="ELSE") is None
+    assert rejection(own_server, called="") == (1, 1, 7)
+
+
+@contract("1.2")
+def test_called_title_is_ours_or_a_collections(own_server: Server) -> None:
     own_server.start_scp(1)
     own_server.run("collection", "create", "lungs", "--called-aet", "LUNGS")
     assert rejection(own_server, called="ELSE") == (1, 1, 7)
@@ -211,7 +226,7 @@ def test_silent_connection_is_closed(own_server: Server) -> None:
 @contract("1.6")
 def test_never_sends_more_than_the_peer_takes(archive: Server) -> None:
     ae = AE("SMALL")
-    assoc = ae.associate("127.0.0.1", archive.port, [build_context(f"{STUDY_ROOT}1")], max_pdu=4096)
+    assoc = ae.associate("127.0.0.1", archive.port, [build_context(f"{STUDY_ROOT}1")], "TRIALPACS", 4096)
     assert assoc.is_established
     from tests.wire.peers import find_on
 

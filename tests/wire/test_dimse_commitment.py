@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from pydicom.config import IGNORE
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.presentation import build_context
@@ -60,7 +62,7 @@ class Sender:
 
 def request(references: Any, transaction: str) -> Dataset:
     asked = Dataset()
-    asked.TransactionUID = transaction
+    asked.add(DataElement(0x00081195, "UI", transaction, validation_mode=IGNORE))
     asked.ReferencedSOPSequence = []
     for sop_class, sop_uid in references:
         item = Dataset()
@@ -129,6 +131,22 @@ def _rows_of(server: Server) -> list[Dataset]:
     asked.QueryRetrieveLevel, asked.SOPInstanceUID = "IMAGE", ""
     with association(server.port, [build_context(STUDY_ROOT + "1")], calling="MODALITY") as assoc:
         return [ds for _status, ds in assoc.send_c_find(asked, STUDY_ROOT + "1") if ds is not None]
+
+
+@pytest.mark.parametrize("right_first", [True, False])
+@contract("6")
+def test_each_class_of_an_object_is_judged_by_itself(trial: Server, right_first: bool) -> None:
+    trial.start("worker", "--workers", "1")
+    (one,) = sent(trial, 1)
+    asked = [(CT, one.SOPInstanceUID), ("1.2.840.10008.5.1.4.1.1.4", one.SOPInstanceUID)]
+    sender = Sender()
+    assert sender.ask(trial.port, asked if right_first else asked[::-1], wait_s=20, called="TRIAL") == 0
+    event, report = sender.told[0]
+    assert event == 2
+    assert [each.ReferencedSOPClassUID for each in report.ReferencedSOPSequence] == [CT]
+    assert [(each.ReferencedSOPClassUID, each.FailureReason) for each in report.FailedSOPSequence] == [
+        ("1.2.840.10008.5.1.4.1.1.4", 0x0119)
+    ]
 
 
 @contract("6")
@@ -226,6 +244,7 @@ def test_peer_that_may_not_commit_is_refused(trial: Server) -> None:
         ([], "1.2.3", INSTANCE, 0x0120),
         ([(CT, "1.2.3")], "", INSTANCE, 0x0120),
         ([(CT, "")], "1.2.3", INSTANCE, 0x0115),
+        ([(CT, "1.2.3")], "abc", INSTANCE, 0x0115),
         ([(CT, "1.2.3")], "1.2.3", "1.2.3.4", 0x0112),
     ],
 )

@@ -193,6 +193,41 @@ def test_even_context_ids_are_aborted(server: Server, number: Any) -> None:
     assert (kind, body[2]) == (7, 2)
 
 
+@contract("1.4", "1.10")
+def test_context_ids_that_come_twice_are_aborted(server: Server) -> None:
+    answer, _peer = answer_to(server, request(context(1), context(1)))
+    assert answer.kind == 7
+
+
+def taking(server: Server, limit: int) -> Bare:
+    """A peer that has asked for an association and announced this maximum length."""
+    peer = Bare(server.port)
+    asked = associate_rq([(VERIFICATION, [IMPLICIT_LE])])
+    peer.send(asked.replace(item(0x51, struct.pack(">I", 16384)), item(0x51, struct.pack(">I", limit))))
+    return peer
+
+
+@contract("1.6")
+def test_the_smallest_length_is_kept_to(server: Server) -> None:
+    peer = taking(server, 10)
+    assert peer.pdu()[0] == 2
+    peer.command(ECHO)
+    response = b""
+    while True:
+        kind, body = peer.pdu()
+        assert (kind, len(body) <= 10) == (4, True)
+        response += body[6:]
+        if body[5] & 2:
+            break
+    assert status_of(elements(response)) == 0
+
+
+@contract("1.6")
+def test_peer_that_takes_no_data_is_rejected(server: Server) -> None:
+    peer = taking(server, 7)
+    assert peer.pdu() == (3, b"\0\1\1\1")
+
+
 @contract("1.5", "W16")
 def test_contexts_of_one_class_are_judged_apart(server: Server) -> None:
     answer, _peer = answer_to(server, associate_rq([(CT, [IMPLICIT_LE]), (CT, ["1.2.3"]), (CT, [EXPLICIT_LE])]))
@@ -200,7 +235,7 @@ def test_contexts_of_one_class_are_judged_apart(server: Server) -> None:
     assert (answer.syntaxes[1], answer.syntaxes[5]) == (IMPLICIT_LE, EXPLICIT_LE)
 
 
-@pytest.mark.parametrize("limit", [4096, 16384, 1 << 20, 0])
+@pytest.mark.parametrize("limit", [4095, 4096, 16384, 1 << 20, 0])
 @contract("1.6")
 def test_sends_at_most_what_the_peer_takes(archive: Server, limit: Any) -> None:
     peer = Bare(archive.port)

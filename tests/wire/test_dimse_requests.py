@@ -52,12 +52,10 @@ def role(sop_class: str, *, scu: int, scp: int) -> bytes:
 def keys(level: str, **more: str) -> bytes:
     """An identifier in Implicit VR Little Endian."""
     tags = {"QueryRetrieveLevel": (8, 0x52), "StudyInstanceUID": (0x20, 0xD), "SOPInstanceUID": (8, 0x18)}
-    tags |= {"PatientID": (0x10, 0x20), "PatientComments": (0x10, 0x4000)}
+    tags |= {"PatientID": (0x10, 0x20), "PatientComments": (0x10, 0x4000), "SeriesNumber": (0x20, 0x11)}
     values = sorted((tags[keyword], value) for keyword, value in ({"QueryRetrieveLevel": level} | more).items())
-    return b"".join(
-        struct.pack("<HHI", *tag, len(value) + len(value) % 2) + value.encode() + b" " * (len(value) % 2)
-        for tag, value in values
-    )
+    padded = ((tag, value.encode() + b" " * (len(value.encode()) % 2)) for tag, value in values)
+    return b"".join(struct.pack("<HHI", *tag, len(value)) + value for tag, value in padded)
 
 
 def message(field: int, sop_class: str, message_id: int, data: bytes, context_id: int = 1, **more: Value) -> bytes:
@@ -115,12 +113,43 @@ def test_class_of_a_query_is_that_of_its_context(holding: Server) -> None:
     assert final(peer) == (2, SUCCESS, SLICES)
 
 
+@pytest.mark.parametrize("number", ["\u0661", "1_0"])
+@contract("4.3")
+def test_digits_of_other_scripts_are_no_number(holding: Server, number: str) -> None:
+    peer = on(holding, FIND)
+    peer.send(message(FIND_RQ, FIND, 1, keys("SERIES", StudyInstanceUID=uid("r"), SeriesNumber=number)))
+    assert final(peer) == (1, 0xA900, 0)
+
+
 @contract("5.1")
 def test_class_of_a_move_is_that_of_its_context(holding: Server) -> None:
     peer = on(holding, MOVE)
     for named in (f"{PATIENT_ROOT}2", GET, ""):
         peer.send(message(MOVE_RQ, named, 1, keys("PATIENT", PatientID="R"), to="BARE"))
         assert final(peer) == (1, NOT_SUPPORTED, 0)
+
+
+@contract("5.1", "5.8")
+def test_known_study_is_found_among_many_unknown(holding: Server) -> None:
+    peer = on(holding, MOVE)
+    many = "\\".join([*(f"1.2.3.{number}" for number in range(2000)), uid("r"), *(f"1.2.4.{n}" for n in range(2000))])
+    peer.send(message(MOVE_RQ, MOVE, 1, keys("STUDY", StudyInstanceUID=many), to="BARE"))
+    found = answer(peer)
+    while found.number(0x0900) == PENDING:
+        found = answer(peer)
+    assert (found.number(0x0900), found.number(0x1022)) == (0xA702, SLICES)
+
+
+@contract("5.12")
+def test_cancel_while_the_destination_does_not_answer(holding: Server) -> None:
+    """Nothing is on its way yet, so nothing is waited for."""
+    peer = on(holding, MOVE)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        holding.run("peer", "add", "SILENT", "127.0.0.1", str(silent.getsockname()[1]))
+        peer.send(message(MOVE_RQ, MOVE, 1, keys("STUDY", StudyInstanceUID=uid("r")), to="SILENT"))
+        assert answer(peer).number(0x0900) == PENDING
+        peer.send(cancel(1))
+        assert final(peer)[:2] == (1, CANCELLED)
 
 
 @pytest.mark.parametrize("sop_class", [VERIFICATION, FIND, PUSH])
