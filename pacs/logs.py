@@ -22,7 +22,7 @@ from pacs.errors import PacsError
 FIELDS = (
     "association peer called_aet address door service principal collection envelope intake state reason rule stage"
     " status objects refused failed warnings rows completed remaining destination bytes duration_ms method route code"
-    " child port count error series sop_class level findings backlog job"
+    " child port count error series sop_class level findings backlog job request"
 ).split()
 _SILENT = ("pydicom", "pynetdicom", "peewee", "werkzeug", "gunicorn.access", "PIL", "urllib3")
 

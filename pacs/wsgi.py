@@ -3,7 +3,9 @@
 import logging
 import os
 import time
+from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
@@ -12,6 +14,8 @@ from pacs import dicomweb, web
 from pacs.auth.http import identify
 from pacs.dicomweb import WebDoor
 from pacs.dicomweb.door import caller, public_root
+from pacs.dicomweb.reply import between
+from pacs.dicomweb.transport import compress, send_range
 from pacs.web.health import registry_for
 from pacs.web.viewer import viewer_folder
 
@@ -19,8 +23,8 @@ if TYPE_CHECKING:
     from pacs.app import App
 
 log = logging.getLogger("pacs.access")
-_EXPOSED = "Warning, X-Total-Count, ETag, Content-Range, Content-Location, WWW-Authenticate"
-_ALLOWED = "Authorization, Accept, Content-Type, If-None-Match"
+_EXPOSED = "Warning, X-Total-Count, ETag, Content-Range, Content-Location, Location, WWW-Authenticate, X-Request-Id"
+_ALLOWED = "Authorization, Accept, Content-Type, If-None-Match, Range, If-Range"
 
 
 def create_app(installation: "App") -> Flask:
@@ -50,12 +54,18 @@ def create_app(installation: "App") -> Flask:
 
 def _start_clock() -> None:
     g.started = time.perf_counter()
+    g.request_id = token_hex(8)  # ours, not the caller's: what callers name their requests after is unknown
     g.identify, g.public_root = caller, public_root  # doors on one level do not import each other
 
 
 def _finish(response: Response) -> Response:
-    """Headers that every answer has, and the access log line."""
+    """What HTTP asks of any answer, headers that every one has, and the access log line."""
     headers = response.headers
+    part = g.get("single_part")
+    if part is not None and part.size_bytes is not None:
+        send_range(response, partial(between, part.data), part.size_bytes)
+    compress(response)
+    headers["X-Request-Id"] = g.get("request_id", "")
     headers["Access-Control-Allow-Origin"] = "*"
     headers["Access-Control-Expose-Headers"] = _EXPOSED
     headers["X-Content-Type-Options"] = "nosniff"
@@ -79,6 +89,7 @@ def _finish(response: Response) -> Response:
             "bytes": response.content_length,
             "duration_ms": round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
             "principal": principal.name if principal else None,
+            "request": g.get("request_id"),
         },
     )
     return response

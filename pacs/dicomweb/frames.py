@@ -155,7 +155,7 @@ def pixel_parts(instance: StoredInstance, media: str, syntax: str, location: str
     if _as_they_are(instance, ranges, syntax):
         spans = [span for frame in ranges for span in frame.ranges]
         size = sum(length for _start, length in spans)
-        return [BodyPart(media, file_pieces(instance.path, spans), address, size)]
+        return [BodyPart(f"{media}; transfer-syntax={syntax}", file_pieces(instance.path, spans), address, size)]
     rest = iter(parts)
     first = next(rest)
     return [BodyPart(first.content_type, _joined(first, rest), address)]

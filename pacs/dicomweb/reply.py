@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-from flask import Response
+from flask import Response, g
 
 from pacs.dicom.elements import Buffer
 
@@ -52,8 +52,9 @@ def multipart_reply(parts: Iterable[BodyPart], media_type: str) -> Response:
 
 
 def single_reply(part: BodyPart) -> Response:
-    """The part alone."""
+    """The part alone; of one whose length is known, a range that the request asks for."""
     response = Response((bytes(piece) for piece in part.data), 200)
+    g.single_part = part
     response.headers["Content-Type"] = part.content_type
     if part.location:
         response.headers["Content-Location"] = part.location
@@ -71,18 +72,54 @@ def _multipart(parts: Iterable[BodyPart], boundary: str) -> Iterator[bytes]:
     yield f"--{boundary}--\r\n".encode("latin-1")
 
 
-def file_pieces(path: Path, ranges: Iterable[tuple[int, int]] | None = None) -> Iterator[bytes]:
-    """A file, or some (start, length) of it, in pieces of at most a mebibyte. Raises OSError."""
-    with path.open("rb", buffering=0) as file:
-        size = os.fstat(file.fileno()).st_size
-        for start, length in [(0, size)] if ranges is None else ranges:
-            position, end = start, min(start + length, size)
-            while position < end:
-                piece = os.pread(file.fileno(), min(CHUNK_BYTES, end - position), position)
-                if not piece:
-                    break
-                position += len(piece)
-                yield piece
+@dataclass(frozen=True, slots=True)
+class FilePieces:
+    """A file, or some (start, length) of it, read in pieces of at most a mebibyte. Iterating raises OSError."""
+
+    path: Path
+    ranges: tuple[tuple[int, int], ...] | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self.path.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            for start, length in [(0, size)] if self.ranges is None else self.ranges:
+                position, end = start, min(start + length, size)
+                while position < end:
+                    piece = os.pread(file.fileno(), min(CHUNK_BYTES, end - position), position)
+                    if not piece:
+                        break
+                    position += len(piece)
+                    yield piece
+
+    def between(self, first: int, last: int) -> "FilePieces":
+        """The bytes from a position of these up to another, without reading those before."""
+        ranges = self.ranges or ((0, self.path.stat().st_size),)
+        found, position = [], 0
+        for start, length in ranges:
+            low, high = max(first - position, 0), min(last - position, length)
+            if low < high:
+                found.append((start + low, high - low))
+            position += length
+        return FilePieces(self.path, tuple(found))
+
+
+def file_pieces(path: Path, ranges: Iterable[tuple[int, int]] | None = None) -> FilePieces:
+    """A file, or some (start, length) of it."""
+    return FilePieces(path, None if ranges is None else tuple(ranges))
+
+
+def between(pieces: Iterable[Buffer], first: int, last: int) -> Iterator[bytes]:
+    """The bytes of some pieces from a position up to another."""
+    if isinstance(pieces, FilePieces):
+        yield from pieces.between(first, last)
+        return
+    position = 0
+    for piece in pieces:
+        if position >= last:
+            return
+        if position + len(piece) > first:
+            yield bytes(piece[max(first - position, 0) : last - position])
+        position += len(piece)
 
 
 def mapped(path: Path) -> memoryview:

@@ -20,7 +20,7 @@ def tag_of(found: Iterable[StoredInstance], *more: str) -> str:
 
 def is_known(tag: str) -> bool:
     """Whether the caller has this content already."""
-    return tag.strip('"') in request.if_none_match
+    return request.if_none_match.contains_weak(tag.strip('"')) or request.if_none_match.star_tag
 
 
 def not_modified(tag: str) -> Response:
