@@ -63,6 +63,7 @@ class RowEncoder:
                 inside.setdefault(tag, []).append(name)
             else:
                 self.fields[tag] = _plain(name)
+        self.sequences = frozenset(inside)
         self.fields |= {tag: _items(tag, some) for tag, some in inside.items()}
         self.in_order = [self.fields[tag] for tag in sorted(self.fields)]
 
@@ -73,10 +74,10 @@ class RowEncoder:
         return b"{" + b",".join([text for field in self.in_order if (text := field(row))]) + b"}"
 
     def _with_entries(self, row: Row) -> bytes:
-        """Entries stand for themselves; what the archive itself says of a row is never taken from the object."""
+        """Columns win, except against a sequence that was asked for as a whole."""
         found = {key: _entry_text(key, value) for key, value in row.items() if isinstance(value, Mapping)}
-        own = {tag: field(row) for tag, field in self.fields.items() if tag not in found or tag in _ALWAYS}
-        found |= own
+        whole = self.sequences & found.keys()
+        found |= {tag: field(row) for tag, field in self.fields.items() if tag not in whole}
         text = b"{" + b",".join([found[tag] for tag in sorted(found) if found[tag]]) + b"}"
         if BULK_PLACEHOLDER not in text:
             return text

@@ -13,7 +13,7 @@ from pacs.index.packing import unpacked_json
 from pacs.index.sql import Dialect, Sql, Value
 from pacs.index.statement import COMMON, Statement, commonness, metadata_below, statement_for
 from pacs.index.stored import attribute_of, is_stored, of_levels, picked, tree_of
-from pacs.index.stored_matching import DataSet, test_of
+from pacs.index.stored_matching import DataSet, keys_needed, test_of
 from pacs.index.totals import Totals
 from pacs.model import Query, Row, Scope
 
@@ -94,7 +94,9 @@ class Found:
         for row in stream(self._database, self._statement.text, self._statement.values):
             if left is not None and not left.take():
                 return
-            yield row, _data_set(row[-1])
+            data_set = _data_set(row[-1], self._stored.own_needs)
+            if data_set is not None:
+                yield row, data_set
 
     def _fitting(
         self, rows: Iterable[tuple[tuple[Any, ...], DataSet]], left: "_Allowance | None" = None
@@ -109,7 +111,8 @@ class Found:
         for (packed,) in stream(self._database, self._below.text, (*self._below.values, row_id)):
             if left is not None and not left.take():
                 return False
-            if self._stored.lower(_data_set(packed)):
+            data_set = _data_set(packed, self._stored.lower_needs)
+            if data_set is not None and self._stored.lower(data_set):
                 return True
         return False
 
@@ -121,9 +124,10 @@ class _Stored:
         depth = query.level.depth
         self.matches = tuple(match for match in query.matches if is_stored(match.keyword))
         levels = {match: attribute_of(match.keyword).level for match in self.matches}
-        self.own = test_of([match for match in self.matches if levels[match].depth <= depth], fuzzy=query.fuzzy)
+        own = [match for match in self.matches if levels[match].depth <= depth]
+        self.own, self.own_needs = test_of(own, fuzzy=query.fuzzy), keys_needed(own)
         below = [match for match in self.matches if levels[match].depth > depth]
-        self.lower = test_of(below, fuzzy=query.fuzzy)
+        self.lower, self.lower_needs = test_of(below, fuzzy=query.fuzzy), keys_needed(below)
         self.deepest = max((levels[match] for match in below), key=lambda level: level.depth, default=None)
         shown = [name for name in query.returned if is_stored(name) and attribute_of(name).level.depth <= depth]
         self.tree = tree_of(shown)
@@ -141,8 +145,12 @@ class _Allowance:
         return self.objects > 0
 
 
-def _data_set(packed: Any) -> DataSet:
-    found: DataSet = orjson.loads(unpacked_json(packed)) if packed is not None else {}
+def _data_set(packed: Any, needs: Sequence[bytes]) -> DataSet | None:
+    """The stored data set; None when its text lacks something that is needed."""
+    text = unpacked_json(packed) if packed is not None else b"{}"
+    if any(key not in text for key in needs):
+        return None
+    found: DataSet = orjson.loads(text)
     return found
 
 

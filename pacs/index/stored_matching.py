@@ -35,6 +35,18 @@ def test_of(matches: Iterable[Match], *, fuzzy: bool) -> Test:
     return _test([(keys_of(each.keyword), _values_test(each, fuzzy=fuzzy)) for each in matches])
 
 
+def keys_needed(matches: Iterable[Match]) -> tuple[bytes, ...]:
+    """What stands in the JSON text of every data set that fits: so that others need not be parsed."""
+    needed = [each for each in matches if not _fits_empty(each.condition)]
+    return tuple({f'"{key}":'.encode() for each in needed for key in keys_of(each.keyword)})
+
+
+def _fits_empty(condition: Condition) -> bool:
+    if isinstance(condition, AnyOf):
+        return any(_fits_empty(each) for each in condition.conditions)
+    return isinstance(condition, Empty)
+
+
 def _test(leaves: list[tuple[tuple[str, ...], _ValuesTest]]) -> Test:
     by_key: dict[str, list[tuple[tuple[str, ...], _ValuesTest]]] = defaultdict(list)
     for keys, test in leaves:

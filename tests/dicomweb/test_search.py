@@ -302,6 +302,14 @@ def test_sequences_are_returned_whole_or_by_path(client):
     assert row["00400275"]["Value"] == whole
 
 
+@contract("web 2.11", "web 2.14")
+def test_what_the_archive_says_is_not_taken_from_objects(client):
+    (row,) = rows(client, f"/studies?StudyInstanceUID={uid('t1')}&includefield=00081190,00080056,00080005,00080061")
+    assert row["00081190"]["Value"] == [f"http://localhost/dicom-web/studies/{uid('t1')}"]
+    assert row["00080056"]["Value"] == ["ONLINE"]
+    assert row["00080061"]["Value"] == ["CT", "SR"]
+
+
 @contract("web 2.11")
 def test_private_attributes_are_returned_by_tag(client):
     (row,) = rows(client, f"/instances?SOPInstanceUID={uid('a1')}&includefield=00091001&00090010=TRIAL")
