@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchlib import limits, measures, report, scale
+from benchlib import limits, measures, report, scale, web
 from benchlib.servers import Orthanc, Running, Server, TrialPacs, started
 from benchlib.wire import receive_forever
 
@@ -27,9 +27,10 @@ FIGURES: dict[str, Figure] = {
     "retrieve": measures.retrieve,
     "qido": measures.query,
     "wado": measures.wado,
+    "web": web.web,
 }
 
-ON_CONTENT = {"find", "retrieve", "qido", "wado"}  # figures that need `measures.fill`
+ON_CONTENT = {"find", "retrieve", "qido", "wado", "web"}  # figures that need `measures.fill`
 
 
 def arguments() -> argparse.Namespace:
@@ -108,6 +109,8 @@ def run(
             measures.fill(bench, server)
     for repeat in range(repeats):
         note(results, "disk", limits.disk(folder, bench.pixels))
+        if "web" in wanted:
+            note(results, "disk", web.sendfile_limit(folder, bench.pixels))
         for name in wanted:
             for server in servers if repeat % 2 == 0 else servers[::-1]:
                 note(results, server.name, FIGURES[name](bench, server))

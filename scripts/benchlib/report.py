@@ -22,6 +22,11 @@ FLOORS = {
     "QIDO 101 studies, 2 include fields ms": 20.0,
     "QIDO 100 instances of a series ms": 20.0,
     "WADO metadata of 100 slices ms": 10.0,
+    "WADO metadata of 100 slices, first time ms": 20.0,
+    "WADO frame 15 of a 30-frame JPEG, decoded ms": 50.0,
+    "WADO rendered CT ms": 1.0,
+    "WADO frame 0.5 MB, 16 clients /s": 1.0,
+    "WADO instance 0.5 MB, 16 clients /s": 1.0,
 }
 # What ours may be at most, in the unit of its name.
 MOST = {
