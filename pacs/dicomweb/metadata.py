@@ -11,6 +11,7 @@ from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
 from pacs.model import StoredInstance
 
 blueprint = Blueprint("metadata", __name__)
+_FEW = 100  # data sets that are sent with their length; of more the first leave while others are read
 
 
 @blueprint.get("/studies/<uid:study>/metadata")
@@ -25,7 +26,8 @@ def retrieve_metadata(study: str, series: str | None = None, sop: str | None = N
     tag = tag_of(found, "metadata", root, way.type, str(way.multipart))
     if is_known(tag):
         return not_modified(tag)
-    return cached(model_reply(way, _data_sets(found, archive.metadata(found), root)), tag)
+    texts = _data_sets(found, archive.metadata(found), root)
+    return cached(model_reply(way, texts if len(found) > _FEW else list(texts)), tag)
 
 
 def _data_sets(found: list[StoredInstance], texts: Iterator[bytes], root: str) -> Iterator[bytes]:
