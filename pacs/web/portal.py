@@ -16,4 +16,4 @@ def portal() -> Response:
     scope = scope_of(g.identify(), snapshot.collections)
     visible = [snapshot.collections[each] for each in snapshot.order if each in scope.everything | scope.released]
     has_viewer = current_app.extensions["pacs_viewer"] is not None
-    return page("portal.html", collections=visible, root=g.public_root(), viewer=has_viewer)
+    return page("portal.html", name=g.identify().name, collections=visible, root=g.public_root(), viewer=has_viewer)
