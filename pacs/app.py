@@ -13,7 +13,7 @@ from pacs.db import connect
 from pacs.deid import load_profile
 from pacs.deid.profiles import rules_json
 from pacs.errors import BadRequest, ConfigError
-from pacs.index import Index
+from pacs.index import Index, Trash
 from pacs.jobs import Handler, Jobs
 from pacs.jobs.sending import SEND
 from pacs.model import CollectionInfo, Release
@@ -79,12 +79,14 @@ def open_app(settings: Settings) -> App:
     make_data_folder(folders.data)
     limits = Limits(settings.spool.low_water_bytes, settings.spool.max_object_bytes, settings.spool.max_inflated_bytes)
     database = connect(_url(settings, folders))
+    index = Index(database)
     parts = Parts(
         database=database,
         registry=Registry(database),
         spool=Spool(folders.spool, folders.quarantine, limits),
         blobs=LocalBlobs(folders.blobs),
-        index=Index(database),
+        index=index,
+        trash=Trash(database, index, settings.storage.trash_days),
         receipts=Receipts(),
         trail=Trail(database),
         keys=KeyFile.open_or_create(folders.key),

@@ -1,4 +1,4 @@
-"""Where the parts meet. Six verbs: receive, commit, retry, find, open, remove.
+"""Where the parts meet. Six verbs: receive, commit, retry, find, open, remove (`restore` and `purge` end a removal).
 
 It holds no SQL and no DICOM parsing. `metadata` and `frames` read on from what `open` returned; they are no verbs of
 their own, since they show nothing that `open` did not allow.
@@ -21,7 +21,7 @@ from pacs.auth import is_curator_of, scope_of
 from pacs.blobs import LocalBlobs, Written
 from pacs.deid import CollectionKeys
 from pacs.errors import NotAllowed, NotFound
-from pacs.index import Found, Index
+from pacs.index import Found, Index, Trash, TrashEntry
 from pacs.jobs import Jobs
 from pacs.model import (
     Accepted,
@@ -51,6 +51,7 @@ class Parts:
     spool: Spool
     blobs: LocalBlobs
     index: Index
+    trash: Trash
     receipts: Receipts
     trail: Trail
     keys: KeyFile
@@ -270,21 +271,48 @@ class Archive:
 
     # -- remove --------------------------------------------------------------------------------------------------------
 
-    def remove(self, key: InstanceKey, principal: Principal, reason: str) -> int:
-        """Take a study, series or instance out, and leave tombstones so that a re-send does not bring it back.
+    def remove(self, key: InstanceKey, principal: Principal, reason: str) -> TrashEntry:
+        """Take a study, series or instance out of sight, into the trash; tombstones keep a re-send from coming back.
 
-        Returns how many instances went; their blobs go with the next sweep. Raises `NotFound` or `NotAllowed`.
+        Raises `NotFound` or `NotAllowed`.
         """
         instances = self.open(key, principal)
         collection_id = instances[0].collection_id
         if not is_curator_of(principal, collection_id):
             raise NotAllowed("only a curator of the collection removes from it")
         with self.parts.database.atomic():
-            removed = self.parts.index.remove(key, collection_id)
+            entry = self.parts.trash.put(key, collection_id, principal.name, reason)
             self.parts.trail.add(principal.name, "remove", key.sop_uid or key.series_uid or key.study_uid, reason)
-        for digest in removed:
-            self.parts.blobs.remove(collection_id, digest)
-        return len(instances)
+        return entry
+
+    def restore(self, entry: TrashEntry, actor: str) -> int:
+        """Undo a removal; returns how many instances came back. Raises `NotFound` when it is too late, `Conflict`."""
+        with self.parts.database.atomic():
+            count = self.parts.trash.restore(entry)
+            target = entry.sop_uid or entry.series_uid or entry.study_uid
+            self.parts.trail.add(actor, "restore", target, f"{count} instances")
+        return count
+
+    def purge(self, entry: TrashEntry, actor: str) -> int:
+        """Delete for good what was removed, its sealed originals too; returns how many blobs went.
+
+        Tombstones and receipts stay. Interrupted, it is done to its end by the next `purge` of `Trash.past`.
+        """
+        trash = self.parts.trash
+        with self.parts.database.atomic():
+            if not trash.doom(entry):
+                return 0
+        files = trash.files(entry)
+        gone = {digest for digest, _ in files} - trash.needed([digest for digest, _ in files])
+        for digest in gone:
+            self.parts.blobs.remove(entry.collection_id, digest)
+        for _, intake_id in files:
+            self.parts.originals.forget(entry.collection_id, intake_id)
+        with self.parts.database.atomic():
+            trash.forget(entry)
+            target = entry.sop_uid or entry.series_uid or entry.study_uid
+            self.parts.trail.add(actor, "purge", target, f"{len(files)} instances")
+        return len(gone)
 
 
 def _ending_of(publication: Publication, state: State, reason: str) -> Ending:

@@ -120,6 +120,8 @@ class StorageSettings:
     """Name of this intake node in receipts."""
     blob_grace_s: float = 3600.0
     """A blob without a row is deleted after so long."""
+    trash_days: int = 30
+    """What was removed can be restored for so long; then its files are deleted."""
 
 
 @dataclass(frozen=True, slots=True)

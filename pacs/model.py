@@ -144,6 +144,7 @@ class CollectionInfo:
     names_version: str = ""
     words: tuple[str, ...] = ()
     commitment: str = "off"
+    tell_senders: bool = True  # whether answers to who stores name new UIDs
 
 
 class PatientRow(NamedTuple):

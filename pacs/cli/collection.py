@@ -116,6 +116,7 @@ def show(name: str, data: Path, config_file: Path | None, as_json: bool) -> None
 @click.option(
     "--commitment", help="Storage commitment: off, published, kept (also what is held). See docs/site.md first."
 )
+@click.option("--tell-senders", help="Whether answers to who stores by STOW-RS name new UIDs: yes, no.")
 @click.option("--trial", help="Trial's name, for the private block that TCIA's tools read.")
 @click.option("--site-id", help="Site's number, for the same block.")
 @click.option("--words", help="Words that stay in cleaned text, blank separated.")

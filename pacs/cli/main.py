@@ -21,6 +21,7 @@ COMMANDS = {
     "peer": "peer",
     "user": "user",
     "token": "token",
+    "trash": "trash",
     "status": "status",
     "trace": "trace",
     "quarantine": "quarantine",

@@ -20,7 +20,7 @@ class Complaint:
 def examine(archive: Archive, blob_grace_s: float) -> Iterator[Complaint]:
     """Everything that is wrong, one complaint each."""
     parts = archive.parts
-    indexed = set(parts.index.blobs())
+    indexed = set(parts.index.blobs()) | set(parts.trash.blobs())
     for collection_id, digest in indexed:
         if not parts.blobs.path(collection_id, digest).exists():
             yield Complaint(f"collection {collection_id}: the index names blob {digest[:16]}.. that is not there")

@@ -11,7 +11,7 @@ data only and would write its own temporary files.
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
-from pacs.dicomweb import bulk_data, frames, metadata, qido, rendered, stow, wado, wado_uri
+from pacs.dicomweb import bulk_data, frames, metadata, qido, removal, rendered, stow, wado, wado_uri
 from pacs.dicomweb.door import PATH, WebDoor
 from pacs.dicomweb.problems import register_problems
 
@@ -35,6 +35,7 @@ def register(app: Flask, door: WebDoor) -> None:
         rendered.blueprint,
         wado_uri.blueprint,
         stow.blueprint,
+        removal.blueprint,
     ):
         app.register_blueprint(blueprint, url_prefix=PATH)
     app.register_blueprint(wado_uri.blueprint, name="wado_uri_at_root")

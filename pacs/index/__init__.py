@@ -13,6 +13,7 @@ from pacs.index.attributes import ATTRIBUTES, STORED_KEYWORDS, Attribute, Kind
 from pacs.index.index import Index, SettledSeries
 from pacs.index.search import Found
 from pacs.index.stored import attribute_of, canonical, is_stored, keys_of, vr_of_name
+from pacs.index.trash import Trash, TrashEntry
 from pacs.index.write import Written
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Index",
     "Kind",
     "SettledSeries",
+    "Trash",
+    "TrashEntry",
     "Written",
     "attribute_of",
     "canonical",

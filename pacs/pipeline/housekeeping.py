@@ -44,13 +44,16 @@ class Housekeeping:
 
 
 def let_go(archive: Archive) -> int:
-    """Remove envelopes that no entry needs any more, jobs that ended long ago, and originals whose days are over.
+    """Remove envelopes that no entry needs any more, jobs that ended long ago, and what is past its days:
+    originals, and what was removed.
 
     Returns how many files went.
     """
     count = archive.parts.spool.sweep_envelopes(ENVELOPE_AGE_S)
     archive.parts.jobs.forget_ended(JOB_AGE_S)
     count += archive.parts.requests.forget_older(JOB_AGE_S)
+    for entry in archive.parts.trash.past():
+        count += archive.purge(entry, "housekeeping")
     for collection in archive.registry.snapshot().collections.values():
         kind, _, days = collection.originals.partition(":")
         if kind == "days":

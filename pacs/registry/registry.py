@@ -26,6 +26,7 @@ _POLICIES = {
     "faces": ("", "flag", "hold", "ignore"),
     "documents": ("", "quarantine", "blank"),
     "commitment": ("off", "published", "kept"),
+    "tell_senders": ("yes", "no"),
 }
 _ORIGINALS = re.compile(r"discard|until-release|forever|days:[1-9][0-9]{0,4}")
 
@@ -115,7 +116,7 @@ class Registry:
 
     def set_collection(self, name: str, changes: Mapping[str, str]) -> CollectionInfo:
         """Change settings of a collection: title, release, access, duplicates, originals, called_aet, site, profile,
-        pixels, faces, documents, trial, site_id, words.
+        pixels, faces, documents, trial, site_id, words, commitment, tell_senders.
 
         Raises `NotFound`, or `BadRequest` for a value that means nothing.
         """
@@ -291,6 +292,7 @@ def _collection_info(row: Collection) -> CollectionInfo:
         names_version=row.names_version,
         words=tuple(row.words.split()),
         commitment=row.commitment,
+        tell_senders=row.tell_senders == "yes",
     )
 
 

@@ -360,7 +360,9 @@ def test_removed_object_stays_away_and_its_id_too(app):
     with pytest.raises(NotAllowed):
         app.archive.remove(key, CURATOR, "test")
     admin = Principal(PrincipalKind.USER, "ann", (Grant(Role.ADMIN),))
-    assert app.archive.remove(key, admin, "test") == 1
+    entry = app.archive.remove(key, admin, "test")
+    assert entry.instance_count == 1
+    assert app.archive.purge(entry, "test") == 1
     assert not held.path.exists()
     with pytest.raises(NotFound):
         app.archive.open(key, admin)

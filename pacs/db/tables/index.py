@@ -201,4 +201,45 @@ class Tombstone(Base):
         indexes = ((("original_hmac", "collection_id"), True),)
 
 
-TABLES: tuple[type[Base], ...] = (Patient, Study, Series, Instance, InstanceMetadata, CollectionChange, Tombstone)
+class Trash(Base):
+    """A study, series or instance that was removed and can be restored. `parents` are the rows above it, as JSON.
+
+    `doomed`: its files are being deleted, and it cannot be restored any more.
+    """
+
+    collection_id = IntegerField(index=True)
+    study_uid = TextField()
+    series_uid = TextField(default="")
+    sop_uid = TextField(default="")
+    instance_count = IntegerField()
+    size_bytes = BigIntegerField()
+    removed_by = TextField()
+    reason = TextField(default="")
+    removed_ms = BigIntegerField(index=True)
+    doomed = BooleanField(default=False)
+    parents = TextField()
+
+
+class TrashedInstance(Base):
+    """An instance in the trash: the columns of its row as JSON, and its metadata as they were."""
+
+    trash = ForeignKeyField(Trash, on_delete="CASCADE")
+    collection_id = IntegerField()
+    blob_digest = TextField(index=True)
+    intake_id = TextField()
+    columns = TextField()
+    json = BlobField()
+    frames = BlobField(default=b"")
+
+
+TABLES: tuple[type[Base], ...] = (
+    Patient,
+    Study,
+    Series,
+    Instance,
+    InstanceMetadata,
+    CollectionChange,
+    Tombstone,
+    Trash,
+    TrashedInstance,
+)

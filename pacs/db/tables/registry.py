@@ -34,6 +34,7 @@ class Collection(Base):
     words = TextField(default="")  # that stay in cleaned text, blank separated
     created_at = UtcField()
     commitment = CharField(default="off")
+    tell_senders = CharField(default="yes")  # whether answers to who stores name new UIDs
 
 
 class Site(Base):
