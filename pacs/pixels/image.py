@@ -221,6 +221,16 @@ def by_pixel(stored: Array, found: Format) -> Array:
     return np.moveaxis(stored, 0, -1) if found.samples > 1 and found.planar else stored
 
 
+def undecodable(error: BaseException) -> NotAcceptable:
+    """What to raise for an error of a decoder; its own words are left out, as they may quote the object.
+
+    Panics of decoders in Rust are no `Exception`. Raises what is meant for the whole program again.
+    """
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        raise error
+    return NotAcceptable(f"the pixel data cannot be decoded ({type(error).__name__})")
+
+
 def decode(
     content: bytes, transfer_syntax_uid: str, found: Format, *, raw: bool, unused_bits: bool = False
 ) -> tuple[Array, Format]:
@@ -248,8 +258,8 @@ def decode(
         else:
             decoder = get_decoder(transfer_syntax_uid)
             pixels, facts = decoder.as_array(encapsulate([content]), index=0, raw=raw, **options)
-    except Exception as error:  # noqa: BLE001 - the libraries below raise whatever they like on damaged streams
-        raise NotAcceptable(f"the pixel data cannot be decoded ({type(error).__name__})") from None
+    except BaseException as error:  # noqa: BLE001 - the libraries below raise whatever they like on damaged streams
+        raise undecodable(error) from None
     now = Format(
         rows=int(facts.get("rows", found.rows)),
         columns=int(facts.get("columns", found.columns)),

@@ -26,7 +26,7 @@ from pacs.dicom.writing import encode, header, swapped
 from pacs.errors import NotAcceptable
 from pacs.model import PixelFrame
 from pacs.pixels.encoding import encoded_frame
-from pacs.pixels.image import RETIRED_JPEG, Array, Format, Image, image_of
+from pacs.pixels.image import RETIRED_JPEG, Array, Format, Image, image_of, undecodable
 
 _WITHOUT_DECODER = (*RETIRED_JPEG, ENCAPSULATED_PLAIN, DEFLATED_FRAMES)
 _EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
@@ -232,9 +232,8 @@ def _decode(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
     try:
         decoder = get_decoder(file.transfer_syntax_uid)
         pixels, facts = decoder.as_array(encapsulate([file.frame(number)]), index=0, **options)
-    except (NotImplementedError, RuntimeError, ValueError, AttributeError, KeyError) as error:
-        # The decoder's own words may quote the object; the class of the error is enough.
-        raise NotAcceptable(f"the stored pixel data cannot be decoded ({type(error).__name__})") from None
+    except BaseException as error:  # noqa: BLE001 - as `decode` has it
+        raise undecodable(error) from None
     return pixels.tobytes(), dict(facts)
 
 

@@ -18,6 +18,7 @@ from pacs.errors import NotAcceptable
 from pacs.pixels.image import Array
 
 JPEG, PNG, GIF, JP2, MP4 = "image/jpeg", "image/png", "image/gif", "image/jp2", "video/mp4"
+_NAMES = {JPEG: "JPEG", PNG: "PNG", GIF: "GIF", JP2: "JPEG2000"}
 DEFAULT_QUALITY = 90
 _FULL_COLOUR_QUALITY = 90  # from here on chrominance is not thinned out
 _FFMPEG_S = 300
@@ -28,23 +29,23 @@ def still(picture: Array, media_type: str, quality: int | None = None, profile: 
 
     JPEG is baseline of 8 bits; PNG is without loss; JPEG 2000 without loss unless a quality below 100 is given.
     """
+    if media_type not in (JPEG, PNG, GIF, JP2):
+        raise NotAcceptable("pictures are sent as JPEG, PNG, GIF or JPEG 2000")
     image = Pillow.fromarray(np.ascontiguousarray(picture))
-    options: dict[str, Any] = {"icc_profile": profile} if profile else {}
-    out = io.BytesIO()
+    options: dict[str, Any] = {"icc_profile": profile} if profile and media_type in (JPEG, PNG) else {}
     if media_type == JPEG:
         quality = quality or DEFAULT_QUALITY
-        thinned = 2 if quality < _FULL_COLOUR_QUALITY else 0
-        image.save(out, "JPEG", quality=quality, subsampling=thinned, **options)
+        options |= {"quality": quality, "subsampling": 2 if quality < _FULL_COLOUR_QUALITY else 0}
     elif media_type == PNG:
-        image.save(out, "PNG", compress_level=1, **options)
-    elif media_type == GIF:
-        image.save(out, "GIF")
-    elif media_type == JP2:
-        lossy = {} if quality in (None, 100) else {"irreversible": True, "quality_mode": "rates"}
-        rates = {"quality_layers": [max(100.0 / quality, 1.0)]} if quality and lossy else {}
-        image.save(out, "JPEG2000", **lossy, **rates)
-    else:
-        raise NotAcceptable("pictures are sent as JPEG, PNG, GIF or JPEG 2000")
+        options["compress_level"] = 1
+    elif media_type == JP2 and quality not in (None, 100):
+        rates = [max(100.0 / (quality or 1), 1.0)]
+        options |= {"irreversible": True, "quality_mode": "rates", "quality_layers": rates}
+    out = io.BytesIO()
+    try:
+        image.save(out, _NAMES[media_type], **options)
+    except (OSError, ValueError):  # JPEG and GIF have no pictures of more than 65,500 pixels a side
+        raise NotAcceptable("the picture is too large for this type") from None
     return out.getvalue()
 
 

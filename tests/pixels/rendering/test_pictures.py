@@ -10,7 +10,7 @@ from PIL import ImageCms, ImageSequence
 
 from pacs.errors import BadRequest, NotAcceptable
 from pacs.pixels import ENCODABLE, encoded_frame, frame_pixels, read_frames
-from pacs.pixels.image import decode
+from pacs.pixels.image import decode, undecodable
 from pacs.pixels.reading import size_in_stream
 from pacs.pixels.rendering import Look, Viewport, render
 from pacs.pixels.rendering.annotate import annotated
@@ -234,3 +234,11 @@ def test_real_files_are_shown_or_refused(path: Path):
         return
     assert picture.dtype == np.uint8
     assert max(small.shape[:2]) == 40
+
+
+def test_panic_of_a_decoder_is_not_acceptable():
+    """A panic of a decoder in Rust is no `Exception`; what is meant for the whole program goes on."""
+    panic = type("PanicException", (BaseException,), {})
+    assert isinstance(undecodable(panic("index out of bounds")), NotAcceptable)
+    with pytest.raises(KeyboardInterrupt):
+        undecodable(KeyboardInterrupt())
