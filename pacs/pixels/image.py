@@ -221,6 +221,18 @@ def by_pixel(stored: Array, found: Format) -> Array:
     return np.moveaxis(stored, 0, -1) if found.samples > 1 and found.planar else stored
 
 
+def _check_boxes(content: bytes) -> None:
+    """Raise `NotAcceptable` for a JP2 file with a box that does not lead on: pydicom would follow it for ever."""
+    at = 0
+    while content[:8] == b"\0\0\0\x0cjP  " and at + 8 <= len(content) and content[at + 4 : at + 8] != b"jp2c":
+        length = int.from_bytes(content[at : at + 4], "big")
+        if length < 8:
+            raise NotAcceptable("the pixel data cannot be decoded (a JP2 box has no length)")
+        at += length
+    if at and content[at + 4 : at + 8] != b"jp2c":
+        raise NotAcceptable("the pixel data cannot be decoded (a JP2 file without picture)")
+
+
 def undecodable(error: BaseException) -> NotAcceptable:
     """What to raise for an error of a decoder; its own words are left out, as they may quote the object.
 
@@ -252,6 +264,7 @@ def decode(
         "correct_unused_bits": not unused_bits,
     }
     facts: dict[str, Any] = {}
+    _check_boxes(content)
     try:
         if transfer_syntax_uid in RETIRED_JPEG and found.samples == 1:
             pixels = libjpeg.decode(content)

@@ -242,3 +242,10 @@ def test_panic_of_a_decoder_is_not_acceptable():
     assert isinstance(undecodable(panic("index out of bounds")), NotAcceptable)
     with pytest.raises(KeyboardInterrupt):
         undecodable(KeyboardInterrupt())
+
+
+@pytest.mark.parametrize("box", [bytes(4) + b"jp2h", b"\0\0\0\1ftyp", b"\0\0\0\x10ftyp"])
+def test_endless_boxes_of_jp2_are_not_followed(tmp_path: Path, box):
+    stream = b"\0\0\0\x0cjP  \r\n\x87\n" + box + bytes(40)
+    with pytest.raises(NotAcceptable):
+        shown(tmp_path, with_frames(as_object(np.zeros((8, 8), np.uint8)), [stream], "1.2.840.10008.1.2.4.90"))
