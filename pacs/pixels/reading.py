@@ -46,7 +46,7 @@ def read_frames(path: Path, frames: Sequence[PixelFrame] = ()) -> StoredFile:
         at = _start_of_pixels(mapped, ranges, syntax) if ranges and syntax not in _PLAIN else None
         end = len(view) if at is None else at
         return StoredFile(view, parse(view[start.data_set_offset : end], encoding_of(syntax)), syntax, ranges)
-    except (NotDicom, Truncated):
+    except (NotDicom, Truncated, struct.error):
         raise NotAcceptable("the stored file is damaged") from None
 
 
