@@ -31,7 +31,15 @@ class HttpSettings:
     workers: int = 2
     """gunicorn processes."""
     threads: int = 8
-    """Threads in each process."""
+    """Requests that each process works on at a time."""
+    connections: int = 128
+    """Requests under way in each process, with those that wait for their client's network."""
+    slow_after_s: float = 30.0
+    """A request's head must come within this; and of time that a client is waited for it is the window."""
+    least_rate: int = 1024
+    """Bytes a second that a client must take or send; a slower one is let go."""
+    search_limit_s: float = 60.0
+    """A search that has to read data sets ends after so long, with 400; 0: no limit."""
     public_root: str = ""
     """Base of URLs in answers, such as ``https://archive.example``; empty: taken from the request."""
     max_body_bytes: int = 8 * 1024**3
@@ -201,7 +209,8 @@ def _check(settings: Settings) -> None:
         raise ConfigError("setting 'pipeline.private_sop_classes' must be publish or quarantine")
     if settings.log.level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ConfigError("setting 'log.level' must be DEBUG, INFO, WARNING or ERROR")
-    least = {"http.workers": http.workers, "http.threads": http.threads, "dimse.processes": dimse.processes}
+    least = {"http.workers": http.workers, "http.threads": http.threads, "http.connections": http.connections}
+    least |= {"http.slow_after_s": int(http.slow_after_s), "dimse.processes": dimse.processes}
     least |= {"dimse.max_associations": dimse.max_associations}
     least |= {"pipeline.batch": settings.pipeline.batch, "pipeline.max_crashes": settings.pipeline.max_crashes}
     for name, number in least.items():

@@ -39,6 +39,7 @@ def create_app(installation: "App") -> Flask:
         settings.storage.node,
         settings.http.public_root,
         settings.http.max_body_bytes,
+        settings.http.search_limit_s,
     )
     app = Flask("pacs", static_folder=None)
     app.url_map.strict_slashes = False

@@ -28,6 +28,7 @@ class WebDoor:
     node: str = "node1"
     public_root: str = ""
     max_body_bytes: int = 8 * 1024**3
+    search_limit_s: float = 60.0
 
 
 def door() -> WebDoor:

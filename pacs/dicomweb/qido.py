@@ -61,6 +61,7 @@ def _search(level: Level, *with_upper: Level, **path: str) -> Response:
     everything = levels_of_all(level, with_upper) if search.everything else frozenset[Level]()
     query = replace(search.query, returned=frozenset((*keywords, *shown)), everything=everything)
     found = door().archive.find(query, caller())
+    found.end_after(door().search_limit_s)
     root = public_root()
     encoder = RowEncoder(level, keywords, root)
     has_entries = bool(everything) or any(map(is_stored, shown))

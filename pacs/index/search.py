@@ -1,6 +1,7 @@
 """Running a search: rows stream from the cursor, so a caller holds one row at a time."""
 
 import itertools
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ import orjson
 from peewee import Database
 
 from pacs.db.connection import execute
+from pacs.errors import BadQuery
 from pacs.index.packing import unpacked_json
 from pacs.index.sql import Dialect, Sql, Value
 from pacs.index.statement import COMMON, Statement, commonness, metadata_below, statement_for
@@ -33,6 +35,7 @@ class Found:
         dialect = Dialect(database)
         self._query = query
         self._stored = _Stored(query)
+        self._limit_s = 0.0
         self._below: Sql | None = None
         plain = query
         if self._stored.matches:  # what is left after matching against JSON is cut into pages here
@@ -53,18 +56,23 @@ class Found:
             if execute(self._database, count.text, count.values).fetchone()[0] >= COMMON
         )
 
+    def end_after(self, seconds: float) -> None:
+        """From now on raise `BadQuery` when matching against data sets takes longer; 0: no limit."""
+        self._limit_s = seconds
+
     def __iter__(self) -> Iterator[Row]:
-        """Rows in a stable order."""
+        """Rows in a stable order. Raises `BadQuery` for a search that `end_after` ends."""
         if not self._stored.is_needed:
             names = self._statement.names
             is_short = self._query.limit is not None and self._query.limit <= CHUNK_ROWS
             rows = stream(self._database, self._statement.text, self._statement.values, is_short=is_short)
             return (dict(zip(names, row, strict=True)) for row in rows)
-        found = self._with_metadata()
         if not self._stored.matches:
-            return (self._row(values, data_set) for values, data_set in found)
+            return (self._row(values, data_set) for values, data_set in self._with_metadata())
+        left = _Time(self._limit_s) if self._limit_s else None
+        found = self._with_metadata(left)
         start, limit = self._query.offset, self._query.limit
-        fitting = itertools.islice(self._fitting(found), start, None if limit is None else start + limit)
+        fitting = itertools.islice(self._fitting(found, left), start, None if limit is None else start + limit)
         return (self._row(values, data_set) for values, data_set in fitting)
 
     def total(self) -> int:
@@ -143,6 +151,19 @@ class _Allowance:
     def take(self) -> bool:
         self.objects -= 1
         return self.objects > 0
+
+
+class _Time(_Allowance):
+    """How long objects may be read. `take` raises `BadQuery` after that."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(0)
+        self._until = time.monotonic() + seconds
+
+    def take(self) -> bool:
+        if time.monotonic() > self._until:
+            raise BadQuery("the search takes too long, since a key is no column; more keys would narrow it")
+        return True
 
 
 def _data_set(packed: Any, needs: Sequence[bytes]) -> DataSet | None:

@@ -1,0 +1,252 @@
+"""How the web server gets along with slow clients: they wait by themselves, and those that all but stop are let go.
+
+A thread that waits for its client's network gives its place to work to another request. So few requests work at a
+time, which keeps memory flat, while many may be under way; and a client below the least rate cannot stay for ever.
+
+Why not more of gunicorn's threads alone (2026-11): each would work, and keep a database connection, at the same time.
+Why no asynchronous server: every library in use is synchronous, and a proxy in front is not always there.
+"""
+
+import errno
+import logging
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import Any
+
+import orjson
+from gunicorn.http import errors
+from gunicorn.workers.gthread import ThreadWorker
+
+from pacs.config import HttpSettings
+from pacs.db import close_thread
+
+log = logging.getLogger("pacs.http")
+MOST_HEAD_BYTES = 1 << 20  # request line and headers: ten thousand UIDs in a query are 0.7 MB
+HEADER_FIELDS, HEADER_BYTES = 100, 16384
+_LINGER_S, _LINGER_BYTES = 3.0, 16 << 20  # of a refused upload is read, so that its sender sees the answer
+_CLOSED_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: forget what was not sent
+_READ, _WRITE = select.POLLIN, select.POLLOUT
+
+
+class TooSlow(Exception):
+    """The head of a request did not come in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What a client must keep up: so many bytes in each window of waiting; and the head of a request within one."""
+
+    window_s: float
+    least_rate: int
+
+
+class ClientSocket(socket.socket):
+    """A connection to a client. While it waits inside `transfer`, another thread may work."""
+
+    def __init__(self, accepted: socket.socket, pace: Pace) -> None:
+        super().__init__(fileno=accepted.detach())
+        self._pace = pace
+        self._places: threading.Semaphore | None = None
+        self._head_until: float | None = None
+        self._head_bytes = self._moved = 0
+        self._waited_s = 0.0
+        self._lingered = False
+
+    def begin_head(self) -> None:
+        """A request's head follows, which must come within a window."""
+        self._head_until, self._head_bytes = time.monotonic() + self._pace.window_s, 0
+
+    def end_head(self) -> None:
+        """What follows is read without limits of ours."""
+        self._head_until = None
+
+    @contextmanager
+    def transfer(self, places: threading.Semaphore) -> Iterator[None]:
+        """Within this a thread has a place to work, except while it waits for the client."""
+        self.end_head()
+        self._moved, self._waited_s = 0, 0.0
+        places.acquire()
+        self._places = places
+        try:
+            yield
+        finally:
+            self._places = None
+            places.release()
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Read; b"" also for a client that is too slow. Raises `TooSlow` for a head that takes too long."""
+        if self._lingered:
+            return b""
+        if self._head_until is not None:
+            return self._recv_head(size, flags)
+        if self._places is None:
+            return super().recv(size, flags)
+        try:
+            found = super().recv(size, flags | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            if not self._wait(_READ):
+                return b""
+            found = super().recv(size, flags)
+        self._moved += len(found)
+        return found
+
+    def _recv_head(self, size: int, flags: int) -> bytes:
+        left_s = (self._head_until or 0.0) - time.monotonic()
+        if left_s <= 0 or not _ready(self, _READ, left_s):
+            raise TooSlow
+        found = super().recv(size, flags)
+        self._head_bytes += len(found)
+        if self._head_bytes > MOST_HEAD_BYTES:
+            raise errors.LimitRequestLine(self._head_bytes, MOST_HEAD_BYTES)
+        return found
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Write everything. Raises ConnectionResetError for a client that is too slow."""
+        if self._places is None:
+            super().sendall(data, flags)
+            return
+        rest = memoryview(data).cast("B")
+        while rest:
+            try:
+                sent = super().send(rest, flags | socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                if not self._wait(_WRITE):
+                    self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSED_AT_ONCE)
+                    self._lingered = True
+                    raise ConnectionResetError(errno.ECONNRESET, "too slow") from None
+                continue
+            self._moved += sent
+            rest = rest[sent:]
+
+    def _wait(self, event: int) -> bool:
+        """Wait until the client is ready, without a place; False when it is below the least rate."""
+        assert self._places is not None
+        self._places.release()
+        started = time.monotonic()
+        try:
+            is_ready = _ready(self, event, max(self._pace.window_s - self._waited_s, 0.0))
+        finally:
+            self._waited_s += time.monotonic() - started
+            self._places.acquire()
+        if self._waited_s < self._pace.window_s:
+            return is_ready
+        keeps_up = self._moved >= self._pace.least_rate * self._pace.window_s
+        self._moved, self._waited_s = 0, 0.0
+        if not keeps_up:
+            log.info("a client was too slow")
+        return keeps_up
+
+    def linger(self) -> None:
+        """End our side and read what the client still sends, so that it sees the answer. RFC 9112 9.6."""
+        if self._lingered:
+            return
+        until, drained = time.monotonic() + _LINGER_S, 0
+        with suppress(OSError):
+            self.shutdown(socket.SHUT_WR)
+            while drained < _LINGER_BYTES and (left_s := until - time.monotonic()) > 0:
+                if not _ready(self, _READ, left_s) or not (piece := super().recv(1 << 16)):
+                    break
+                drained += len(piece)
+        self._lingered = True
+
+
+def _ready(waiting: socket.socket, event: int, seconds: float) -> bool:
+    poller = select.poll()
+    poller.register(waiting, event)
+    return bool(poller.poll(seconds * 1000))
+
+
+class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's threaded worker with our connections: more threads than places to work."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        settings: HttpSettings = self.app.installation.settings.http
+        self._pace = Pace(settings.slow_after_s, settings.least_rate)
+        self._places = threading.BoundedSemaphore(settings.threads)
+        self._most_keepers, self._keepers, self._lock = 2 * settings.threads, set[int](), threading.Lock()
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Hand a connection to a thread."""
+        if not isinstance(conn.sock, ClientSocket):
+            conn.sock = ClientSocket(conn.sock, self._pace)
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """One request, in a thread. What follows an answer is read here too, not where connections are accepted."""
+        conn.sock.begin_head()
+        try:
+            found = super().handle(conn)
+        finally:
+            conn.sock.end_head()
+        if found is False:
+            conn.sock.linger()
+        return found
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request whose head has come."""
+        try:
+            with conn.sock.transfer(self._places):
+                return super().handle_request(req, conn)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close this thread's database connection, unless it is one of the first threads that had any."""
+        me = threading.get_ident()
+        with self._lock:
+            if len(self._keepers) < self._most_keepers:
+                self._keepers.add(me)
+            keeps = me in self._keepers
+        if not keeps:
+            close_thread(self.app.installation.archive.parts.database)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close idle connections that are old; all of them when there is no room for new ones."""
+        super().murder_keepalived(force or self.nr_conns >= self.worker_connections)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Tell an error of HTTP itself as all others: short JSON that repeats nothing."""
+        status, name, sentence = _problem_of(exc)
+        if status == 500:
+            log.error("request failed", exc_info=exc)
+        else:
+            log.info("request refused", extra={"status": status})
+        with suppress(OSError):
+            client.sendall(_answer(status, name, sentence))
+
+
+_Problem = tuple[int, str, str]
+_PROBLEMS: tuple[tuple[type[BaseException], _Problem], ...] = (
+    (TooSlow, (408, "Request Timeout", "The request did not come in time.")),
+    (errors.LimitRequestLine, (414, "URI Too Long", "The address is longer than this server takes.")),
+    (errors.LimitRequestHeaders, (431, "Request Header Fields Too Large", "The headers are too large.")),
+    (errors.ExpectationFailed, (417, "Expectation Failed", "The server does not know this expectation.")),
+    (errors.UnsupportedTransferCoding, (501, "Not Implemented", "The server does not know this transfer coding.")),
+    (errors.ConfigurationProblem, (500, "Internal Server Error", "The server failed.")),
+    (errors.ParseException, (400, "Bad Request", "This is no HTTP request.")),
+)
+
+
+def _problem_of(error: BaseException) -> _Problem:
+    for kind, found in _PROBLEMS:
+        if isinstance(error, kind):
+            return found
+    return 500, "Internal Server Error", "The server failed; the operator can find this in its log."
+
+
+def _answer(status: int, name: str, sentence: str) -> bytes:
+    body = orjson.dumps({"error": sentence})
+    head = (
+        f"HTTP/1.1 {status} {name}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nAccess-Control-Allow-Origin: *\r\nX-Content-Type-Options: nosniff\r\n"
+        f"Cross-Origin-Resource-Policy: cross-origin\r\nX-Request-Id: {token_hex(8)}\r\n\r\n"
+    )
+    return head.encode("ascii") + body
