@@ -49,6 +49,10 @@ class Receipts:
             where = by_old if where is None else where | by_old
         return list(Receipt.select().where(where).order_by(Receipt.id)) if where is not None else []
 
+    def of_envelope(self, envelope_id: str) -> list[Receipt]:
+        """Receipts of what came in one association or request, oldest first."""
+        return list(Receipt.select().where(Receipt.envelope_id == envelope_id).order_by(Receipt.id))
+
     def in_states(self, *states: State) -> list[Receipt]:
         """Receipts in any of these states, oldest first."""
         return list(Receipt.select().where(Receipt.state.in_([each.value for each in states])).order_by(Receipt.id))

@@ -11,7 +11,7 @@ data only and would write its own temporary files.
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
-from pacs.dicomweb import bulk_data, frames, metadata, qido, removal, rendered, stow, wado, wado_uri
+from pacs.dicomweb import bulk_data, frames, metadata, qido, removal, rendered, stow, submissions, wado, wado_uri
 from pacs.dicomweb.door import PATH, WebDoor
 from pacs.dicomweb.problems import register_problems
 
@@ -36,6 +36,7 @@ def register(app: Flask, door: WebDoor) -> None:
         wado_uri.blueprint,
         stow.blueprint,
         removal.blueprint,
+        submissions.blueprint,
     ):
         app.register_blueprint(blueprint, url_prefix=PATH)
     app.register_blueprint(wado_uri.blueprint, name="wado_uri_at_root")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from pacs.dicomweb.accept import DICOM, MediaRange, parse_media_type
 from pacs.errors import BadRequest
 
 CHUNK_BYTES = 1 << 18
@@ -17,6 +18,20 @@ class Part:
 
     headers: dict[str, str]
     data: Iterator[bytes] = field(repr=False)
+
+    def kind(self, default: str = DICOM) -> MediaRange:
+        """The part's media type; what its Content-Type names when that cannot be read is nothing we take."""
+        try:
+            return parse_media_type(self.headers.get("content-type") or default)
+        except BadRequest:
+            return MediaRange("none/none")
+
+    def names(self) -> tuple[str, ...]:
+        """The URIs that name the part: its Content-Location, and what its Content-ID stands for (RFC 2392)."""
+        found = [self.headers.get("content-location", "")]
+        number = self.headers.get("content-id", "").strip("<>")
+        found += [f"cid:{number}"] if number else []
+        return tuple(each for each in found if each)
 
 
 class MultipartReader:

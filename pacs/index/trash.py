@@ -212,7 +212,8 @@ class Trash:
 
     def _entries(self, where: Sql) -> list[TrashEntry]:
         found = self._run(f"SELECT {', '.join(_ENTRY)} FROM trash WHERE {where.text} ORDER BY id", where.values)
-        return [TrashEntry(*row[:-1], bool(row[-1])) for row in found.fetchall()]
+        rows: list[Columns] = [dict(zip(_ENTRY, row, strict=True)) for row in found.fetchall()]
+        return [TrashEntry(**row | {"doomed": bool(row["doomed"])}) for row in rows]
 
     def blobs(self) -> Iterator[tuple[int, str]]:
         """Collection id and digest of every instance in the trash."""

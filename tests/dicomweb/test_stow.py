@@ -74,7 +74,7 @@ def test_nothing_stored_is_a_conflict(empty: Web):
     ("data", "kind", "status"),
     [
         (b"", MULTIPART, 400),
-        (b"", "application/dicom", 409),
+        (b"", "application/dicom", 400),
         (b"no delimiter", MULTIPART, 400),
         (body([]), MULTIPART, 400),
         (body([b"x"]), 'multipart/related; type="application/dicom"', 400),

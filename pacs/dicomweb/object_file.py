@@ -1,0 +1,204 @@
+"""A PS3.10 file from metadata and bulk parts. PS3.18 8.7.3, 10.5.1.2; PS3.5 A.4."""
+
+import re
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pacs.dicom.elements import ITEM, PIXEL_DATA, SEQUENCE_END, UNDEFINED, Buffer, DataSet
+from pacs.dicom.fileformat import file_start
+from pacs.dicom.json_reader import data_set_of
+from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, RLE, TRANSFER_SYNTAXES, encoding_of, is_encapsulated
+from pacs.dicom.writing import encode, header
+from pacs.errors import MissingUid, NotDicom, Unsupported
+
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_PIXELS = f"{PIXEL_DATA:08X}"
+_JPEG = "1.2.840.10008.1.2.4."
+_MOST_HEAD = 1 << 16  # bytes of a stream that are looked at for its process
+_ITEM_START, _END = b"\xfe\xff\x00\xe0", struct.pack("<HHI", SEQUENCE_END >> 16, SEQUENCE_END & 0xFFFF, 0)
+# What a type means when no transfer syntax is named and the stream does not tell. PS3.18 Table 8.7.3-2.
+_DEFAULTS = {
+    "image/jpeg": f"{_JPEG}70",
+    "image/jls": f"{_JPEG}80",
+    "image/x-jls": f"{_JPEG}80",
+    "image/jp2": f"{_JPEG}90",
+    "image/jpx": f"{_JPEG}92",
+    "image/jphc": f"{_JPEG}201",
+    "image/dicom-rle": RLE,
+    "image/x-dicom-rle": RLE,
+    "video/mpeg": f"{_JPEG}100",
+    "video/mpeg2": f"{_JPEG}100",
+    "video/mp4": f"{_JPEG}102",
+}
+# Start of frame: the process of a JPEG stream. T.81 Table B.1, T.87 C.1.1.
+_FRAME_START = re.compile(rb"\xff([\xc0\xc1\xc3\xf7])..[\x02-\x10]", re.DOTALL)
+_PROCESSES = {b"\xc0": f"{_JPEG}50", b"\xc1": f"{_JPEG}51", b"\xc3": f"{_JPEG}70", b"\xf7": f"{_JPEG}80"}
+_SCAN_START = re.compile(rb"\xff\xda..[\x01-\x04]", re.DOTALL)
+_CODING_STYLE = re.compile(rb"\xff\x52..........(.)", re.DOTALL)
+
+
+@dataclass(slots=True)
+class BulkPart:
+    """A part that is no metadata: the URIs that name it, its media type and transfer syntax, and its bytes."""
+
+    names: tuple[str, ...]
+    type: str
+    syntax: str
+    data: memoryview = field(default_factory=lambda: memoryview(b""))
+    used: bool = False
+
+
+class Bulks:
+    """The bulk parts of a request by the URI that metadata name them with."""
+
+    def __init__(self, parts: Sequence[BulkPart]) -> None:
+        self._parts = parts
+        self._by_name: dict[str, list[BulkPart]] = {}
+        for part in parts:
+            for name in {form for each in part.names for form in _forms(each)}:
+                self._by_name.setdefault(name, []).append(part)
+
+    def named(self, uri: str) -> list[BulkPart]:
+        """The parts of that name, in the order they came. Raises `NotDicom` when there is none."""
+        for form in _forms(uri):
+            found = self._by_name.get(form)
+            if found:
+                for part in found:
+                    part.used = True
+                return found
+        raise NotDicom("the metadata name bulk data that the request does not hold")
+
+    def value(self, uri: str) -> memoryview:
+        """The bytes of a value that is in one part. Raises `NotDicom`."""
+        found = self.named(uri)
+        if len(found) > 1:
+            raise NotDicom("several parts hold bulk data of the same name")
+        return found[0].data
+
+    def unused(self) -> Iterator[BulkPart]:
+        """Parts that no metadata named."""
+        return (part for part in self._parts if not part.used)
+
+
+def _forms(uri: str) -> tuple[str, ...]:
+    """A URI, and its path: one side may say it relative to the server."""
+    try:
+        path = urlsplit(uri).path
+    except ValueError:
+        return (uri,)
+    return (uri, path) if path.startswith("/") else (uri,)
+
+
+def uid_in(found: Mapping[str, Any], tag: str) -> str:
+    """A UID of the metadata; empty when it is none."""
+    entry = found.get(tag)
+    values = entry.get("Value") if isinstance(entry, dict) else None
+    text = values[0] if isinstance(values, list) and values else ""
+    text = text.strip(" \0") if isinstance(text, str) else ""
+    return text if len(text) <= 64 and _UID.fullmatch(text) else ""
+
+
+def write_object(target: Path, found: Mapping[str, Any], bulks: Bulks) -> None:
+    """Write the instance that a data set of the metadata describes.
+
+    Raises `NotDicom`, `MissingUid`, `Unsupported` (transfer syntax), or OSError.
+    """
+    pixels, parts = None, []
+    entry = found.get(_PIXELS)
+    if isinstance(entry, dict) and entry.get("BulkDataURI") is not None:
+        pixels, parts = entry, bulks.named(str(entry["BulkDataURI"]))
+        found = {tag: each for tag, each in found.items() if tag != _PIXELS}
+    data_set = data_set_of(found, bulks.value)
+    sop_class, sop = uid_in(found, "00080016"), uid_in(found, "00080018")
+    if not sop_class or not sop:
+        raise MissingUid("the metadata have no SOP Class or SOP Instance UID", 0x00080018 if sop_class else 0x00080016)
+    syntax = _syntax(parts, uid_in(found, "00083002") or uid_in(found, "00020010"))
+    with target.open("xb", buffering=1 << 16) as file:
+        file.write(file_start(sop_class, sop, syntax))
+        _write(file, data_set, lambda tag: tag < PIXEL_DATA)
+        if pixels is not None:
+            for piece in _pixel_data(pixels, [part.data for part in parts], syntax):
+                file.write(piece)
+        _write(file, data_set, lambda tag: tag >= PIXEL_DATA)
+
+
+def _write(file: Any, data_set: DataSet, wanted: Any) -> None:
+    some = DataSet((tag, element) for tag, element in data_set.items() if wanted(tag))
+    encoding = encoding_of(EXPLICIT_LE)
+    for piece in encode(some, encoding, encoding):
+        file.write(piece)
+
+
+def _syntax(parts: Sequence[BulkPart], told: str) -> str:
+    """The transfer syntax that pixel data of these parts stand in; `told` is what the metadata say of the instance."""
+    if not parts:
+        return EXPLICIT_LE
+    part = parts[0]
+    named = part.syntax if part.syntax != "*" else ""
+    if named and (named not in TRANSFER_SYNTAXES or named == EXPLICIT_BE):
+        raise Unsupported("the transfer syntax is not one that the archive takes", 0x00020010)
+    if named:
+        return named if is_encapsulated(named) else EXPLICIT_LE
+    if part.type in _DEFAULTS:
+        return _process(bytes(part.data[:_MOST_HEAD])) or _DEFAULTS[part.type]
+    if told in TRANSFER_SYNTAXES and is_encapsulated(told) and _is_stream(bytes(part.data[:16])):
+        return told
+    return EXPLICIT_LE
+
+
+def _is_stream(head: bytes) -> bool:
+    return head.startswith((_ITEM_START, b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP"))
+
+
+def _process(head: bytes) -> str:
+    """The transfer syntax that a JPEG or JPEG 2000 stream itself tells; empty when it does not."""
+    if head.startswith(b"\xff\xd8"):
+        found = _FRAME_START.search(head)
+        syntax = _PROCESSES[found[1]] if found else ""
+        return f"{_JPEG}57" if syntax.endswith(".70") and _selection_value(head) > 1 else syntax
+    if head.startswith((b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP")):
+        style = _CODING_STYLE.search(head)
+        if style and style[1] == b"\0":  # the irreversible wavelet
+            return f"{_JPEG}91"
+    return ""
+
+
+def _selection_value(head: bytes) -> int:
+    """The predictor of a lossless JPEG scan. T.81 B.2.3."""
+    found = _SCAN_START.search(head)
+    place = found.end() + 2 * head[found.end() - 1] if found else len(head)
+    return head[place] if place < len(head) else 1
+
+
+def _pixel_data(entry: Mapping[str, Any], frames: Sequence[memoryview], syntax: str) -> Iterator[Buffer]:
+    """The element of pixel data in pieces: encapsulated, a part a frame, or native, parts one after the other."""
+    encoding = encoding_of(EXPLICIT_LE)
+    if any(len(frame) >= UNDEFINED - 1 for frame in frames):
+        raise NotDicom("a part of the pixel data is longer than an element can be", PIXEL_DATA)
+    if not is_encapsulated(syntax):
+        size = sum(map(len, frames))
+        if size >= UNDEFINED - 1:
+            raise NotDicom("the pixel data are longer than an element can be", PIXEL_DATA)
+        yield header(PIXEL_DATA, "OB" if entry.get("vr") == "OB" else "OW", size + size % 2, encoding)
+        yield from frames
+        yield b"\0" * (size % 2)
+        return
+    yield header(PIXEL_DATA, "OB", UNDEFINED, encoding)
+    if len(frames) == 1 and bytes(frames[0][:4]) == _ITEM_START:  # in items already
+        yield frames[0]
+        yield b"" if bytes(frames[0][-8:]) == _END else _END
+        return
+    yield _item(0)
+    for frame in frames:
+        yield _item(len(frame) + len(frame) % 2)
+        yield frame
+        yield b"\0" * (len(frame) % 2)
+    yield _END
+
+
+def _item(length: int) -> bytes:
+    return struct.pack("<HHI", ITEM >> 16, ITEM & 0xFFFF, length)
