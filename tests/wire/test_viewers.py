@@ -20,7 +20,7 @@ KINDS = {
     "us": ["us"],
     "pt": ["pt/acrin-flt-breast_1.dcm"],
     "seg": ["seg/dcmqi_23x38x3"],
-    "sr": ["sr/dcmqi_sr.dcm", "sr/dcmqi_seg.dcm"],
+    "sr": ["aim/0022/Baseline.dcm", "aim/0022/BaselineA_aim.dcm"],
     "closed": ["ct/CT_small.dcm"],
     "rtstruct": ["rt/rtutils_mock_data_ct_1.dcm", "rt/rtutils_mock_data_rt.dcm"],
 }
