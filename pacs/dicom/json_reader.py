@@ -56,7 +56,12 @@ def _data_set(found: object, bulk: Bulk, depth: int) -> DataSet:
 def _element(tag: int, entry: Mapping[str, Any], bulk: Bulk, depth: int) -> Element:
     vr = entry.get("vr") or vr_of(tag)
     kinds = [kind for kind in _KINDS if entry.get(kind) is not None]
-    if vr not in KNOWN_VRS or len(kinds) > 1 or (kinds == ["Value"]) != isinstance(entry.get("Value"), list):
+    if (
+        not isinstance(vr, str)
+        or vr not in KNOWN_VRS
+        or len(kinds) > 1
+        or (kinds == ["Value"]) != isinstance(entry.get("Value"), list)
+    ):
         raise _misfit(tag)
     if vr == "SQ":
         if kinds not in ([], ["Value"]):

@@ -37,8 +37,10 @@ _DEFAULTS = {
 # Start of frame: the process of a JPEG stream. T.81 Table B.1, T.87 C.1.1.
 _FRAME_START = re.compile(rb"\xff([\xc0\xc1\xc3\xf7])..[\x02-\x10]", re.DOTALL)
 _PROCESSES = {b"\xc0": f"{_JPEG}50", b"\xc1": f"{_JPEG}51", b"\xc3": f"{_JPEG}70", b"\xf7": f"{_JPEG}80"}
+# Not the first predictor; not lossless.
+_OTHERWISE = {f"{_JPEG}70": f"{_JPEG}57", f"{_JPEG}80": f"{_JPEG}81"}
 _SCAN_START = re.compile(rb"\xff\xda..[\x01-\x04]", re.DOTALL)
-_CODING_STYLE = re.compile(rb"\xff\x52..........(.)", re.DOTALL)
+_CODING_STYLE = re.compile(rb"\xff\x52.{11}(.)", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -159,7 +161,10 @@ def _process(head: bytes) -> str:
     if head.startswith(b"\xff\xd8"):
         found = _FRAME_START.search(head)
         syntax = _PROCESSES[found[1]] if found else ""
-        return f"{_JPEG}57" if syntax.endswith(".70") and _selection_value(head) > 1 else syntax
+        if syntax.endswith((".70", ".80")):
+            usual = 1 if syntax.endswith(".70") else 0
+            return syntax if _scan_parameter(head, usual) == usual else _OTHERWISE[syntax]
+        return syntax
     if head.startswith((b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP")):
         style = _CODING_STYLE.search(head)
         if style and style[1] == b"\0":  # the irreversible wavelet
@@ -167,11 +172,11 @@ def _process(head: bytes) -> str:
     return ""
 
 
-def _selection_value(head: bytes) -> int:
-    """The predictor of a lossless JPEG scan. T.81 B.2.3."""
+def _scan_parameter(head: bytes, usual: int) -> int:
+    """The predictor of a lossless JPEG scan, or how near a JPEG-LS scan is to the original. T.81 B.2.3, T.87 C.2.3."""
     found = _SCAN_START.search(head)
     place = found.end() + 2 * head[found.end() - 1] if found else len(head)
-    return head[place] if place < len(head) else 1
+    return head[place] if place < len(head) else usual
 
 
 def _pixel_data(entry: Mapping[str, Any], frames: Sequence[memoryview], syntax: str) -> Iterator[Buffer]:

@@ -1,0 +1,322 @@
+"""Instances that come as metadata with bulk parts: the file that is written is the one that was described."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+from pydicom.encaps import generate_frames
+
+from pacs.dicom.elements import MAX_DEPTH
+from pacs.dicom.native_xml import native_xml
+from pacs.dicomweb.object_file import BulkPart, Bulks, write_object
+from pacs.errors import MissingUid, NotDicom, PacsError, Unsupported
+from tests.builders import CT, make_ct, uid
+from tests.dicomweb.conftest import Web
+from tests.installation import work
+from tests.wire.contract import contract
+
+JSON, XML = "application/dicom+json", "application/dicom+xml"
+JPEG_FILES = ["SC_rgb_jpeg_dcmtk.dcm", "JPEG-lossy.dcm", "JPEG2000.dcm", "MR_small_jp2klossless.dcm"]
+JPEG_FILES += ["MR_small_jpeg_ls_lossless.dcm", "JPEGLSNearLossless_08.dcm", "SC_rgb_rle_2frame.dcm"]
+PLAIN_FILES = ["CT_small.dcm", "MR_small.dcm", "rtplan.dcm", "test-SR.dcm", "reportsi.dcm"]
+
+
+def described(data_set: pydicom.Dataset, uri: str = "http://archive/bulk/1") -> tuple[dict, bytes]:
+    """DICOM JSON with pixel data by URI, as pydicom writes it, and the pixel data."""
+    found = data_set.to_json_dict(suppress_invalid_tags=True)
+    if "7FE00010" in found:
+        found["7FE00010"] = {"vr": found["7FE00010"]["vr"][:2], "BulkDataURI": uri}
+    return found, bytes(data_set.get("PixelData", b""))
+
+
+def written(tmp_path: Path, found: dict, *parts: BulkPart) -> pydicom.FileDataset:
+    target = tmp_path / "object.dcm"
+    target.unlink(missing_ok=True)
+    write_object(target, found, Bulks(parts))
+    return pydicom.dcmread(target)
+
+
+def bulk(data: bytes, kind: str = "application/octet-stream", syntax: str = "", name: str = "http://archive/bulk/1"):
+    return BulkPart((name,), kind, syntax, memoryview(data))
+
+
+@contract("web 8.1")
+@pytest.mark.parametrize("name", PLAIN_FILES)
+def test_data_sets_are_written_as_described(tmp_path, name):
+    original = pydicom.dcmread(get_testdata_file(name))
+    found, pixels = described(original)
+    result = written(tmp_path, found, bulk(pixels))
+    assert result.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
+    again, _ = described(result)
+    for tag in ("00080005", "FFFCFFFC"):
+        again.pop(tag, None)
+        found.pop(tag, None)
+    # Made of text, numbers lose no digit; what pydicom reads of ours is what it read of the original.
+    assert {tag: entry for tag, entry in again.items() if tag[4:] != "0000"} == {
+        tag: entry for tag, entry in found.items() if tag[4:] != "0000"
+    }
+    assert bytes(result.get("PixelData", b"")) == pixels
+
+
+@contract("web 8.1")
+@pytest.mark.parametrize("told", ["type", "parameter", "octets"])
+@pytest.mark.parametrize("name", JPEG_FILES)
+def test_compressed_parts_become_encapsulated(tmp_path, name, told):
+    original = pydicom.dcmread(get_testdata_file(name))
+    found, value = described(original)
+    frames = list(generate_frames(value, number_of_frames=int(original.get("NumberOfFrames", 1))))
+    syntax = str(original.file_meta.TransferSyntaxUID)
+    kind = {"50": "image/jpeg", "51": "image/jpeg", "80": "image/jls", "81": "image/jls", "5": "image/dicom-rle"}.get(
+        syntax.rpartition(".")[2], "image/jp2"
+    )
+    way = {"type": (kind, ""), "parameter": (kind, syntax), "octets": ("application/octet-stream", syntax)}[told]
+    result = written(tmp_path, found, *(bulk(frame, *way) for frame in frames))
+    assert result.file_meta.TransferSyntaxUID == syntax
+    count = len(frames)
+    padded = [frame.rstrip(b"\0") for frame in generate_frames(result.PixelData, number_of_frames=count)]
+    assert padded == [frame.rstrip(b"\0") for frame in frames]
+
+
+def test_items_that_stand_in_a_part_stay(tmp_path):
+    original = pydicom.dcmread(get_testdata_file("JPEG2000.dcm"))
+    found, value = described(original)
+    syntax = original.file_meta.TransferSyntaxUID
+    assert written(tmp_path, found, bulk(value, syntax=syntax)).PixelData == value
+    found["00083002"] = {"vr": "UI", "Value": [syntax]}
+    assert written(tmp_path, found, bulk(value)).file_meta.TransferSyntaxUID == syntax
+
+
+def test_parts_are_named_by_path_and_by_content_id(tmp_path):
+    found, pixels = described(make_ct(), uri="/dicom-web/bulk/1")
+    assert written(tmp_path, found, bulk(pixels, name="http://other/dicom-web/bulk/1")).PixelData == pixels
+    found, pixels = described(make_ct(), uri="cid:one@two")
+    assert written(tmp_path, found, bulk(pixels, name="cid:one@two")).PixelData == pixels
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ({"vr": "US", "Value": [1, 65535]}, b"\x01\0\xff\xff"),
+        ({"vr": "SL", "Value": ["-2"]}, b"\xfe\xff\xff\xff"),
+        ({"vr": "UV", "Value": [2**64 - 1]}, b"\xff" * 8),
+        ({"vr": "FD", "Value": ["NaN"]}, np.array([np.nan]).tobytes()),
+        ({"vr": "AT", "Value": ["00100020"]}, b"\x10\0\x20\0"),
+        ({"vr": "DS", "Value": [0.1 + 0.2, 7]}, b"0.3\\7 "),
+        ({"vr": "IS", "Value": [12]}, b"12"),
+        ({"vr": "PN", "Value": [{"Alphabetic": "A^B", "Phonetic": "C"}, None]}, b"A^B==C\\ "),
+        ({"vr": "LO", "Value": ["M\u00fcller", None, "x"]}, "M\u00fcller\\\\x".encode()),
+        ({"vr": "OB", "InlineBinary": "AAEC"}, b"\0\1\2\0"),
+        ({"vr": "SQ"}, b""),
+        ({"vr": "UN", "InlineBinary": ""}, b""),
+    ],
+)
+def test_each_vr_is_written(tmp_path, entry, value):
+    found, _ = described(make_ct())
+    del found["7FE00010"]
+    target = tmp_path / "object.dcm"
+    write_object(target, found | {"00411001": entry, "00410010": {"vr": "LO", "Value": ["MAKER"]}}, Bulks(()))
+    content = target.read_bytes()
+    at = content.index(b"\x41\0\x01\x10" + entry["vr"].encode())
+    assert content[at:].startswith(content[at : at + (12 if entry["vr"] in ("OB", "UN", "UV", "SQ") else 8)] + value)
+
+
+WRONG = [
+    {"vr": "US", "Value": [65536]},
+    {"vr": "US", "Value": [10**400]},
+    {"vr": "US", "Value": ["x"]},
+    {"vr": "US", "Value": [True]},
+    {"vr": "US", "Value": [1.5]},
+    {"vr": "US", "Value": "1"},
+    {"vr": "FD", "Value": [None]},
+    {"vr": "FL", "Value": [1e300]},
+    {"vr": "XX", "Value": ["1"]},
+    {"vr": "LO", "Value": [1]},
+    {"vr": "LO", "Value": [{}]},
+    {"vr": "LT", "Value": ["a", "b"]},
+    {"vr": "PN", "Value": [{"Alphabetic": 1}]},
+    {"vr": "AT", "Value": ["zz"]},
+    {"vr": "OB", "InlineBinary": "?"},
+    {"vr": "OB", "InlineBinary": 5},
+    {"vr": "OB", "Value": ["AAAA"]},
+    {"vr": "SQ", "Value": [5]},
+    {"vr": "SQ", "InlineBinary": "AAAA"},
+    {"vr": "SQ", "BulkDataURI": "http://archive/bulk/1"},
+    {"vr": "OB", "InlineBinary": "AAAA", "BulkDataURI": "x"},
+    {"vr": "OB", "BulkDataURI": "http://archive/nothing"},
+    {"vr": "OB", "BulkDataURI": "http://[archive"},
+    {"vr": ["LO"], "Value": ["x"]},
+    [],
+    "x",
+]
+
+
+@contract("web 8.4")
+@pytest.mark.parametrize("entry", WRONG, ids=range(len(WRONG)))
+def test_what_does_not_fit_is_refused(tmp_path, entry):
+    found, pixels = described(make_ct())
+    with pytest.raises(NotDicom) as caught:
+        written(tmp_path, found | {"00104000": entry}, bulk(pixels))
+    assert "65536" not in str(caught.value)
+
+
+def test_deep_items_are_refused(tmp_path):
+    found, pixels = described(make_ct())
+    item: dict = {}
+    for _ in range(100):
+        item = {"00400275": {"vr": "SQ", "Value": [item]}}
+    with pytest.raises(NotDicom):
+        written(tmp_path, found | item, bulk(pixels))
+    assert MAX_DEPTH > 80
+
+
+@contract("web 8.4")
+@pytest.mark.parametrize(("syntax", "error"), [("1.2.3", Unsupported), ("1.2.840.10008.1.2.2", Unsupported)])
+def test_unknown_syntaxes_are_refused(tmp_path, syntax, error):
+    found, pixels = described(make_ct())
+    with pytest.raises(error):
+        written(tmp_path, found, bulk(pixels, syntax=syntax))
+
+
+@pytest.mark.parametrize("tag", ["00080016", "00080018"])
+@pytest.mark.parametrize("value", [[], ["x"], [5], [None], ["1." * 40]])
+def test_instances_without_uids_are_refused(tmp_path, tag, value):
+    found, pixels = described(make_ct())
+    with pytest.raises((MissingUid, NotDicom)):
+        written(tmp_path, found | {tag: {"vr": "UI", "Value": value}}, bulk(pixels))
+
+
+# -- by HTTP -----------------------------------------------------------------------------------------------------------
+
+
+def body_of(*parts: tuple[str, str, bytes]) -> bytes:
+    """Parts as (type, location, content)."""
+    pieces = [
+        f"\r\n--b-1\r\nContent-Type: {kind}\r\n".encode()
+        + (f"Content-Location: {place}\r\n".encode() if place else b"")
+        + b"\r\n"
+        + data
+        for kind, place, data in parts
+    ]
+    return b"".join(pieces) + b"\r\n--b-1--\r\n"
+
+
+def post(web: Web, *parts: tuple[str, str, bytes], kind: str = JSON, path: str = "/studies", **headers: str):
+    return web.client.post(
+        f"/dicom-web{path}",
+        data=body_of(*parts),
+        content_type=f'multipart/related; type="{kind}"; boundary=b-1',
+        headers=web.admin | headers,
+    )
+
+
+def answer_of(reply) -> tuple[list, list]:
+    """Items of what was stored and of what failed."""
+    found = json.loads(reply.data)
+    return found.get("00081199", {}).get("Value", []), found.get("00081198", {}).get("Value", [])
+
+
+def objects(*sops: str) -> tuple[list[dict], list[tuple[str, str, bytes]]]:
+    metadata, parts = [], []
+    for sop in sops:
+        found, pixels = described(make_ct(sop=sop), uri=f"http://archive/bulk/{sop}")
+        metadata.append(found)
+        parts.append(("application/octet-stream", f"http://archive/bulk/{sop}", pixels))
+    return metadata, parts
+
+
+@contract("web 8.1", "web 8.3")
+@pytest.mark.parametrize("form", ["json array", "json object", "xml", "bulk first"])
+def test_described_objects_are_published(empty: Web, form):
+    metadata, parts = objects("i1", "i2")
+    text = [(JSON, "", json.dumps(metadata).encode())]
+    if form == "json object":
+        text = [(JSON, "", json.dumps(each).encode()) for each in metadata]
+    if form == "xml":
+        text = [(XML, "", native_xml(each)) for each in metadata]
+    sent = [*parts, *text] if form == "bulk first" else [*text, *parts]
+    reply = post(empty, *sent, kind=XML if form == "xml" else JSON)
+    assert reply.status_code == 200, reply.data
+    stored, failed = answer_of(reply)
+    assert ([item["00081155"]["Value"][0] for item in stored], failed) == ([uid("i1"), uid("i2")], [])
+    assert work(empty.app)["published"] == 2
+    assert list(empty.app.archive.incoming.iterdir()) == []
+    path = stored[0]["00081190"]["Value"][0].removeprefix("http://localhost")
+    whole = empty.client.get(path, headers={"Accept": "application/dicom"})
+    assert pydicom.dcmread(io.BytesIO(whole.data)).PixelData == parts[0][2]
+
+
+@contract("web 8.1")
+def test_metadata_alone_may_be_a_single_part(empty: Web):
+    found, _ = described(make_ct())
+    del found["7FE00010"]
+    for kind, text in ((JSON, json.dumps([found]).encode()), (XML, native_xml(found))):
+        reply = empty.client.post("/dicom-web/studies", data=text, content_type=kind, headers=empty.admin)
+        assert reply.status_code == 200, reply.data
+
+
+@contract("web 8.3", "web 8.4")
+def test_each_instance_and_part_is_accounted_for(empty: Web):
+    metadata, parts = objects("i1", "i2", "i3")
+    metadata[1]["00280010"] = {"vr": "US", "Value": ["x"]}
+    sent = [(JSON, "", json.dumps([*metadata, 5]).encode()), (JSON, "", b"{"), (XML, "", b"<x/>")]
+    reply = post(empty, *sent, *parts[:2], ("application/octet-stream", "http://archive/unnamed", b"x"))
+    assert reply.status_code == 202
+    stored, failed = answer_of(reply)
+    assert [item["00081155"]["Value"][0] for item in stored] == [uid("i1")]
+    named = [item["00081155"].get("Value", [""])[0] for item in failed]
+    # Two instances, what is no data set, two documents, and the part that nothing (whole) names twice.
+    assert named[:2] == [uid("i2"), uid("i3")]
+    assert named[2:] == [""] * 4
+    assert {item["00081197"]["Value"][0] for item in failed} == {0xC000}
+    assert failed[0]["00081150"]["Value"] == [CT]
+    assert list(empty.app.archive.incoming.iterdir()) == []
+
+
+@contract("web 8.2")
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [
+        ([(JSON, "", b"[]")], 400),
+        ([(JSON, "", b"{}")], 409),
+        ([(JSON, "", b"not json")], 409),
+        ([(JSON, "", b"[" * 100_000)], 409),
+        ([(JSON, "", b'{"00280010":{"vr":"US","Value":[1e999]}}')], 409),
+        ([(JSON, "", b"\xff\xfe")], 409),
+        ([("application/octet-stream", "http://archive/1", b"x")], 409),
+        ([("text/plain; x=\x01", "http://archive/1", b"x")], 409),
+    ],
+)
+def test_malformed_metadata_are_refused(empty: Web, parts, status):
+    reply = post(empty, *parts)
+    assert reply.status_code == status, reply.data
+    assert list(empty.app.archive.incoming.iterdir()) == []
+
+
+@pytest.mark.parametrize("cut", [10, 200, 5000])
+def test_body_that_breaks_off_stores_nothing(empty: Web, cut):
+    metadata, parts = objects("i1")
+    whole = body_of((JSON, "", json.dumps(metadata).encode()), *parts)
+    reply = empty.client.post(
+        "/dicom-web/studies",
+        data=whole[:-cut],
+        content_type=f'multipart/related; type="{JSON}"; boundary=b-1',
+        headers=empty.admin,
+    )
+    assert reply.status_code == 400
+    assert list(empty.app.archive.incoming.iterdir()) == []
+
+
+def test_described_objects_of_another_study_are_refused(empty: Web):
+    metadata, parts = objects("i1")
+    reply = post(empty, (JSON, "", json.dumps(metadata).encode()), *parts, path="/studies/1.2.3")
+    assert reply.status_code == 409
+    assert answer_of(reply)[1][0]["00081197"]["Value"] == [43265]
+
+
+def test_errors_of_the_reader_are_ours():
+    for kind in (MissingUid, NotDicom, Unsupported):
+        assert issubclass(kind, PacsError)
