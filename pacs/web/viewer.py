@@ -59,7 +59,7 @@ def viewer(path: str) -> Response:
     if folder is None:
         return page("no_viewer.html", 404)
     if path == "app-config.js":
-        return _isolated(Response(_app_config(), mimetype="text/javascript"), "no-cache")
+        return _isolated(Response(app_config(), mimetype="text/javascript"), "no-cache")
     if path not in _files(folder):
         if "." in path.rpartition("/")[2]:
             abort(404)
@@ -97,7 +97,7 @@ def _isolated(response: Response, caching: str) -> Response:
     return response
 
 
-def _app_config() -> str:
+def app_config() -> str:
     """The viewer's settings. Roots are relative, so that they are right under any host name and proxy.
 
     Options by measurement (2026-11, Chromium): thumbnails as pictures of the server, not decoded in the browser.

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchlib import limits, measures, report, scale, web
+from benchlib import limits, measures, ohif, report, scale, web
 from benchlib.servers import Orthanc, Running, Server, TrialPacs, started
 from benchlib.wire import receive_forever
 
@@ -28,6 +28,7 @@ FIGURES: dict[str, Figure] = {
     "qido": measures.query,
     "wado": measures.wado,
     "web": web.web,
+    "ohif": ohif.first_image,
 }
 
 ON_CONTENT = {"find", "retrieve", "qido", "wado", "web"}  # figures that need `measures.fill`
