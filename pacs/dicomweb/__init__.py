@@ -11,7 +11,20 @@ data only and would write its own temporary files.
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
-from pacs.dicomweb import bulk_data, frames, metadata, qido, removal, rendered, stow, submissions, wado, wado_uri
+from pacs.dicomweb import (
+    bulk_data,
+    capabilities,
+    frames,
+    metadata,
+    openapi,
+    qido,
+    removal,
+    rendered,
+    stow,
+    submissions,
+    wado,
+    wado_uri,
+)
 from pacs.dicomweb.door import PATH, WebDoor
 from pacs.dicomweb.problems import register_problems
 
@@ -27,6 +40,7 @@ def register(app: Flask, door: WebDoor) -> None:
     app.url_map.converters["uid"] = UidConverter
     app.extensions["pacs"] = door
     for blueprint in (
+        capabilities.blueprint,
         qido.blueprint,
         metadata.blueprint,
         wado.blueprint,
@@ -39,6 +53,7 @@ def register(app: Flask, door: WebDoor) -> None:
         submissions.blueprint,
     ):
         app.register_blueprint(blueprint, url_prefix=PATH)
+    app.register_blueprint(openapi.blueprint)
     app.register_blueprint(wado_uri.blueprint, name="wado_uri_at_root")
     register_problems(app)
 
