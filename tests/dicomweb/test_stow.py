@@ -226,7 +226,14 @@ def test_parts_of_other_types_are_told(empty: Web, kind):
 @contract("web 8.2")
 @pytest.mark.parametrize(
     "kind",
-    ["text/plain", "multipart/form-data; boundary=b-1", "application/json", "multipart/mixed; boundary=b-1", "image/jpeg", 'multipart/related; type="image/jpeg"; boundary=b-1'],
+    [
+        "text/plain",
+        "multipart/form-data; boundary=b-1",
+        "application/json",
+        "multipart/mixed; boundary=b-1",
+        "image/jpeg",
+        'multipart/related; type="image/jpeg"; boundary=b-1',
+    ],
 )
 def test_other_content_types_are_unsupported(empty: Web, kind):
     raw = body([ct_bytes()])

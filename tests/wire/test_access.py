@@ -537,3 +537,68 @@ def test_inbox_is_reviewed_beyond_loopback(abroad: WholeServer):
 def test_storing_by_http_needs_token_beyond_loopback(abroad: WholeServer):
     headers = {"Content-Type": "application/dicom"}
     assert requests.post(f"{abroad.dicom_web}/studies", b"", headers=headers, timeout=10).status_code == 401
+
+
+# -- removing ----------------------------------------------------------------------------------------------------------
+
+CURATES = {"curator": {"trial"}, "curator of open": {"open"}, "admin": set(AET_OF)}
+
+
+def change(estate: Estate, caller: str, method: str, path: str) -> requests.Response:
+    """A request that changes something."""
+    address = path if path.startswith("http") else estate.server.dicom_web + path
+    return requests.request(method, address, headers=estate.headers[caller], timeout=30)
+
+
+@pytest.mark.parametrize("template", [_SERIES_PATH, _INSTANCE_PATH])
+@pytest.mark.parametrize("caller", HTTP)
+def test_removes_what_table_says(estate: Estate, caller: str, template: str):
+    absent = change(estate, caller, "DELETE", template.format(study=ABSENT, series=ABSENT, sop=ABSENT))
+    assert absent.status_code == 404
+    for name, shelf in SHELVES.items():
+        path = filled(template, shelf)
+        before = estate.rows("admin", f"/studies/{shelf.new_study}/instances?includefield=all")
+        reply = change(estate, caller, "DELETE", path)
+        if name not in SEES[caller]:
+            assert told(reply) == told(absent)
+        elif shelf.collection in CURATES.get(caller, ()):
+            assert reply.status_code == 204
+            assert estate.get("admin", path).status_code == 404
+            assert change(estate, caller, "POST", f"{reply.headers['Location']}/restore").status_code == 200
+        else:
+            assert reply.status_code == (403 if "Authorization" in estate.headers[caller] else 401)
+        assert estate.rows("admin", f"/studies/{shelf.new_study}/instances?includefield=all") == before
+
+
+def test_trash_is_shown_to_curators_alone(estate: Estate):
+    shelf = SHELVES["private in review"]
+    entry = change(estate, "admin", "DELETE", filled(_SERIES_PATH, shelf)).headers["Location"]
+    try:
+        for caller in HTTP:
+            reply, absent = estate.get(caller, entry), estate.get(caller, "/trash/999999")
+            listing = estate.get(caller, "/trash")
+            if "trial" in CURATES.get(caller, ()):
+                assert reply.status_code == 200
+                assert [row["series_uid"] for row in listing.json()] == [shelf.new_series]
+                continue
+            assert told(reply) == told(absent)
+            restored, unknown = (change(estate, caller, "POST", f"{each}/restore") for each in (entry, "/trash/999999"))
+            assert told(restored) == told(unknown)
+            assert restored.status_code == (404 if "Authorization" in estate.headers[caller] else 401)
+            assert shelf.new_series not in listing.text
+    finally:
+        assert change(estate, "admin", "POST", f"{entry}/restore").status_code == 200
+    assert expected("curator", SERIES) == search("/series", SERIES)(estate, "curator")
+
+
+def test_submission_is_shown_to_sender_and_curators(estate: Estate):
+    ds = make_ct(SHELVES["private"].sops[0], "private", "study t", "P3", InstanceNumber=1)
+    reply = estate.stow("submitter", ds, "trial")
+    assert reply.status_code == 200
+    for caller in HTTP:
+        shown = estate.get(caller, reply.headers["Location"])
+        absent = estate.get(caller, "/submissions/w-" + "0" * 24)
+        if caller in ("submitter", "curator", "admin"):
+            assert shown.status_code == 200
+        else:
+            assert (shown.status_code, told(shown)) == (404, told(absent))
