@@ -17,6 +17,7 @@ from pacs.config import Folders, Settings
 from pacs.errors import ConfigError
 from pacs.model import Release
 from pacs.registry.snapshot import INBOX
+from pacs.web.viewer import viewer_folder
 
 
 @click.command()
@@ -74,6 +75,7 @@ def _announce(settings: Settings) -> None:
     root = f"http://{f'[{host}]' if ':' in host else host}:{settings.http.port}"
     lines = (
         f"portal    {root}/",
+        f"viewer    {root}/{'viewer/' if viewer_folder(settings.http.viewer) else 'look'}",
         f"DICOMweb  {root}/dicom-web",
         f"DIMSE     {settings.dimse.aet} at {host}:{settings.dimse.port}",
         *([f"DIMSE/TLS {settings.dimse.aet} at {host}:{settings.dimse.tls_port}"] if settings.dimse.tls_port else []),
