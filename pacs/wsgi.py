@@ -9,11 +9,12 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from pacs import dicomweb, web
 from pacs.auth.http import identify
 from pacs.dicomweb import WebDoor
-from pacs.dicomweb.door import caller, public_root
+from pacs.dicomweb.door import caller, door, public_root
 from pacs.dicomweb.reply import between
 from pacs.dicomweb.transport import compress, send_range
 from pacs.web.health import registry_for
@@ -31,7 +32,7 @@ def create_app(installation: "App") -> Flask:
     """The Flask app of an installation. Each request is one log line, without query string or UIDs."""
     settings = installation.settings
     local = settings.bound_to_loopback
-    door = WebDoor(
+    web_door = WebDoor(
         installation.archive,
         lambda authorization, session, address: identify(
             installation.users, authorization, address, local=local, session=session
@@ -45,7 +46,7 @@ def create_app(installation: "App") -> Flask:
     app.url_map.strict_slashes = False
     app.before_request(_start_clock)
     app.after_request(_finish)
-    dicomweb.register(app, door)
+    dicomweb.register(app, web_door)
     web.register(app)
     app.extensions["pacs_users"] = installation.users
     app.extensions["pacs_viewer"] = viewer_folder(settings.http.viewer)
@@ -57,6 +58,8 @@ def _start_clock() -> None:
     g.started = time.perf_counter()
     g.request_id = token_hex(8)  # ours, not the caller's: what callers name their requests after is unknown
     g.identify, g.public_root = caller, public_root  # doors on one level do not import each other
+    if (request.content_length or 0) > door().max_body_bytes:
+        raise RequestEntityTooLarge
 
 
 def _finish(response: Response) -> Response:

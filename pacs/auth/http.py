@@ -1,7 +1,6 @@
 """HTTP credentials as principals: ``Bearer TOKEN``, or Basic with the user's name and a token as password."""
 
 import base64
-import binascii
 
 from pacs.auth.peers import is_loopback
 from pacs.auth.scope import local_principal
@@ -41,7 +40,7 @@ def identify(users: Users, authorization: str | None, address: str, *, local: bo
 def _basic(value: str) -> tuple[str, str]:
     try:
         name, separator, token = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no Base64, no ASCII, no UTF-8
         raise WrongCredentials("the Basic credentials are malformed") from None
     if not separator:
         raise WrongCredentials("the Basic credentials are malformed")

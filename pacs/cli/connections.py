@@ -58,9 +58,11 @@ class ClientSocket(socket.socket):
         self._head_bytes = self._moved = 0
         self._waited_s = 0.0
         self._lingered = False
+        self.is_answered = False
 
     def begin_head(self) -> None:
         """A request's head follows, which must come within a window."""
+        self.is_answered = False
         self._head_until, self._head_bytes = time.monotonic() + self._pace.window_s, 0
 
     def end_head(self) -> None:
@@ -76,6 +78,7 @@ class ClientSocket(socket.socket):
         self._places = places
         try:
             yield
+            self.is_answered = True
         finally:
             self._places = None
             places.release()
@@ -213,7 +216,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         super().murder_keepalived(force or self.nr_conns >= self.worker_connections)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Tell an error of HTTP itself as all others: short JSON that repeats nothing."""
+        """Tell an error of HTTP itself as all others: short JSON that repeats nothing.
+
+        A body that turns out to be none after its request was answered closes the connection without another word.
+        """
+        if client.is_answered:
+            return
         status, name, sentence = _problem_of(exc)
         if status == 500:
             log.error("request failed", exc_info=exc)

@@ -43,7 +43,7 @@ def test_options_of_the_root_describes_the_service(empty: Web, accept: str):
     assert (reply.status_code, reply.headers["Content-Type"]) == (200, WADL)
     assert "OPTIONS" in reply.headers["Allow"]
     root = ET.fromstring(reply.data)
-    assert root.find(f"{NAMESPACE}resources").get("base") == "http://localhost/dicom-web/"
+    assert [each.get("base") for each in root.iter(f"{NAMESPACE}resources")] == ["http://localhost/dicom-web/"]
     paths = {each.get("path"): each for each in root.iter(f"{NAMESPACE}resource")}
     found = paths["studies/{study}"].findall(f"{NAMESPACE}method")
     assert {each.get("name") for each in found} == {"GET", "POST", "DELETE"}
