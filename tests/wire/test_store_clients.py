@@ -20,6 +20,7 @@ from tests.wire.contract import contract
 from tests.wire.server import WholeServer, free_port, wait_for
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+NODE_FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trialpacs" / "node"
 STOW = ["-H", "Accept: application/dicom+json"]
 
 
@@ -94,6 +95,26 @@ def test_dicomweb_client_stores_and_removes(server: WholeServer):
     (entry,) = [each for each in session.get(f"{server.dicom_web}/trash").json() if each["study_uid"] == study]
     assert session.post(f"{server.dicom_web}/trash/{entry['id']}/restore").json() == {"restored": 3}
     assert len(client.retrieve_study(study)) == 3
+
+
+@contract("web 8.1", "web 10.3")
+def test_javascript_client_stores(server: WholeServer, tmp_path: Path):
+    if shutil.which("node") is None or not (NODE_FOLDER / "node_modules" / "dicomweb-client").is_dir():
+        pytest.skip("dicomweb-client is not installed: scripts/test fetches it from npm, offline it cannot")
+    file = tmp_path / "one.dcm"
+    file.write_bytes(ct_bytes(sop="js", study="js"))
+    script = Path(__file__).with_name("dicomweb_peer.js")
+    done = subprocess.run(
+        ["node", str(script), server.dicom_web, server.admin["Authorization"], str(file)],
+        env=os.environ | {"NODE_PATH": str(NODE_FOLDER / "node_modules")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    stored = json.loads(done.stdout)["stored"]["00081199"]["Value"]
+    assert [item["00081155"]["Value"] for item in stored] == [[uid("js")]] * 2
 
 
 # -- Orthanc -----------------------------------------------------------------------------------------------------------
