@@ -41,7 +41,7 @@ class Store:
 
     def refuse(self, error: PacsError, sop_class_uid: str = "", sop_uid: str = "") -> None:
         """Account for something that is not taken."""
-        outcome = Outcome(sop_class_uid, sop_uid, reason=failure_reason(error), error=error)
+        outcome = Outcome(sop_class_uid, sop_uid, reason=failure_reason(error), error=_bare(error))
         self.outcomes.append(outcome)
         self._log(outcome)
 
@@ -61,9 +61,9 @@ class Store:
             outcome.accepted = archive.receive(temporary, self.envelope)
             outcome.sop_class_uid, outcome.sop_uid = outcome.accepted.sop_class_uid, outcome.accepted.sop_uid
         except _WrongStudy as error:
-            outcome.error, outcome.reason = error, STUDY_MISMATCH
+            outcome.error, outcome.reason = _bare(error), STUDY_MISMATCH
         except PacsError as error:
-            outcome.error, outcome.reason = error, failure_reason(error)
+            outcome.error, outcome.reason = _bare(error), failure_reason(error)
         finally:
             temporary.unlink(missing_ok=True)
         self.outcomes.append(outcome)
@@ -89,6 +89,12 @@ class Store:
             log.info("object accepted", extra=facts | {"intake": outcome.accepted.intake_ids})
         else:
             log.warning("object refused", extra=facts | {"code": outcome.reason, "reason": str(outcome.error)})
+
+
+def _bare(error: PacsError) -> PacsError:
+    """An error that can be kept: its frames would hold mapped files, and their disk space, until they are collected."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
 
 
 class _WrongStudy(ClassMismatch):

@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz.seeds FOLDER [dimse|web|pictures]`` writes inputs to begin with: one of each kind."""
+"""``python -m tests.fuzz.seeds FOLDER [dimse|web|pictures|store]`` writes inputs to begin with: one of each kind."""
 
 import sys
 from pathlib import Path
@@ -29,6 +29,22 @@ _JSON = (
     b'"00400275":{"vr":"SQ","Value":[{"00400009":{"vr":"SH","Value":["S"]}}]},"7FE00010":{"vr":"OW","BulkDataURI":"b"},'
     b'"00660016":{"vr":"OF","InlineBinary":"AAAAAA=="}}'
 )
+
+
+def store_seeds() -> list[bytes]:
+    """In the order of the target of storing."""
+    head = b"--b\r\nContent-Type: application/dicom+json\r\n\r\n"
+    object_json = _JSON[:-1] + b',"00080016":{"vr":"UI","Value":["1.2"]},"00080018":{"vr":"UI","Value":["1.2.3"]}}'
+    bulk = b"\r\n--b\r\nContent-Type: image/jpeg\r\nContent-Location: b\r\n\r\n\xff\xd8\xff\xd9\r\n--b--"
+    found = [
+        b"x\r\n--b\r\nContent-Type: application/dicom\r\n\r\n" + ct_bytes() + b"\r\n--b--\r\n",
+        head + object_json + bulk,
+        native_xml(orjson.loads(object_json)),
+        b'multipart/related; type="application/dicom"; boundary="b"',
+        b"b\n--b\r\nA: b\r\n\r\nxyz\r\n--b  \r\n\r\n\r\n--b--",
+        b"\x01" + object_json + b"\0\0\xff\xd8\xff\xc3\0\x0b\x08\0\1\0\1\1\1\x11\0\xff\xd9",
+    ]
+    return [bytes([number]) + each for number, each in enumerate(found)]
 
 
 def picture_seeds() -> list[bytes]:
@@ -66,6 +82,6 @@ def _implicit(keys: object) -> bytes:
 
 
 if __name__ == "__main__":
-    makers = {"web": web_seeds, "pictures": picture_seeds}
+    makers = {"web": web_seeds, "pictures": picture_seeds, "store": store_seeds}
     for number, each in enumerate(makers.get("".join(sys.argv[2:]), seeds)()):
         (Path(sys.argv[1]) / f"seed-{number}").write_bytes(each)
