@@ -2,10 +2,10 @@
 
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from pacs.dicom.elements import ITEM, PIXEL_DATA, SEQUENCE_END, UNDEFINED, Buffer, DataSet
@@ -14,6 +14,7 @@ from pacs.dicom.json_reader import data_set_of
 from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, RLE, TRANSFER_SYNTAXES, encoding_of, is_encapsulated
 from pacs.dicom.writing import encode, header
 from pacs.errors import MissingUid, NotDicom, Unsupported
+from pacs.mapped import in_parts
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _PIXELS = f"{PIXEL_DATA:08X}"
@@ -123,16 +124,20 @@ def write_object(target: Path, found: Mapping[str, Any], bulks: Bulks) -> None:
         file.write(file_start(sop_class, sop, syntax))
         _write(file, data_set, lambda tag: tag < PIXEL_DATA)
         if pixels is not None:
-            for piece in _pixel_data(pixels, [part.data for part in parts], syntax):
-                file.write(piece)
+            _write_pieces(file, _pixel_data(pixels, [part.data for part in parts], syntax))
         _write(file, data_set, lambda tag: tag >= PIXEL_DATA)
 
 
-def _write(file: Any, data_set: DataSet, wanted: Any) -> None:
+def _write(file: IO[bytes], data_set: DataSet, wanted: Callable[[int], bool]) -> None:
     some = DataSet((tag, element) for tag, element in data_set.items() if wanted(tag))
     encoding = encoding_of(EXPLICIT_LE)
-    for piece in encode(some, encoding, encoding):
-        file.write(piece)
+    _write_pieces(file, encode(some, encoding, encoding))
+
+
+def _write_pieces(file: IO[bytes], pieces: Iterable[Buffer]) -> None:
+    for piece in pieces:
+        for part in in_parts(piece):
+            file.write(part)
 
 
 def _syntax(parts: Sequence[BulkPart], told: str) -> str:

@@ -1,5 +1,6 @@
 """DICOMweb over real sockets: dicomweb-client against gunicorn and a worker."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,7 +126,8 @@ def _instances(web: Web) -> list[tuple[str, str, str]]:
     return [tuple(row[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018")) for row in rows]
 
 
-def test_large_upload_leaves_memory_flat(web: Web):
+@pytest.mark.parametrize("described", [False, True])
+def test_large_upload_leaves_memory_flat(web: Web, described: bool):
     """200 MB arrive in one part, chunked; no web process grows by more than 50 MB."""
     before = _peak_kib(web)
     pixels = bytes(1 << 20)
@@ -134,8 +136,14 @@ def test_large_upload_leaves_memory_flat(web: Web):
     count = 200
 
     def body() -> Iterator[bytes]:
-        yield b"--x\r\nContent-Type: application/dicom\r\n\r\n" + start
-        yield b"\xe0\x7f\x10\x00OW\0\0" + (count << 20).to_bytes(4, "little")
+        if described:
+            metadata = make_ct("large", "large", "large", Rows=1024, Columns=1024).to_json_dict()
+            metadata["7FE00010"] = {"vr": "OW", "BulkDataURI": "/bulk"}
+            yield b"--x\r\nContent-Type: application/dicom+json\r\n\r\n" + json.dumps(metadata).encode()
+            yield b"\r\n--x\r\nContent-Type: application/octet-stream\r\nContent-Location: /bulk\r\n\r\n"
+        else:
+            yield b"--x\r\nContent-Type: application/dicom\r\n\r\n" + start
+            yield b"\xe0\x7f\x10\x00OW\0\0" + (count << 20).to_bytes(4, "little")
         for _ in range(count):
             yield pixels
         yield b"\r\n--x--\r\n"
@@ -143,7 +151,7 @@ def test_large_upload_leaves_memory_flat(web: Web):
     reply = web.session.post(
         f"{web.root}/dicom-web/studies",
         data=body(),
-        headers={"Content-Type": 'multipart/related; type="application/dicom"; boundary=x'},
+        headers={"Content-Type": f'multipart/related; type="application/dicom{"+json" * described}"; boundary=x'},
         timeout=120,
     )
     assert reply.status_code == 200, reply.text
