@@ -17,6 +17,7 @@ from pacs.dicomweb import WebDoor
 from pacs.dicomweb.door import caller, door, public_root
 from pacs.dicomweb.reply import between
 from pacs.dicomweb.transport import compress, send_range
+from pacs.errors import BadRequest
 from pacs.web.health import registry_for
 from pacs.web.viewer import viewer_folder
 
@@ -60,6 +61,10 @@ def _start_clock() -> None:
     g.identify, g.public_root = caller, public_root  # doors on one level do not import each other
     if (request.content_length or 0) > door().max_body_bytes:
         raise RequestEntityTooLarge
+    try:
+        request.query_string.decode()
+    except UnicodeDecodeError:  # Flask would fail at the first look at a parameter
+        raise BadRequest("the query is neither percent-encoded nor UTF-8") from None
 
 
 def _finish(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""Fuzzing what a web client can send: query strings of searches, data sets as XML. Run by ``scripts/fuzz``.
+"""Fuzzing what a web client can send: searches, whole requests, data sets as XML. Run by ``scripts/fuzz``.
 
 The first byte chooses what the rest is. A request must end in an answer below 500.
 """
@@ -7,13 +7,17 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from io import BytesIO
 from pathlib import Path
-from urllib.parse import quote_from_bytes
+from typing import Any, cast
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import atheris
 
-with atheris.instrument_imports(include=["pacs.dicomweb", "pacs.index", "pacs.dicom.native_xml_reader"]):
+with atheris.instrument_imports(
+    include=["pacs.dicomweb", "pacs.index", "pacs.auth", "pacs.web", "pacs.dicom.native_xml_reader"]
+):
     from pacs.dicom.native_xml import native_xml
     from pacs.dicom.native_xml_reader import json_of
     from pacs.errors import BadRequest
@@ -56,7 +60,43 @@ def xml(data: bytes) -> None:
         assert json_of(native_xml(found)).keys() == found.keys()
 
 
-TARGETS: tuple[Callable[[bytes], None], ...] = (search, key_and_value, xml)
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
+HERE = f"/dicom-web/studies/{uid('t1')}/series/{uid('s1')}/instances/{uid('a1')}".encode()
+
+
+def request(data: bytes) -> None:
+    """A whole request: a method, then lines of path, query, headers as ``Name: value``, and behind an empty one a body.
+
+    ``@`` in the path is the address of an instance. The server's front takes care of what is no HTTP.
+    """
+    head, _, body = data[1:].partition(b"\n\n")
+    path, query, *headers = [*head.split(b"\n"), b"", b""][:40]
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": METHODS[data[0] % len(METHODS)] if data else "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(b"/" + path.lstrip(b"/").replace(b"@", HERE[1:])).decode("latin-1"),
+        "QUERY_STRING": query.replace(b" ", b"").decode("latin-1"),
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": BytesIO(body),
+        "wsgi.errors": sys.stderr,
+    }
+    for line in headers:
+        name, _, value = line.decode("latin-1").partition(":")
+        key = name.strip().upper().replace("-", "_")
+        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value.strip()
+    said: list[str] = []
+    answer = CLIENT.application.wsgi_app(environ, lambda status, _headers, _error=None: cast(Any, said.append(status)))
+    with closing(cast(Any, answer)):
+        size = sum(map(len, answer))
+    assert int(said[0][:3]) < 500 or said[0].startswith("501"), (said[0], size)
+
+
+TARGETS: tuple[Callable[[bytes], None], ...] = (search, key_and_value, xml, request)
 
 
 def one_input(data: bytes) -> None:

@@ -21,7 +21,17 @@ def web_seeds() -> list[bytes]:
     query = b"\0limit=5&PatientName=A*%5E&StudyDate=20200101-&includefield=00081030%2CKVP&fuzzymatching=true"
     values = [b"\0\1m*ller^a?na", b"\1\2%20200101-20210101\\20220101", b"\2\0101500.5-1016", b'\3\3""', b"\4\0CT,MR"]
     document = native_xml(orjson.loads(_JSON))
-    return [b"\0" + query, *(b"\1" + each for each in values), b"\2" + document]
+    asked = [
+        b"\0@/frames/1\n\nAccept: multipart/related; type=image/*; transfer-syntax=*\nRange: bytes=0-9",
+        b'\0@/rendered\nviewport=9,9&window=1,2,linear&quality=3\nIf-None-Match: W/"1", *\nAccept-Encoding: gzip',
+        b"\0wado/A\nrequestType=WADO&studyUID=1&seriesUID=2&objectUID=3&contentType=image/png\nCookie: pacs_session=1",
+        b"\0dicom-web/studies\nlimit=1\nForwarded: host=a;proto=https\nX-Forwarded-Prefix: /a\nOrigin: null\nHost: a:1",
+        b"\2dicom-web/studies/1.2\n\nContent-Type: multipart/related; boundary=b\nAuthorization: Basic YQ\n\n--b",
+        b"\2login\n\nContent-Type: application/x-www-form-urlencoded\n\ntoken=1&next=/%0d",
+        b"\5@/bulkdata/7FE00010\n\nAccess-Control-Request-Method: DELETE",
+    ]
+    found = [b"\0" + query, *(b"\1" + each for each in values), b"\2" + document]
+    return found + [b"\3" + each for each in asked]
 
 
 _JSON = (

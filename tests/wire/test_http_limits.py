@@ -184,6 +184,7 @@ def test_http_1_0_is_answered_and_closed(web: Web):
         "/dicom-web/studies?limit=%00",
         "/dicom-web/studies?%ff=%fe",
         "/dicom-web/studies?=",
+        "/dicom-web/studies?PatientName=\xcf\xd3",
         "/dicom-web/studies?limit=9" + "9" * 5000,
         "/dicom-web/studies?StudyDate=%F0%9F%98%80",
         "/wado?requestType=WADO&studyUID=%00",

@@ -91,4 +91,4 @@ def test_answers_conform_to_openapi(document: dict[str, Any]):
 
 @pytest.mark.long
 def test_many_answers_conform_to_openapi(document: dict[str, Any]):
-    _ask(document, 300)
+    _ask(document, 100)
