@@ -6,6 +6,7 @@ import signal
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -121,6 +122,12 @@ def body_sender(web: Web) -> socket.socket:
     return found
 
 
+def pss_bytes(pid: int) -> int:
+    """What a process has of the machine's memory, its share of what several use."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(text.partition("\nPss:")[2].split()[0]) * 1024
+
+
 KINDS: tuple[Callable[[Web], socket.socket], ...] = (reader, head_sender, body_sender)
 
 
@@ -192,3 +199,36 @@ def test_others_answer_while_one_process_is_killed(patient: Web):
         assert requests.get(f"{patient.root}/dicom-web/studies", timeout=10).status_code == 200
     wait_for(lambda: len(patient.workers()) == 2 and first not in patient.workers())
     assert second in patient.workers()
+
+
+@contract("web 9.6")
+@pytest.mark.long
+def test_process_that_streams_a_study_of_two_gigabytes_stays_small(tmp_path: Path):
+    objects, size = 40, 52_000_000
+    server = Server(tmp_path / "data")
+    hold(
+        server.data,
+        (make_ct(f"m{n}", "ms", "m", Rows=5000, Columns=5200, PixelData=bytes([n]) * size) for n in range(objects)),
+    )
+    web = Web(server)
+    largest = 0
+
+    def stream(client: int) -> int:
+        accept = {"Accept": ("multipart/related; type=application/dicom", "application/zip")[client % 2]}
+        with requests.get(f"{web.root}/dicom-web/studies/{uid('m')}", headers=accept, stream=True, timeout=60) as reply:
+            taken = 0
+            for piece in reply.iter_content(1 << 20):
+                taken += len(piece)
+                if taken > 200_000_000:
+                    break
+            return taken
+
+    with ThreadPoolExecutor(16) as pool:
+        clients = [pool.submit(stream, number) for number in range(16)]
+        while not all(each.done() for each in clients):
+            largest = max(largest, *map(pss_bytes, web.workers()))
+            wait(clients, 0.2)
+    server.stop()
+    print(f"largest process: {largest / 1e6:.0f} MB")
+    assert min(each.result() for each in clients) > 200_000_000
+    assert largest < 300_000_000
