@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from pacs.cli.main import pacs as cli
+from pacs.curation.doctor import examine
 from pacs.db.connection import execute
 from pacs.errors import NotFound
 from pacs.model import InstanceKey, Role
@@ -113,10 +114,12 @@ def _power_failure(_entry: object) -> None:
 def test_housekeeping_purges_what_is_past_its_time(web: Web):
     study, _, _ = uids(web)
     removed(web, f"/studies/{study}")
+    assert list(examine(web.app.archive, 0.0)) == []  # the doctor knows its files
     let_go(web.app.archive)
     assert len(web.app.archive.parts.trash.entries()) == 1
     web.app.archive.parts.trash.keep_days = -1
     assert let_go(web.app.archive) >= 3
+    assert list(examine(web.app.archive, 0.0)) == []
     assert web.app.archive.parts.trash.entries() == []
 
 
