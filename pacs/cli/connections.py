@@ -31,6 +31,7 @@ log = logging.getLogger("pacs.http")
 MOST_HEAD_BYTES = 1 << 20  # request line and headers: ten thousand UIDs in a query are 0.7 MB
 HEADER_FIELDS, HEADER_BYTES = 100, 16384
 _LINGER_S, _LINGER_BYTES = 3.0, 16 << 20  # of a refused upload is read, so that its sender sees the answer
+_SHORT = struct.pack("ll", 0, 20_000)  # timeval: so little waiting is not worth giving the place away
 _CLOSED_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: forget what was not sent
 _READ, _WRITE = select.POLLIN, select.POLLOUT
 
@@ -52,6 +53,7 @@ class ClientSocket(socket.socket):
 
     def __init__(self, accepted: socket.socket, pace: Pace) -> None:
         super().__init__(fileno=accepted.detach())
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _SHORT)
         self._pace = pace
         self._places: threading.Semaphore | None = None
         self._head_until: float | None = None
@@ -102,9 +104,14 @@ class ClientSocket(socket.socket):
 
     def _recv_head(self, size: int, flags: int) -> bytes:
         left_s = (self._head_until or 0.0) - time.monotonic()
-        if left_s <= 0 or not _ready(self, _READ, left_s):
+        if left_s <= 0:
             raise TooSlow
-        found = super().recv(size, flags)
+        try:
+            found = super().recv(size, flags | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            if not _ready(self, _READ, left_s):
+                raise TooSlow from None
+            found = super().recv(size, flags)
         self._head_bytes += len(found)
         if self._head_bytes > MOST_HEAD_BYTES:
             raise errors.LimitRequestLine(self._head_bytes, MOST_HEAD_BYTES)
@@ -118,7 +125,7 @@ class ClientSocket(socket.socket):
         rest = memoryview(data).cast("B")
         while rest:
             try:
-                sent = super().send(rest, flags | socket.MSG_DONTWAIT)
+                sent = super().send(rest, flags)  # it waits for `_SHORT` at most
             except BlockingIOError:
                 if not self._wait(_WRITE):
                     self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSED_AT_ONCE)
