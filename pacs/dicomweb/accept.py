@@ -106,32 +106,47 @@ def _quality(parameters: Sequence[tuple[str, str]]) -> float:
 class Wanted:
     """One way that the caller takes the answer: the type of (each part of) the payload and its transfer syntaxes.
 
-    `syntaxes` is empty when none was asked for.
+    `syntaxes` is empty when none was asked for. `refused` are media types that a range holds and the caller does not
+    take.
     """
 
     type: str
     multipart: bool
     syntaxes: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+    def takes(self, media_type: str) -> bool:
+        """Whether a media type is one that is meant."""
+        return within(media_type, self.type) and media_type not in self.refused
 
 
 def wanted(query_value: str | None, header: str | None) -> list[Wanted]:
     """What the caller takes, best first; the ``accept`` query parameter wins over the header. PS3.18 8.7.8.1."""
-    ranges = [parse_accept(query_value or ""), parse_accept(header or "")]
+    ranges = [parse_accept(_with_plus(query_value or "")), parse_accept(header or "")]
     found = [each for some in ranges for each in _by_quality(some)]
     if not found and any(ranges):
         raise NotAcceptable("the Accept header refuses everything")
     return found
 
 
+def _with_plus(query_value: str) -> str:
+    """A query parameter as it was meant: whoever writes ``application/dicom+json`` in an address leaves a blank."""
+    return re.sub(r"(?<=/dicom) (?=json\b|xml\b)", "+", query_value)
+
+
 def _by_quality(ranges: list[MediaRange]) -> Iterator[Wanted]:
+    refused = [_meant(each) for each in ranges if each.quality <= 0]
     for each in sorted((each for each in ranges if each.quality > 0), key=lambda each: -each.quality):
-        multipart = each.type == "multipart/related"
-        kind = each.type
-        if multipart:
-            kind = (each.values("type") or ["*/*"])[0].lower()
-        elif kind == "multipart/*":
-            multipart, kind = True, "*/*"
-        yield Wanted(kind, multipart, tuple(each.values("transfer-syntax")))
+        kind, multipart = _meant(each)
+        not_these = (no for no, parts in refused if parts == multipart and no != kind and within(no, kind))
+        yield Wanted(kind, multipart, tuple(each.values("transfer-syntax")), tuple(not_these))
+
+
+def _meant(each: MediaRange) -> tuple[str, bool]:
+    """The type of (each part of) the payload, and whether it goes as multipart."""
+    if each.type == "multipart/related":
+        return (each.values("type") or ["*/*"])[0].lower(), True
+    return ("*/*", True) if each.type == "multipart/*" else (each.type, False)
 
 
 def takes_json(found: Sequence[Wanted]) -> bool:
@@ -223,7 +238,7 @@ def _frame_form(each: Wanted, stored: str) -> tuple[str, str] | None:
         if target != stored and (stored in VIDEO or target not in (EXPLICIT_LE, *ENCODABLE)):
             continue
         media = OCTETS if target == EXPLICIT_LE else MEDIA_OF_SYNTAX.get(target, OCTETS)
-        if target in _NEVER or not (within(media, each.type) or each.type == OCTETS):
+        if target in _NEVER or not (each.takes(media) or each.type == OCTETS):
             continue
         return (OCTETS if each.type == OCTETS else media), target
     return None

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 from pacs.dicom.elements import PIXEL_TAGS, WIDTH, Buffer, DataSet, Element
 from pacs.dicom.json import BULK_PLACEHOLDER
 from pacs.dicom.writing import swapped
-from pacs.dicomweb.accept import OCTETS, Wanted, choose_frames
+from pacs.dicomweb.accept import AS_STORED, OCTETS, Wanted, choose_frames
 from pacs.dicomweb.door import caller, door, key_of, public_root, url_of
 from pacs.dicomweb.frames import pixel_parts
 from pacs.dicomweb.reply import BodyPart, multipart_reply, single_reply
@@ -61,6 +61,7 @@ def retrieve_all_bulk_data(study: str, series: str | None = None, sop: str | Non
 
 
 _ANY = Wanted("*/*", multipart=True)
+_AS_STORED = Wanted("*/*", multipart=True, syntaxes=(AS_STORED,))
 
 
 def _all_parts(found: list[StoredInstance]) -> Iterator[BodyPart]:
@@ -83,7 +84,15 @@ def _pixel_data(instance: StoredInstance, place: str) -> Response:
     tag = tag_of([instance], place, media, syntax, str(way.multipart))
     if is_known(tag):
         return not_modified(tag)
-    parts = list(pixel_parts(instance, media, syntax, f"{instance.sop_uid}/bulkdata/{place}"))
+    location = f"{instance.sop_uid}/bulkdata/{place}"
+    try:
+        parts = list(pixel_parts(instance, media, syntax, location))
+    except NotAcceptable:
+        if any(each.type != "*/*" or each.syntaxes for each in asked()):
+            raise
+        # Whoever takes anything is better served with the stored bytes than with nothing.
+        _way, media, syntax = choose_frames([_AS_STORED], instance.transfer_syntax_uid, single=True)
+        parts = list(pixel_parts(instance, media, syntax, location))
     if way.multipart or len(parts) > 1:
         return cached(multipart_reply(parts, media), tag)
     return cached(single_reply(parts[0]), tag)

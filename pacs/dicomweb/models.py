@@ -22,9 +22,9 @@ def chosen_model(*, single: bool = False) -> Wanted:
     `single`: there is one data set, so that XML may come as a single part. Raises `NotAcceptable`.
     """
     for each in asked() or [Wanted(JSON, multipart=False)]:
-        if not each.multipart and each.type in _ANY_JSON:
+        if not each.multipart and each.type in _ANY_JSON and JSON not in each.refused:
             return Wanted(JSON, multipart=False)
-        if each.multipart and each.type in _ANY_XML:
+        if (each.multipart or each.type == "*/*") and each.type in _ANY_XML:
             return Wanted(XML, multipart=True)
         if single and each.type == XML:
             return Wanted(XML, multipart=False)

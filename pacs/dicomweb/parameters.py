@@ -136,8 +136,8 @@ def _condition(attribute: Attribute, value: str, flags: _Flags) -> Condition | N
     text = value.strip()
     if _CONTROL.search(value):
         raise BadQuery("a value holds control characters")
-    if not text.strip("*") or text == "\\":
-        return None
+    if not text.strip("*") or text == "\\" or (attribute.keyword == "InstanceAvailability" and text == "ONLINE"):
+        return None  # what every row says restricts nothing
     if attribute.kind is Kind.UID and not (text == '""' and flags.empty):
         return Exact(_uids(attribute, text))
     values = _values(attribute, text, flags)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pacs.dicom.syntaxes import VIDEO, name_of
-from pacs.dicomweb.accept import Wanted, within
+from pacs.dicomweb.accept import Wanted
 from pacs.dicomweb.door import door
 from pacs.dicomweb.picture_parameters import PictureParameters
 from pacs.dicomweb.picture_texts import lines_of
@@ -49,7 +49,7 @@ def choose_kind(found: Sequence[Wanted], kinds: Sequence[str], *, single: bool) 
     """A media type, and whether it goes as multipart. Raises `NotAcceptable`."""
     for each in found or [Wanted("*/*", multipart=not single)]:
         for kind in kinds:
-            if within(kind, each.type) and (each.multipart or single or each.type == "*/*"):
+            if each.takes(kind) and (each.multipart or single or each.type == "*/*"):
                 return kind, each.multipart or not single
     if not kinds:
         raise NotAcceptable("this object has no pictures")

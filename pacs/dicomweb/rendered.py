@@ -5,7 +5,6 @@ from itertools import chain
 
 from flask import Blueprint, Response, request
 
-from pacs.dicomweb.accept import within
 from pacs.dicomweb.door import caller, door, key_of, public_root, url_of
 from pacs.dicomweb.frames import frame_numbers
 from pacs.dicomweb.picture_parameters import PictureParameters, picture_parameters
@@ -38,9 +37,7 @@ _INSTANCE = "/studies/<uid:study>/series/<uid:series>/instances/<uid:sop>"
 @blueprint.get(f"{_INSTANCE}/rendered")
 def rendered_instance(study: str, series: str, sop: str) -> Response:
     """One instance: a picture, an animation of all frames, a report as HTML, a document as it is."""
-    parameters = picture_parameters(request.args, thumbnail=False)
-    if not takes_utf8(request.args.get("charset", "")):
-        raise NotAcceptable("text is sent in UTF-8")
+    parameters = _parameters()
     return _single(open_one(study, series, sop), parameters)
 
 
@@ -60,7 +57,7 @@ def thumbnail_of_frames(study: str, series: str, sop: str, frames: str) -> Respo
 @blueprint.get("/studies/<uid:study>/series/<uid:series>/rendered")
 def rendered_many(study: str, series: str | None = None) -> Response:
     """What can be shown of a study or series: a part an instance."""
-    parameters = picture_parameters(request.args, thumbnail=False)
+    parameters = _parameters()
     found = door().archive.open(key_of(study, series), caller())
     shown = [(each, kinds) for each in found if (kinds := _part_kinds(each))]
     if not shown:
@@ -82,7 +79,7 @@ def rendered_many(study: str, series: str | None = None) -> Response:
 @blueprint.get(f"{_INSTANCE}/thumbnail")
 def thumbnail(study: str, series: str | None = None, sop: str | None = None) -> Response:
     """One small picture that stands for the study, series or instance."""
-    parameters = picture_parameters(request.args, thumbnail=True)
+    parameters = _parameters(thumbnail=True)
     instance = representative_of(door().archive.open(key_of(study, series, sop), caller()))
     return _single(instance, parameters, thumbnail=True)
 
@@ -102,7 +99,7 @@ def _single(instance: StoredInstance, parameters: PictureParameters, *, thumbnai
 
 def _frames(study: str, series: str, sop: str, text: str, *, thumbnail: bool) -> Response:
     numbers = frame_numbers(text)
-    parameters = picture_parameters(request.args, thumbnail=thumbnail)
+    parameters = _parameters(thumbnail=thumbnail)
     instance = open_one(study, series, sop)
     if max(numbers) > instance.frames:
         raise NotFound("the instance has fewer frames")
@@ -148,6 +145,14 @@ def _reply(instance: StoredInstance, kind: str, content: bytes, *, multipart: bo
     return single_picture(content, kind)
 
 
+def _parameters(*, thumbnail: bool = False) -> PictureParameters:
+    """The parameters of this request. Raises `BadRequest`, and `NotAcceptable` for text in another charset."""
+    parameters = picture_parameters(request.args, thumbnail=thumbnail)
+    if not takes_utf8(request.args.get("charset", "")):
+        raise NotAcceptable("text is sent in UTF-8")
+    return parameters
+
+
 def takes_utf8(charset: str) -> bool:
     """Whether a charset parameter allows UTF-8. PS3.18 8.3.3.2."""
     names = [each.partition(";")[0].strip().lower() for each in charset.split(",")]
@@ -176,12 +181,12 @@ def _part_kinds(instance: StoredInstance) -> tuple[str, ...]:
     taken = asked()
     if not taken:
         return kinds
-    ways = [each.type for each in taken if each.multipart or each.type == "*/*"]
+    ways = [each for each in taken if each.multipart or each.type == "*/*"]
     if not ways:
         raise NotAcceptable("pictures of a study or series are sent as multipart/related")
-    if not any(within(kind, way) for way in ways for kind in (JPEG, PNG, GIF, JP2, HTML, PDF, XML, MP4)):
+    if not any(way.takes(kind) for way in ways for kind in (JPEG, PNG, GIF, JP2, HTML, PDF, XML, MP4)):
         raise NotAcceptable("pictures are sent as image/jpeg, image/png, image/gif or image/jp2")
-    return tuple(kind for way in ways for kind in kinds if within(kind, way))
+    return tuple(kind for way in ways for kind in kinds if way.takes(kind))
 
 
 def _parts(shown: list[tuple[StoredInstance, tuple[str, ...]]], parameters: PictureParameters) -> Iterator[BodyPart]:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from pacs.dicomweb.accept import Wanted, choose_frames, parse_accept, takes_json, wanted
 from pacs.dicomweb.picture_parameters import picture_parameters
+from pacs.dicomweb.pictures import choose_kind
 from pacs.errors import BadRequest, NotAcceptable
 from tests.wire.contract import contract
 
@@ -129,3 +130,23 @@ def test_any_parameters_of_pictures_are_read_or_refused(values):
     except BadRequest:
         return
     assert found.look.viewport is None or found.look.viewport.width <= 32767
+
+
+@contract("web 5.1", "web 5.2")
+def test_plus_in_an_address_is_meant():
+    found = wanted('multipart/related; type="application/dicom xml", application/dicom json', None)
+    assert found == [Wanted("application/dicom+xml", multipart=True), Wanted("application/dicom+json", multipart=False)]
+
+
+@contract("web 5.2")
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [
+        ("image/jpeg;q=0, image/*", "image/png"),
+        ("*/*;q=0.5, image/jpeg; q=0.0, image/png;q=0", "image/gif"),
+        ("image/jpeg;q=0, image/jpeg", "image/jpeg"),
+        ('multipart/related; type="image/jpeg";q=0, image/*', "image/jpeg"),
+    ],
+)
+def test_refused_types_leave_wildcards(header, kind):
+    assert choose_kind(wanted(None, header), ("image/jpeg", "image/png", "image/gif"), single=True)[0] == kind

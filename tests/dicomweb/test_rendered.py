@@ -380,3 +380,12 @@ def test_damaged_file_is_no_server_error(empty: Web):
             assert reply.status_code == 406, (length, resource)
     blob.unlink()
     assert get(empty, f"{path}/rendered").status_code == 406
+
+
+@contract("web 6.1")
+@pytest.mark.parametrize("resource", ["/rendered", "/thumbnail", "/frames/1/rendered", "/frames/1/thumbnail"])
+def test_other_charsets_are_not_acceptable(web: Web, resource):
+    path = instance(web)
+    assert get(web, f"{path}{resource}?charset=iso-8859-1").status_code == 406
+    assert get(web, f"{path}{resource}?charset=iso-8859-1,utf-8").status_code == 200
+    assert get(web, f"{path.partition('/instances')[0]}/rendered?charset=iso-8859-1").status_code == 406

@@ -21,6 +21,7 @@ from tests.dicomweb.test_wado import DICOM, OCTETS, parts_of, read
 from tests.installation import send, work
 from tests.pixels.pictures import as_object, jpeg, with_frames
 from tests.wire.contract import contract
+from tests.wire.holdings import publish
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 PIXELS = np.random.default_rng(2).integers(-500, 500, (3, 16, 24)).astype(np.int16)
@@ -210,3 +211,14 @@ def test_all_bulk_data_is_what_metadata_names(empty: Web):
         alone = get(empty, address.removeprefix("http://localhost"), "application/octet-stream")
         assert alone.data in [raw for _, raw in parts]
     assert get(empty, f"{path}/bulkdata", "text/html").status_code == 406
+
+
+@contract("web 4.2")
+def test_pixel_data_beyond_decoding_goes_as_stored(empty: Web):
+    ds = with_frames(as_object(PIXELS[0]), [b"\xff\xd8 no picture \xff\xd9"], "1.2.840.10008.1.2.4.70")
+    publish(empty.app, [ds])
+    address = f"{instance(empty)}/bulkdata/7FE00010"
+    reply = get(empty, address, "*/*")
+    assert (reply.status_code, reply.mimetype) == (200, "image/jpeg")
+    assert reply.data.startswith(b"\xff\xd8 no picture")
+    assert get(empty, address, "application/octet-stream").status_code == 406

@@ -546,3 +546,9 @@ FLAGS = ["", "&fuzzymatching=true", "&multiplevaluematching=true", "&emptyvaluem
 def test_any_value_is_answered_or_malformed(client, key, value, flag):
     reply = client.get(f"/dicom-web/studies?{key}={quote(value)}{flag}")
     assert reply.status_code in (200, 400)
+
+
+@contract("web 2.6", "web 2.14")
+def test_what_every_row_says_restricts_nothing(client: FlaskClient):
+    assert len(rows(client, "/studies?InstanceAvailability=ONLINE")) == 4
+    assert not rows(client, "/studies?InstanceAvailability=OFFLINE")

@@ -84,7 +84,8 @@ def table_of(item: DataSet, encoding: Encoding, *, signed: bool) -> Table | None
 def _whole_range(data_set: DataSet, encoding: Encoding, pixels: Array, now: Format, chain: Chain) -> Range:
     kind = code(data_set, _SEGMENTATION)
     if now.bits_stored == 1 or kind == "BINARY":
-        return Range(0.0, 1.0)
+        low, high = (float(each) for each in np.sort(chain.rescaled(np.array((0.0, 1.0)))))
+        return Range(low, high)
     if kind == "FRACTIONAL":
         return Range(0.0, number(data_set, _LARGEST_FRACTION, encoding) or 255.0)
     ends = value_range(pixels, now, padding_of(data_set, encoding, now))
