@@ -228,3 +228,13 @@ def test_conditions_that_do_not_fit_are_refused(found: Search, keyword, conditio
 )
 def test_names_are_keywords_and_tags_in_any_case(name, known):
     assert canonical(name) == known
+
+
+def test_search_that_takes_too_long_ends_with_a_sentence(index: Index):
+    query = Query(Level.INSTANCE, (Match("KVP", Exact(("120",))),))
+    rows = index.search(query, Scope(frozenset((1,)), frozenset((1,))))
+    rows.end_after(1e-9)
+    with pytest.raises(BadQuery, match="takes too long"):
+        list(rows)
+    rows.end_after(0)
+    list(rows)
