@@ -47,7 +47,7 @@ def bulk(data: bytes, kind: str = "application/octet-stream", syntax: str = "", 
 @contract("web 8.1")
 @pytest.mark.parametrize("name", PLAIN_FILES)
 def test_data_sets_are_written_as_described(tmp_path, name):
-    original = pydicom.dcmread(get_testdata_file(name))
+    original = pydicom.dcmread(str(get_testdata_file(name)))
     found, pixels = described(original)
     result = written(tmp_path, found, bulk(pixels))
     assert result.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
@@ -66,7 +66,7 @@ def test_data_sets_are_written_as_described(tmp_path, name):
 @pytest.mark.parametrize("told", ["type", "parameter", "octets"])
 @pytest.mark.parametrize("name", JPEG_FILES)
 def test_compressed_parts_become_encapsulated(tmp_path, name, told):
-    original = pydicom.dcmread(get_testdata_file(name))
+    original = pydicom.dcmread(str(get_testdata_file(name)))
     found, value = described(original)
     frames = list(generate_frames(value, number_of_frames=int(original.get("NumberOfFrames", 1))))
     syntax = str(original.file_meta.TransferSyntaxUID)
@@ -82,7 +82,7 @@ def test_compressed_parts_become_encapsulated(tmp_path, name, told):
 
 
 def test_items_that_stand_in_a_part_stay(tmp_path):
-    original = pydicom.dcmread(get_testdata_file("JPEG2000.dcm"))
+    original = pydicom.dcmread(str(get_testdata_file("JPEG2000.dcm")))
     found, value = described(original)
     syntax = original.file_meta.TransferSyntaxUID
     assert written(tmp_path, found, bulk(value, syntax=syntax)).PixelData == value

@@ -71,7 +71,9 @@ def test_only_curators_of_the_collection_remove(web: Web):
 def test_purged_objects_leave_no_file_and_stay_away(web: Web):
     study, series, sop = uids(web)
     archive = web.app.archive
-    (held,) = archive.open(InstanceKey(study, series, sop), web.app.users.principal_of(token_of(web)))
+    admin = web.app.users.principal_of(token_of(web))
+    assert admin is not None
+    (held,) = archive.open(InstanceKey(study, series, sop), admin)
     entry = removed(web, f"/studies/{study}/series/{series}/instances/{sop}")
     assert held.path.exists()
     assert web.client.delete(entry, headers=web.admin).status_code == 204

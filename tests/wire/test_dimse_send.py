@@ -100,7 +100,8 @@ def test_full_receiver_gets_the_rest_later(filled: Server, tmp_path: Path) -> No
 
 
 def test_object_that_came_between_two_attempts_is_sent(filled: Server, tmp_path: Path) -> None:
-    with Filling("DEST", tmp_path) as receiver:
+    receiver = Filling("DEST", tmp_path)
+    with receiver:
         filled.run("peer", "add", "DEST", "127.0.0.1", str(receiver.port))
         refused(filled, "send", "--to", "DEST", "--study", study_uid(filled))
         job = last_job(filled)
