@@ -22,7 +22,7 @@ def compress(response: Response) -> None:
         return
     response.headers.add("Vary", "Accept-Encoding")
     encoding = _encoding()
-    if not encoding or (response.content_length or _LEAST_BYTES) < _LEAST_BYTES:
+    if not encoding or (not response.is_streamed and len(response.get_data()) < _LEAST_BYTES):
         return
     if response.is_streamed:
         response.response = _compressed(response.response, encoding)

@@ -126,3 +126,13 @@ def test_every_answer_has_a_request_id(web: Web):
     first, second = (get(web, path).headers["X-Request-Id"] for path in ("/dicom-web/studies", "/nothing"))
     assert len(first) == len(second) == 16
     assert first != second
+
+
+@contract("web 9.1")
+def test_short_and_empty_answers_stay_as_they_are(web: Web):
+    for reply in (
+        web.client.options("/dicom-web/studies/1.2/metadata", headers={"Accept-Encoding": "gzip"}),
+        get(web, "/dicom-web/studies?StudyInstanceUID=1.2.3", Accept_Encoding="gzip"),
+    ):
+        assert "Content-Encoding" not in reply.headers
+        assert reply.data in (b"", b"[]")
