@@ -359,8 +359,8 @@ class Query:
 
 # An attribute in the DICOM JSON model: its vr, and Value, BulkDataURI or InlineBinary. PS3.18 F.2.2.
 Entry = Mapping[str, Any]
-# A row that a query found: DICOM keyword -> text as in the data set (values joined by a backslash), or a number. What is
-# no column of the index stands as its entry, by its tag in 8 hexadecimal digits.
+# A row that a query found: DICOM keyword -> text as in the data set (values joined by a backslash), or a number. What
+# is no column of the index stands as its entry, by its tag in 8 hexadecimal digits.
 Row = Mapping[str, str | int | Entry | None]
 
 
