@@ -7,7 +7,7 @@ import pytest
 
 from pacs.config import DimseSettings, Settings
 from pacs.dimse.conformance import statement
-from tests.wire.contract import DIMSE
+from tests.wire.contract import LINES
 from tests.wire.coverage import by_line, page
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -19,7 +19,7 @@ def test_coverage_page_is_fresh(contract: str):
     assert found == page(contract), "run scripts/make-protocol-docs"
 
 
-@pytest.mark.parametrize("line", DIMSE)
+@pytest.mark.parametrize("line", LINES)
 def test_every_line_has_a_test(line: str):
     assert line in by_line()
 

@@ -20,12 +20,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """Poll until something true comes; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
+def wait_for(condition: Callable[[], Any], seconds: float = 30.0, rest_s: float = 0.02) -> Any:
+    """Poll until something true comes, the pauses growing up to `rest_s`; fail when it does not in time."""
+    deadline, pause = time.monotonic() + seconds, 0.02
     while not (found := condition()):
         assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(rest_s, pause * 1.5)
     return found
 
 
@@ -93,7 +94,8 @@ class Server:
 
     def wait_until_worked_off(self, seconds: float = 240) -> dict[str, int]:
         """The counts once nothing waits any more."""
-        return dict(wait_for(lambda: (found := self.status())["waiting"] == 0 and found, seconds))
+        # Each look is a command that takes the processor from the workers.
+        return dict(wait_for(lambda: (found := self.status())["waiting"] == 0 and found, seconds, 0.5))
 
     def temporary_files(self) -> list[Path]:
         """What doors have half received."""
