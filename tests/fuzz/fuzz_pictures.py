@@ -3,9 +3,7 @@
 The first byte chooses what the rest is. Every answer must be below 500, and every error one of ours.
 """
 
-import logging
 import struct
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +23,7 @@ with atheris.instrument_imports(include=["pacs"]):
     from pacs.wsgi import create_app
 
 from tests.builders import ct_bytes
+from tests.fuzz.running import fuzz
 from tests.installation import send_ct, work
 
 FOLDER = Path(tempfile.mkdtemp(prefix="pacs-fuzz-"))
@@ -109,18 +108,5 @@ def claims(data: bytes) -> None:
 TARGETS: tuple[Callable[[bytes], None], ...] = (accept, accepted, parameters, rendered, by_parameters, claims)
 
 
-def one_input(data: bytes) -> None:
-    """What atheris calls."""
-    if data:
-        TARGETS[data[0] % len(TARGETS)](data[1:])
-
-
-def main() -> None:
-    """Fuzz with libFuzzer's options."""
-    logging.getLogger("pacs").setLevel(logging.CRITICAL)
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(TARGETS)

@@ -4,9 +4,7 @@ The first byte chooses what the rest is. A request must end in an answer below 5
 descriptor; metadata that are taken make a file that the spool's own walk takes or refuses.
 """
 
-import logging
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,6 +31,7 @@ from pacs.config import load_settings
 from pacs.errors import BadRequest, PacsError
 from pacs.spool.walk import walk_file
 from pacs.wsgi import create_app
+from tests.fuzz.running import fuzz
 
 FOLDER = Path(tempfile.mkdtemp(prefix="pacs-fuzz-"))
 NO_ENVIRONMENT: dict[str, str] = {}
@@ -111,18 +110,5 @@ def written(data: bytes) -> None:
 TARGETS: tuple[Callable[[bytes], None], ...] = (objects, described, single, content_type, parts, written)
 
 
-def one_input(data: bytes) -> None:
-    """What atheris calls."""
-    if data:
-        TARGETS[data[0] % len(TARGETS)](data[1:])
-
-
-def main() -> None:
-    """Fuzz with libFuzzer's options."""
-    logging.getLogger("pacs").setLevel(logging.CRITICAL)
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(TARGETS)

@@ -3,7 +3,6 @@
 The first byte chooses what the rest is. A request must end in an answer below 500.
 """
 
-import logging
 import sys
 import tempfile
 from collections.abc import Callable
@@ -24,6 +23,7 @@ with atheris.instrument_imports(
 
 from tests.builders import uid
 from tests.dicomweb.shelf import shelf
+from tests.fuzz.running import fuzz
 
 SHELF = shelf(Path(tempfile.mkdtemp(prefix="pacs-fuzz-")))
 CLIENT = SHELF.__enter__()  # it stays open as long as the process
@@ -99,18 +99,5 @@ def request(data: bytes) -> None:
 TARGETS: tuple[Callable[[bytes], None], ...] = (search, key_and_value, xml, request)
 
 
-def one_input(data: bytes) -> None:
-    """What atheris calls."""
-    if data:
-        TARGETS[data[0] % len(TARGETS)](data[1:])
-
-
-def main() -> None:
-    """Fuzz with libFuzzer's options."""
-    logging.getLogger("pacs").setLevel(logging.CRITICAL)
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(TARGETS)
