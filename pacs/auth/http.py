@@ -8,6 +8,8 @@ from pacs.auth.users import Users
 from pacs.errors import NotAllowed
 from pacs.model import ANONYMOUS, Principal
 
+SESSION_COOKIE = "pacs_session"
+
 
 class WrongCredentials(NotAllowed):
     """Credentials were given and are not valid: 401, never anonymous."""

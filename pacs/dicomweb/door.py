@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import current_app, g, request
 
 from pacs.archive import Archive
+from pacs.auth.http import SESSION_COOKIE
 from pacs.model import InstanceKey, Principal, PrincipalKind
 
 PATH = "/dicom-web"
@@ -16,7 +17,6 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~\-]+)+")
 _PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 Identify = Callable[[str | None, str, str], Principal]
-SESSION_COOKIE = "pacs_session"
 
 
 @dataclass(frozen=True, slots=True)

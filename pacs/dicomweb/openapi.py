@@ -8,8 +8,9 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app
 from werkzeug.routing import Rule
 
+from pacs.auth.http import SESSION_COOKIE
 from pacs.dicomweb.accept import JSON
-from pacs.dicomweb.door import PATH, SESSION_COOKIE, public_root
+from pacs.dicomweb.door import PATH, public_root
 from pacs.dicomweb.operations import (
     OPERATIONS,
     PARAMETERS,

@@ -4,11 +4,11 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, redirect, request
 
+from pacs.auth.http import SESSION_COOKIE
 from pacs.auth.users import SESSION_HOURS
 from pacs.web.pages import page
 
 blueprint = Blueprint("session", __name__)
-COOKIE = "pacs_session"
 
 
 @blueprint.get("/login")
@@ -26,7 +26,7 @@ def open_session() -> Response:
         return page("login.html", 401, after=after, wrong=True)
     response = redirect(after, 303)
     response.set_cookie(
-        COOKIE,
+        SESSION_COOKIE,
         secret,
         max_age=SESSION_HOURS * 3600,
         secure=request.is_secure or request.headers.get("X-Forwarded-Proto", "") == "https",
@@ -39,9 +39,9 @@ def open_session() -> Response:
 @blueprint.post("/logout")
 def end_session() -> Response:
     """Forget the session, here and in the browser."""
-    current_app.extensions["pacs_users"].end_session(request.cookies.get(COOKIE, ""))
+    current_app.extensions["pacs_users"].end_session(request.cookies.get(SESSION_COOKIE, ""))
     response = redirect("/", 303)
-    response.delete_cookie(COOKIE)
+    response.delete_cookie(SESSION_COOKIE)
     return _returned(response)
 
 
