@@ -67,6 +67,13 @@ SINCE_2023 = {
     "1.2.840.10008.5.1.4.1.1.9.100.2": "Waveform Acquisition Presentation State Storage",
 }
 STORAGE_CLASSES = _storage_classes()
+
+
+def may_be_stored(sop_class_uid: str) -> bool:
+    """False for a UID that PS3.6 gives to something else, such as Verification; true for private and unknown ones."""
+    return sop_class_uid in STORAGE_CLASSES or not UID_dictionary.get(sop_class_uid, ("",))[0]
+
+
 # Context groups (PS3.6 Table A-3) and templates, which the dictionary does not list one by one.
 _NUMBERED = re.compile(r"1\.2\.840\.10008\.(?:6\.1|9)\.\d{1,4}")
 
@@ -80,6 +87,18 @@ def name_of(uid: str) -> str:
 def is_standard_uid(uid: str) -> bool:
     """Whether PS3.6 Annex A registers the UID (SOP class, transfer syntax, frame of reference, context group ...)."""
     return uid in UID_dictionary or uid in SINCE_2023 or _NUMBERED.fullmatch(uid) is not None
+
+
+# DICOM's arc of storage classes, and those of countries (ISO 3166: from 4), organisations and UUIDs. X.660.
+_GIVEN = re.compile(
+    r"1\.2\.840\.10008\.5\.1\.4\.1\.1\.[\d.]+"
+    r"|(?!1\.2\.840\.10008\.)(?:1\.2\.(?:[4-9]|[1-8]\d{1,2})|1\.3|2\.(?!999\.)\d+)\.[\d.]+"
+)
+
+
+def may_be_storage_class(uid: str) -> bool:
+    """Whether a UID that PS3.6 does not register may be a storage class of somebody: one that can have been given."""
+    return _GIVEN.fullmatch(uid) is not None and not is_standard_uid(uid)
 
 
 __all__ = ["EXPLICIT_LE", "IMPLICIT_LE", "STORAGE_CLASSES", "TRANSFER_SYNTAXES", "Encoding", "encoding_of"]

@@ -194,7 +194,8 @@ def _storage(settings: Settings) -> str:
 ### 3.5 Storage (SCP and SCU)
 
 Level 2 (full) until an object is de-identified; elements that the collection's profile removes are not kept. SOP
-classes that the standard does not know are {private}.
+classes that the standard does not know are {private}; their UIDs must be of an arc that was given to somebody, or of
+DICOM's own for storage, else result 3.
 
 {table(("SOP class", "UID"), ((name_of(uid), uid) for uid in classes))}
 Transfer syntaxes, for all of them:

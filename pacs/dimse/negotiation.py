@@ -20,7 +20,7 @@ from pacs.dicom.syntaxes import (
     IMPLICIT_LE,
     STORAGE_CLASSES,
     TRANSFER_SYNTAXES,
-    is_standard_uid,
+    may_be_storage_class,
 )
 from pacs.model import DEFAULT_RULES, PeerRules
 
@@ -192,8 +192,7 @@ def syntaxes_for(sop_class_uid: str, *, accepts_private_classes: bool) -> frozen
     """The transfer syntaxes that we take for an abstract syntax; none when we do not offer it."""
     if not is_storage(sop_class_uid):
         return QUERY_SYNTAXES
-    is_private = "." in sop_class_uid and not is_standard_uid(sop_class_uid)
-    if sop_class_uid in STORAGE_CLASSES or (accepts_private_classes and is_private):
+    if sop_class_uid in STORAGE_CLASSES or (accepts_private_classes and may_be_storage_class(sop_class_uid)):
         return STORAGE_SYNTAXES
     return frozenset()
 

@@ -46,6 +46,8 @@ class MessageReader:
     def read(self, body: memoryview, contexts: Mapping[int, Context]) -> Iterator[Message]:
         """The messages that end in this P-DATA-TF. Raises `NotDicom` for PDVs that make no sense."""
         position, size = 0, len(body)
+        if not size:
+            raise NotDicom("a P-DATA-TF without a PDV")
         while position < size:
             if size - position < 6:
                 raise NotDicom("a PDV header is cut")

@@ -23,7 +23,7 @@ from pacs.errors import NotDicom, PacsError
 if TYPE_CHECKING:
     from pacs.dimse.link import Link
 
-ASSOCIATE_RQ, P_DATA_TF = 1, 4
+ASSOCIATE_RQ, P_DATA_TF, ABORT = 1, 4, 7
 HEADER_BYTES = 6
 CONTROL_PDU_BYTES = 1 << 20  # an A-ASSOCIATE with 128 contexts of 60 transfer syntaxes has 0.3 MB
 SLACK = 16  # senders that count a PDU's header into the maximum length are taken
@@ -172,6 +172,8 @@ class UpperLayer(DULServiceProvider):
 
     def take_control_pdu(self, kind: int, body: memoryview) -> None:
         """Decode a PDU of the association itself and put its event."""
+        if self.state_machine.current_state == "Sta2" and kind not in (ASSOCIATE_RQ, ABORT):
+            raise NotDicom("a PDU of an association before there is one")
         content = tidy(bytes(body)) if kind == ASSOCIATE_RQ else body
         pdu, event = self._decode_pdu(bytearray(struct.pack(">BxI", kind, len(content)) + content))
         if isinstance(pdu, A_ASSOCIATE_RQ) and pdu.protocol_version & 1:

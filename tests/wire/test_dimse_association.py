@@ -139,8 +139,12 @@ def test_judges_each_of_128_contexts(server: Server) -> None:
         struct.pack(">BxI", 4, 8) + bytes(8),
         struct.pack(">BxI", 1, 6) + b"\0\1\0\0xx",
         bytes(4096),
+        struct.pack(">BxI", 5, 4) + bytes(4),
+        struct.pack(">BxI", 6, 4) + bytes(4),
+        struct.pack(">BxI", 3, 4) + b"\0\1\1\1",
+        struct.pack(">BxI", 2, 4) + bytes(4),
     ],
-    ids=["http", "endless", "data first", "cut request", "zeros"],
+    ids=["http", "endless", "data first", "cut request", "zeros", "release", "released", "rejection", "acceptance"],
 )
 @contract("1.10")
 def test_garbage_instead_of_a_request_is_aborted(server: Server, garbage: Any) -> None:
@@ -162,9 +166,20 @@ def test_garbage_instead_of_a_request_is_aborted(server: Server, garbage: Any) -
         struct.pack(">BxIIBB", 4, 8, 4, 1, 2) + bytes(2),
         struct.pack(">BxIIBB", 4, 8, 4, 1, 3) + bytes(2),
         struct.pack(">BxI", 4, 3) + bytes(3),
+        struct.pack(">BxI", 4, 0),
         associate_rq([(CT, [EXPLICIT_LE])]),
     ],
-    ids=["endless", "unknown type", "no such context", "long PDV", "data alone", "no command", "cut PDV", "again"],
+    ids=[
+        "endless",
+        "unknown type",
+        "no such context",
+        "long PDV",
+        "data alone",
+        "no command",
+        "cut PDV",
+        "no PDV",
+        "again",
+    ],
 )
 @contract("1.10")
 def test_garbage_in_an_association_is_aborted(server: Server, garbage: Any) -> None:

@@ -181,6 +181,16 @@ def test_private_classes_are_taken_by_policy(server: Server, own_server: Server)
         assert [each.result for each in assoc.rejected_contexts] == [3]
 
 
+@contract("1.4", "3.1")
+def test_classes_that_nobody_can_have_are_refused(server: Server) -> None:
+    nobodys = ["1.2.3.4.5", "1.2.840.10008.5.1.4.31.7", "1.2.840.10008.1.2.1", "2.999.1", "3.1.2", "0.1.2"]
+    somebodys = ["1.3.12.2.1107.5.9.1", "1.2.392.200036.9125.1", "1.2.840.10008.5.1.4.1.1.999", "2.25.77"]
+    contexts = [build_context(each, [EXPLICIT_LE]) for each in (*nobodys, *somebodys)]
+    with association(server.port, contexts) as assoc:
+        assert [each.abstract_syntax for each in assoc.accepted_contexts] == somebodys
+        assert {each.result for each in assoc.rejected_contexts} == {3}
+
+
 @contract("1.2", "3.3")
 def test_peer_without_permission_is_refused(server: Server) -> None:
     server.run("peer", "add", "FINDER", "127.0.0.1", "1", "--allow", "find")
