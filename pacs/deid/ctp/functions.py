@@ -1,0 +1,365 @@
+"""The functions of CTP's anonymizer scripts. Each takes a call and where it stands, and gives a text.
+
+What an element becomes can also be one of the markers ``@keep()``, ``@remove()``, ``@empty()``, ``@blank(n)`` and
+``@process()`` in that text; `outcomes` reads them.
+"""
+
+import re
+from collections.abc import Callable
+
+from pacs.deid.ctp import days
+from pacs.deid.ctp.digests import decimal_md5, decrypted, encrypted, hashed_name, hashed_uid, shortened
+from pacs.deid.ctp.expressions import Call, Expression
+from pacs.deid.ctp.expressions import Element as Reference
+from pacs.deid.ctp.scope import MissingKey, Quarantined, Scope, Skipped
+
+REMOVE = "@remove()"
+Function = Callable[[Call, Scope], str]
+_THIS = (Reference(),)
+
+
+def evaluate(expression: Expression, scope: Scope) -> str:
+    """The text of an expression. Raises `Skipped`, `Quarantined` or `MissingKey`."""
+    return "".join(part if isinstance(part, str) else FUNCTIONS[part.name](part, scope) for part in expression)
+
+
+def _text(call: Call, scope: Scope, number: int = 0) -> str | None:
+    return scope.text(call.elements.get(number, _THIS)[0])
+
+
+def _whole(text: str | None, default: int) -> int:
+    try:
+        return int((text or "").strip())
+    except ValueError:
+        return default
+
+
+def _marker(call: Call, _scope: Scope) -> str:
+    return f"@{call.name}({call.arg(0)})"
+
+
+def _contents(call: Call, scope: Scope) -> str:
+    text = _text(call, scope) or ""
+    if len(call.args) < 2:
+        return text
+    return re.sub(call.arg(1), _python_template(call.arg(2)), text)
+
+
+def _python_template(java: str) -> str:
+    r"""A replacement of Java's `replaceAll` as Python reads it: ``$2`` is ``\g<2>``."""
+    return re.sub(r"\$(\d)|\$\{(\w+)\}|\\(.)|(\\)", _template_part, java)
+
+
+def _template_part(found: re.Match[str]) -> str:
+    if found[1] or found[2]:
+        return rf"\g<{found[1] or found[2]}>"
+    return "\\\\" if (found[3] or "\\") == "\\" else found[3]
+
+
+def _value(call: Call, scope: Scope) -> str:
+    return _text(call, scope) or scope.param(call.arg(1)) or ""
+
+
+def _param(call: Call, scope: Scope) -> str:
+    value = scope.param(call.arg(0))
+    return "null" if value is None else value
+
+
+def _hashuid(call: Call, scope: Scope) -> str:
+    uid = _text(call, scope, 1)
+    if uid is None:
+        return REMOVE
+    if 2 in call.elements:
+        other = call.elements[2][0].path[0] if call.elements[2][0].path else scope.this
+        script = scope.script_of(other)
+        uid += evaluate(script, scope.at(other)) if script is not None else scope.text(call.elements[2][0]) or ""
+    root = scope.needed(call.arg(0))
+    if scope.strict:
+        return hashed_uid(root, uid)
+    return "\\".join(hashed_uid(root, each) for each in uid.split("\\"))
+
+
+def _hash(call: Call, scope: Scope) -> str:
+    text = _text(call, scope)
+    return REMOVE if text is None else shortened(decimal_md5(text), _whole(scope.param(call.arg(1)), 0))
+
+
+def _hashptid(call: Call, scope: Scope) -> str:
+    site, patient_id = scope.needed(call.arg(0)).strip(), (_text(call, scope, 1) or "").strip()
+    return shortened(decimal_md5(f"[{site}]{patient_id}"), _whole(scope.param(call.arg(2)), 0))
+
+
+def _hashname(call: Call, scope: Scope) -> str:
+    name = _text(call, scope)
+    if name is None:
+        return REMOVE
+    words = scope.param(call.arg(2)) if len(call.args) > 2 else None
+    return hashed_name(name, _whole(scope.param(call.arg(1)), 4), _whole(words, 0) or None)
+
+
+def _hashdate(call: Call, scope: Scope) -> str:
+    value = _text(call, scope)
+    if value is None:
+        return REMOVE
+    shift = int(decimal_md5(_text(call, scope, 1) or "")[-4:]) % 3650
+    return _shifted(value, -shift or -1, scope)
+
+
+def _incrementdate(call: Call, scope: Scope) -> str:
+    value = _text(call, scope)
+    if value is None:
+        return REMOVE
+    if len(call.args) > 2:
+        key_type = scope.param(call.arg(2)) or ""
+        amount = scope.outside.found(key_type, _key(_text(call, scope, 1) or ""))
+        if amount is None and not scope.strict:
+            raise MissingKey(key_type, _key(_text(call, scope, 1) or ""))
+    else:
+        amount = scope.param(call.arg(1))
+    try:
+        return _shifted(value, int((amount or "").strip()), scope)
+    except ValueError:
+        return _no_date(scope)
+
+
+def _shifted(value: str, amount: int, scope: Scope) -> str:
+    """Each value of an element moved; when one cannot be, the element becomes empty."""
+    moved = [days.moved(each.strip(), amount, strict=scope.strict) for each in value.split("\\")]
+    return _no_date(scope) if None in moved else "\\".join(each or "" for each in moved)
+
+
+def _no_date(scope: Scope) -> str:
+    """A date that cannot be moved. CTP empties it; `safe` mode gives the object to a person."""
+    if scope.strict:
+        return "@empty()"
+    raise Quarantined("a date of it cannot be moved as the script says")
+
+
+def _modifydate(call: Call, scope: Scope) -> str:
+    value = _text(call, scope)
+    if value is None:
+        return REMOVE
+    day = days.day_of(value)
+    if day is None:
+        return _no_date(scope)
+    parts = [
+        have if (wanted := (scope.param(call.arg(number)) or "*").strip()) == "*" else _whole(wanted, have)
+        for number, have in enumerate((day.year, day.month, day.day), 1)
+    ]
+    changed = days.rolled(*parts)
+    return _no_date(scope) if changed is None else days.plain(changed) + value[8:]
+
+
+def _dateinterval(call: Call, scope: Scope) -> str:
+    day = days.day_of(_text(call, scope) or "")
+    key_type = scope.param(call.arg(1)) or ""
+    reference = call.elements[2][0]._replace(at_root=True) if 2 in call.elements else Reference(at_root=True)
+    key = _key(scope.text(reference) or "")
+    entry = scope.outside.found(key_type, key)
+    if entry is None:
+        raise MissingKey(key_type, key)
+    base = days.american(entry)
+    if day is None or base is None:
+        raise Quarantined("an interval between dates of it cannot be counted")
+    interval = day - base
+    if len(call.args) < 4:
+        return str(interval.days)
+    origin = days.day_of(scope.needed(call.arg(3)))
+    if origin is None:
+        raise Quarantined("the origin that the script gives for intervals is no date")
+    return days.plain(origin + interval)
+
+
+def _date(call: Call, scope: Scope) -> str:
+    now = scope.outside.now()
+    return call.arg(0).join((f"{now:%Y}", f"{now:%m}", f"{now:%d}"))
+
+
+def _time(call: Call, scope: Scope) -> str:
+    now = scope.outside.now()
+    return call.arg(0).join((f"{now:%H}", f"{now:%M}", f"{now:%S}"))
+
+
+def _round(call: Call, scope: Scope) -> str:
+    value = _text(call, scope)
+    if value is None:
+        return REMOVE
+    size = _whole(scope.param(call.arg(1)), 1)
+    digits = re.sub(r"\D", "", value)
+    if not digits or size < 1:
+        return value if scope.strict else "@empty()"
+    rounded = (2 * int(digits) + size) // (2 * size) * size
+    text = f"{rounded}{re.sub(r'[^A-Za-z]', '', value)}"
+    return f"0{text}" if len(text) % 2 else text
+
+
+def _initials(call: Call, scope: Scope) -> str:
+    words = re.split(r"[\s^,]+", (_text(call, scope) or "").strip(" ^"))
+    letters = [word[0] for word in words if word]
+    if not letters:
+        return "X"
+    shift = _whole(scope.param(call.arg(1)), 0)
+    return "".join(_turned(letter.upper(), shift) for letter in (*letters[1:], letters[0]))
+
+
+def _turned(letter: str, shift: int) -> str:
+    return chr((ord(letter) - ord("A") + shift) % 26 + ord("A")) if "A" <= letter <= "Z" else letter
+
+
+def _key(text: str) -> str:
+    """A value as lookup tables know it."""
+    return text.replace("\\", "").strip()
+
+
+def _lookup(call: Call, scope: Scope) -> str:
+    key = _key("|".join(scope.text(each) or "" for each in call.elements.get(0, _THIS)))
+    key_type = (scope.param(call.arg(1)) or "").strip()
+    action = call.arg(2).strip()
+    if action.upper() == "UC":
+        key, action = key.upper(), ""
+    found = scope.outside.found(key_type, key)
+    if found is not None:
+        return found
+    return _without_entry(call, scope, action.lower(), key_type, key)
+
+
+def _without_entry(call: Call, scope: Scope, action: str, key_type: str, key: str) -> str:
+    if action in ("keep", "remove", "empty"):
+        return f"@{action}()"
+    if action == "default":
+        return scope.param(call.arg(3)) or ""
+    if action == "ignore" and re.fullmatch(call.arg(3), key):
+        return key
+    raise MissingKey(key_type, key)
+
+
+def _integer(call: Call, scope: Scope) -> str:
+    text = _text(call, scope)
+    if text is None or scope.outside.integer is None:
+        raise Quarantined("a number that the script asks for cannot be given")
+    number = scope.outside.integer((scope.param(call.arg(1)) or "").strip(), text)
+    return str(number).zfill(_whole(scope.param(call.arg(2)), 0))
+
+
+def _encrypt(call: Call, scope: Scope) -> str:
+    return encrypted(_text(call, scope) or "", scope.needed(call.arg(1)))
+
+
+def _decrypt(call: Call, scope: Scope) -> str:
+    try:
+        return decrypted(_text(call, scope) or "", scope.needed(call.arg(1)))
+    except ValueError:
+        raise Quarantined("a value that the script deciphers was not enciphered with its key") from None
+
+
+def _truncate(call: Call, scope: Scope) -> str:
+    text, length = _text(call, scope) or "", _whole(scope.param(call.arg(1)), 0)
+    return text[:length] if length >= 0 else text[length:]
+
+
+def _lowercase(call: Call, scope: Scope) -> str:
+    return (_text(call, scope) or "").lower()
+
+
+def _uppercase(call: Call, scope: Scope) -> str:
+    return (_text(call, scope) or "").upper()
+
+
+def _pathelement(call: Call, scope: Scope) -> str:
+    text, number = _text(call, scope) or "", _whole(scope.param(call.arg(1)), 0)
+    parts = text.rstrip("/").split("/")
+    return parts[number] if -len(parts) <= number < len(parts) else text
+
+
+def _if(call: Call, scope: Scope) -> str:
+    reference = call.elements.get(0, _THIS)[0]
+    holds = _CONDITIONS[call.arg(1)](scope.text(reference) or "", scope.param(call.arg(2)) or "")
+    if call.arg(1) == "exists":
+        holds = scope.element(reference) is not None
+    number = 0 if holds else 1
+    return evaluate(call.blocks[number], scope) if number < len(call.blocks) else ""
+
+
+def _greater(text: str, wanted: str) -> bool:
+    one, other = re.sub(r"\D", "", text), re.sub(r"\D", "", wanted)
+    return bool(one and other) and int(one) > int(other)
+
+
+_CONDITIONS: dict[str, Callable[[str, str], bool]] = {
+    "isblank": lambda text, _wanted: not text.strip(),
+    "exists": lambda _text, _wanted: False,
+    "equals": lambda text, wanted: text.lower() == wanted.lower(),
+    "contains": lambda text, wanted: wanted.lower() in text.lower(),
+    "matches": lambda text, wanted: re.fullmatch(wanted, text) is not None,
+    "greaterthan": _greater,
+}
+
+
+def _select(call: Call, scope: Scope) -> str:
+    number = 0 if scope.item is scope.root else 1
+    return evaluate(call.blocks[number], scope) if number < len(call.blocks) else ""
+
+
+def _append(call: Call, scope: Scope) -> str:
+    added = evaluate(call.blocks[0], scope) if call.blocks else ""
+    have = scope.text(Reference())
+    return f"{have}\\{added}" if have else added
+
+
+def _always(_call: Call, _scope: Scope) -> str:
+    return ""
+
+
+def _require(call: Call, scope: Scope) -> str:
+    if scope.element(Reference()) is not None:
+        return "@keep()"
+    if 0 in call.elements:
+        return scope.text(call.elements[0][0]) or scope.param(call.arg(1)) or ""
+    return ""
+
+
+def _skip(_call: Call, _scope: Scope) -> str:
+    raise Skipped("the script leaves this object as it is")
+
+
+def _quarantine(_call: Call, _scope: Scope) -> str:
+    raise Quarantined("the script says so")
+
+
+FUNCTIONS: dict[str, Function] = {
+    "always": _always,
+    "append": _append,
+    "blank": _marker,
+    "contents": _contents,
+    "date": _date,
+    "dateinterval": _dateinterval,
+    "decrypt": _decrypt,
+    "empty": _marker,
+    "encrypt": _encrypt,
+    "hash": _hash,
+    "hashdate": _hashdate,
+    "hashname": _hashname,
+    "hashptid": _hashptid,
+    "hashuid": _hashuid,
+    "if": _if,
+    "incrementdate": _incrementdate,
+    "initials": _initials,
+    "integer": _integer,
+    "keep": _marker,
+    "lookup": _lookup,
+    "lowercase": _lowercase,
+    "modifydate": _modifydate,
+    "param": _param,
+    "pathelement": _pathelement,
+    "process": _marker,
+    "quarantine": _quarantine,
+    "remove": _marker,
+    "require": _require,
+    "round": _round,
+    "select": _select,
+    "skip": _skip,
+    "time": _time,
+    "truncate": _truncate,
+    "uppercase": _uppercase,
+    "value": _value,
+}

@@ -1,0 +1,130 @@
+"""What the text of an expression does to an element: the markers of CTP's scripts, and values as bytes. PS3.5 6.2."""
+
+import struct
+from enum import Enum
+from typing import NamedTuple
+
+from pacs.deid.ctp.scope import Quarantined
+from pacs.deid.text.encoding import encode_text
+from pacs.dicom.dictionary import vr_of
+from pacs.dicom.elements import DataSet, Element
+from pacs.dicom.syntaxes import Encoding
+from pacs.dicom.values import CHARSET_VRS, Charset, first_text
+
+MAX_BLANKS = 55
+_LONGEST_LO = 64
+_NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "SV": "q", "UV": "Q"}
+METHOD_CODES = 0x00120064
+# CID 7050, as CTP's scripts name the codes.
+CODE_MEANINGS = {
+    "113100": "Basic Application Confidentiality Profile",
+    "113101": "Clean Pixel Data Option",
+    "113102": "Clean Recognizable Visual Features Option",
+    "113103": "Clean Graphics Option",
+    "113104": "Clean Structured Content Option",
+    "113105": "Clean Descriptors Option",
+    "113106": "Retain Longitudinal Temporal Information Full Dates Option",
+    "113107": "Retain Longitudinal Temporal Information Modified Dates Option",
+    "113108": "Retain Patient Characteristics Option",
+    "113109": "Retain Device Identity Option",
+    "113110": "Retain UIDs Option",
+    "113111": "Retain Safe Private Option",
+    "113112": "Retain Institution Identity Option",
+}
+
+
+class Kind(Enum):
+    """What happens."""
+
+    REMOVE = "X"
+    KEEP = "K"
+    EMPTY = "Z"
+    SET = "set"
+    PROCESS = "enter"
+
+
+class Outcome(NamedTuple):
+    """What happens to one element, and the new value of `SET`."""
+
+    kind: Kind
+    value: str = ""
+
+
+def outcome_of(text: str, vr: str) -> Outcome:
+    """Read the text of an expression, for an element of the given VR."""
+    if "@remove()" in text:
+        return Outcome(Kind.REMOVE)
+    if text == "@keep()":
+        return Outcome(Kind.KEEP)
+    if "@process()" in text:
+        return Outcome(Kind.PROCESS if vr == "SQ" else Kind.KEEP)
+    if text.startswith("@blank("):
+        digits = text[7:].partition(")")[0].strip()
+        return Outcome(Kind.SET, " " * min(int(digits) if digits.isdecimal() else 0, MAX_BLANKS))
+    if text in ("", "@empty()"):
+        return Outcome(Kind.SET, " ") if vr == "PN" else Outcome(Kind.EMPTY)
+    return Outcome(Kind.SET, text)
+
+
+class Value(NamedTuple):
+    """The bytes of a text. `is_utf8`: the object's character set cannot hold it, so it stands in UTF-8."""
+
+    raw: bytes
+    is_utf8: bool = False
+
+
+def value_of(text: str, vr: str, charset: Charset, encoding: Encoding) -> Value:
+    """A text as an element's value. Raises `Quarantined` for a VR that it does not fit."""
+    if vr in _NUMBERS:
+        return Value(_numbers(text, vr, encoding))
+    if vr in ("SQ", "OW", "OF", "OD", "OL", "OV", "AT"):
+        raise Quarantined("the script writes text into an element that holds none")
+    if vr not in CHARSET_VRS:
+        return Value(text.encode("ascii", "replace"))
+    raw = encode_text(text, charset)
+    return Value(text.encode(), True) if raw is None else Value(raw)
+
+
+def _numbers(text: str, vr: str, encoding: Encoding) -> bytes:
+    kind = float if vr in ("FL", "FD") else int
+    try:
+        numbers = [kind(part.strip()) for part in text.split("\\")]
+        order = "<" if encoding.little_endian else ">"
+        return struct.pack(f"{order}{len(numbers)}{_NUMBERS[vr]}", *numbers)
+    except (ValueError, OverflowError, struct.error):
+        raise Quarantined("the script writes no number into an element of numbers") from None
+
+
+def vr_for(tag: int, text: str) -> str:
+    """The VR of an element that a script writes: the dictionary's; of a private one by the length of its text."""
+    if tag & 0x10000:
+        return "LO" if len(text) <= _LONGEST_LO else "LT"
+    known = vr_of(tag)
+    return known if known != "UN" else "SH"
+
+
+def add_method_codes(target: DataSet, text: str) -> None:
+    """The codes of a script's rule for (0012,0064): parted by slashes, ``reset`` empties what was there."""
+    before = target.get(METHOD_CODES)
+    items = list(before.items or ()) if before is not None else []
+    for code in (part.strip() for part in text.split("/")):
+        if code == "reset":
+            items.clear()
+        elif code:
+            items.append(_method_code(code))
+    target[METHOD_CODES] = Element(METHOD_CODES, "SQ", b"", items)
+
+
+def _method_code(code: str) -> DataSet:
+    item = DataSet()
+    known = CODE_MEANINGS.get(code)
+    item.put(0x00080100, "SH", code.encode("ascii", "replace"))
+    item.put(0x00080102, "SH", b"DCM" if known else b"UNKNOWN")
+    item.put(0x00080104, "LO", (known or "UNKNOWN").encode()[:_LONGEST_LO])
+    return item
+
+
+def codes_of(data_set: DataSet) -> tuple[str, ...]:
+    """The method codes that a data set names."""
+    sequence = data_set.get(METHOD_CODES)
+    return tuple(first_text(item, 0x00080100) for item in (sequence.items or ())) if sequence is not None else ()

@@ -1,0 +1,143 @@
+"""What an expression of a CTP script can see: the elements of one item and of the whole object, and what is outside."""
+
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from pacs.deid.ctp.expressions import Element as Reference
+from pacs.deid.ctp.expressions import Expression
+from pacs.dicom.elements import DataSet, Element
+from pacs.dicom.syntaxes import Encoding
+from pacs.dicom.values import Charset, charset_of, numbers_of, text_of, values_of
+from pacs.errors import RuleError
+
+_HOPS = 10
+_LINK = re.compile(r"@(.+)")
+
+
+class Skipped(RuleError):
+    """The script says that the object is to be left as it is."""
+
+
+class Quarantined(RuleError):
+    """The script gives the object up: on purpose, or because an expression of it failed."""
+
+
+class MissingKey(RuleError):
+    """A lookup table has no entry; the object waits for one. `key_type` names the table's part, never the value."""
+
+    def __init__(self, key_type: str, key: str) -> None:
+        super().__init__(f"the lookup table has no entry of type {key_type} for this object")
+        self.key_type = key_type
+        self.key = key
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What expressions need besides the object: the lookup table, counters that are remembered, and the time."""
+
+    lookup: Mapping[str, str] = field(default_factory=dict, repr=False)
+    integer: Callable[[str, str], int] | None = None
+    now: Callable[[], datetime] = datetime.now
+
+    def found(self, key_type: str, key: str) -> str | None:
+        """The entry of the lookup table, through entries that name another one; None when there is none."""
+        name = f"{key_type}/{key}"
+        for _hop in range(_HOPS):
+            value = self.lookup.get(name.strip())
+            link = _LINK.fullmatch(value) if value is not None else None
+            if link is None or "/" not in link[1]:
+                return value
+            name = link[1]
+        return None
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where an expression is evaluated. `this` is the rule's tag; `params` are the script's."""
+
+    item: DataSet
+    root: DataSet
+    meta: DataSet
+    encoding: Encoding
+    this: int
+    charset: Charset
+    params: Mapping[str, str]
+    outside: Outside
+    script_of: Callable[[int], Expression | None]
+    strict: bool
+
+    def at(self, tag: int) -> "Scope":
+        """The same place, for the rule of another element."""
+        return replace(self, this=tag)
+
+    def within(self, item: DataSet) -> "Scope":
+        """An item of a sequence of this one."""
+        return replace(self, item=item, charset=charset_of(item, self.charset))
+
+    def param(self, arg: str) -> str | None:
+        """A parameter, when an argument refers to one, else the argument; None for an undefined parameter."""
+        if arg[:1] in ("@", "$"):
+            return self.params.get(arg[1:])
+        return arg
+
+    def needed(self, arg: str) -> str:
+        """`param` of an argument that cannot be done without; raises `Quarantined`."""
+        value = self.param(arg)
+        if value is None:
+            raise Quarantined("a parameter that the script uses is not defined")
+        return value
+
+    def element(self, reference: Reference) -> Element | None:
+        """The element that a reference names; None when the object does not have it."""
+        data_set = self.root if reference.at_root else self.item
+        if reference.private is not None:
+            return _private(data_set, *reference.private)
+        path = reference.path or (self.this,)
+        if path[0] >> 16 <= 0x0007 and len(path) == 1:
+            return self.meta.get(path[0])
+        for tag in path[:-1]:
+            sequence = data_set.get(tag)
+            if sequence is None or not sequence.items:
+                return None
+            data_set = sequence.items[0]
+        return data_set.get(path[-1])
+
+    def text(self, reference: Reference) -> str | None:
+        """The values of an element joined by backslashes; None when it is absent or empty, or is a sequence."""
+        element = self.element(reference)
+        if element is None or element.items is not None or not len(element.value):
+            return None
+        return text_of_element(element, self.charset, self.encoding) or None
+
+
+def text_of_element(element: Element, charset: Charset, encoding: Encoding) -> str:
+    """An element's values as text, joined by backslashes; bulk data have none."""
+    if element.vr in ("US", "SS", "UL", "SL", "SV", "UV", "FL", "FD"):
+        return "\\".join(str(each) for each in numbers_of(element, little_endian=encoding.little_endian))
+    if element.vr in ("OB", "OW", "OF", "OD", "OL", "OV", "SQ"):
+        return ""
+    if element.vr == "AT":
+        raw = bytes(element.value)
+        order = "<" if encoding.little_endian else ">"
+        words = struct.unpack_from(f"{order}{len(raw) // 2}H", raw)
+        return "\\".join(f"{group:04X}{low:04X}" for group, low in zip(words[::2], words[1::2], strict=False))
+    if element.vr in ("LT", "ST", "UT", "UR"):
+        return text_of(element, charset)
+    return "\\".join(values_of(element, charset))
+
+
+def _private(data_set: DataSet, group: int, owner: str, low: int) -> Element | None:
+    tag = private_tag(data_set, group, owner, low)
+    return None if tag is None else data_set.get(tag)
+
+
+def private_tag(data_set: DataSet, group: int, owner: str, low: int) -> int | None:
+    """Where a private element stands in one data set, by the block that its owner reserved there. PS3.5 7.8.1."""
+    for block in range(0x10, 0x100):
+        creator = data_set.get(group << 16 | block)
+        if creator is not None and creator.items is None and text_of(creator).strip().upper() == owner.strip().upper():
+            return group << 16 | block << 8 | low
+    return None
