@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from peewee import Database
 
@@ -19,6 +20,9 @@ from tests.installation import installed
 
 POSTGRESQL_BIN = Path("/usr/lib/postgresql/15/bin")
 _numbers = itertools.count()
+# No test looks at the clock: on a busy machine any example may take long.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def _as_server_user(command: list[str]) -> list[str]:

@@ -94,8 +94,14 @@ class Server:
 
     def wait_until_worked_off(self, seconds: float = 240) -> dict[str, int]:
         """The counts once nothing waits any more."""
-        # Each look is a command that takes the processor from the workers.
-        return dict(wait_for(lambda: (found := self.status())["waiting"] == 0 and found, seconds, 0.5))
+        # A command takes the processor from the workers, a look at the spool's folders does not.
+        wait_for(lambda: not self.spooled(), seconds, 0.1)
+        return dict(wait_for(lambda: (found := self.status())["waiting"] == 0 and found, 30, 0.5))
+
+    def spooled(self) -> bool:
+        """Whether an object still waits for a worker, or is in the hands of one."""
+        folders = [self.data / "spool" / name for name in ("waiting", "claimed")]
+        return any(path.suffix == ".dcm" for folder in folders for path in folder.rglob("*"))
 
     def temporary_files(self) -> list[Path]:
         """What doors have half received."""

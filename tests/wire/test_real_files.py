@@ -122,7 +122,21 @@ def test_every_file_by_stow(whole):
     check(whole, codes[200])
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(300)
+def test_some_of_all_files_by_import(whole):
+    """Every fifth, from all folders: text in their pixels is read, which takes its time."""
+    some = real_files()[::5]
+    command = [sys.executable, "-m", "pacs", "import", *map(str, some), "--json", "--data", str(whole.data)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    result = json.loads(done.stdout)
+    assert "Traceback" not in done.stderr
+    assert result["accepted"] >= 0.93 * len(some)
+    assert result["accepted"] + result["refused"] + result["skipped"] >= len(some)
+    check(whole, result["accepted"])
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_every_file_by_import(whole, tmp_path):
     command = [sys.executable, "-m", "pacs", "import", str(DATA), "--json", "--data", str(whole.data)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=dict(os.environ))

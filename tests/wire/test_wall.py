@@ -167,6 +167,7 @@ def ask_everything(server: WholeServer, seen: list[bytes]) -> None:
 
 def test_planted_names_stay_behind_the_wall(whole, tmp_path):
     seen: list[bytes] = []
+    (folder := tmp_path / "files").mkdir()
     good = [planted_ct(0), planted_ct(1, EncapsulatedDocument=b"%PDF-1.4"), planted_ct(2, Modality="MR")]
     for content in (*good, *malformed(good[0])):
         store_by_dimse(whole.port, content, seen)
@@ -181,9 +182,8 @@ def test_planted_names_stay_behind_the_wall(whole, tmp_path):
             answer = requests.post(f"{whole.dicom_web}/studies", body, headers=headers, timeout=30)
             assert answer.status_code < 500
             seen.append(answer.content.replace(ORIGINAL_UIDS[0].encode(), b""))
-        (tmp_path / "one.dcm").write_bytes(content)
-        outputs = _command(whole, "import", str(tmp_path / "one.dcm"))
-        seen.append(outputs)
+        (folder / f"{len(seen)}.dcm").write_bytes(content)
+    seen.append(_command(whole, "import", str(folder)))
     counts = whole.wait_until_worked_off()
     assert counts["published"] >= 1
     assert counts["quarantined"] >= 1
