@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from pacs import dicomweb, web
 from pacs.auth.http import identify
 from pacs.dicomweb import WebDoor
-from pacs.dicomweb.door import caller, door, public_root
+from pacs.dicomweb.door import caller, door, is_foreign, public_root
 from pacs.dicomweb.reply import between
 from pacs.dicomweb.transport import compress, send_range
 from pacs.errors import BadRequest
@@ -58,7 +58,8 @@ def create_app(installation: "App") -> Flask:
 def _start_clock() -> None:
     g.started = time.perf_counter()
     g.request_id = token_hex(8)  # ours, not the caller's: what callers name their requests after is unknown
-    g.identify, g.public_root = caller, public_root  # doors on one level do not import each other
+    # Doors on one level do not import each other.
+    g.identify, g.public_root, g.is_foreign = caller, public_root, is_foreign
     if (request.content_length or 0) > door().max_body_bytes:
         raise RequestEntityTooLarge
     try:

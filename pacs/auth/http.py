@@ -23,7 +23,7 @@ def identify(users: Users, authorization: str | None, address: str, *, local: bo
     unknown, expired, of an inactive user, or malformed.
     """
     if not authorization:
-        signed_in = users.principal_of(session)
+        signed_in = users.principal_of_session(session)
         if signed_in is not None:
             return signed_in
         return local_principal("local", dimse=False) if local and is_loopback(address) else ANONYMOUS

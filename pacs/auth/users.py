@@ -65,13 +65,20 @@ class Users:
         return token
 
     def principal_of(self, token: str) -> Principal | None:
-        """The user whose valid token this is, or None."""
+        """The user whose valid token this is, or None. A session's secret is no token."""
         row = self._valid(token)
         return _principal(row.user) if row is not None else None
 
-    def _valid(self, token: str) -> Token | None:
+    def principal_of_session(self, secret: str) -> Principal | None:
+        """The user who is signed in by that secret, or None."""
+        row = self._valid(secret, session=True)
+        return _principal(row.user) if row is not None else None
+
+    def _valid(self, token: str, *, session: bool = False) -> Token | None:
         row: Token | None = Token.get_or_none(Token.digest == _digest(token)) if token else None
-        if row is None or not row.user.active or (row.expires_at and row.expires_at <= datetime.now(UTC)):
+        if row is None or (row.label == SESSION) != session:
+            return None
+        if not row.user.active or (row.expires_at and row.expires_at <= datetime.now(UTC)):
             return None
         return row
 

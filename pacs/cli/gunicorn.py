@@ -10,9 +10,11 @@ import resource
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import ParseException
 
 from pacs.app import App
 from pacs.cli.connections import HEADER_BYTES, HEADER_FIELDS, PatientWorker
+from pacs.dicomweb.problems import problem
 
 _MOST_FILES = 65536
 
@@ -31,7 +33,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Any:
         """The app, made before the fork so that workers share its memory. By name, as gunicorn itself loads apps."""
-        return importlib.import_module("pacs.wsgi").create_app(self.installation)
+        app = importlib.import_module("pacs.wsgi").create_app(self.installation)
+        app.register_error_handler(ParseException, lambda _error: problem(400, "The body is malformed."))
+        return app
 
 
 def gunicorn_options(installation: App) -> dict[str, Any]:

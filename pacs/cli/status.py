@@ -17,7 +17,10 @@ def command(by_sender: bool, data: Path, config_file: Path | None, as_json: bool
     """Counts of accepted objects: waiting, held, published, duplicate, quarantined, dropped."""
     archive = open_data(data, config_file).archive
     if not by_sender:
-        print_facts(status_json(archive), as_json)
+        counts = status_json(archive)
+        removed = archive.parts.trash.buried_count()
+        # `--json` stays what scripts know: what was published counts as such, for the sum to be all that was accepted.
+        print_facts(counts if as_json or not removed else counts | {"removed since": removed}, as_json)
         return
     columns = ("sender", "study_uid", "state", "objects")
     rows = [dict(zip(columns, each, strict=True)) for each in sender_counts(archive)]

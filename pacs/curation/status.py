@@ -57,14 +57,23 @@ def is_waiting(archive: Archive, identifier: str) -> bool:
     return any(entry.intake_id == identifier for entry in archive.parts.spool.entries())
 
 
+def removed_since(archive: Archive, receipts: list[Receipt]) -> set[str]:
+    """Intake ids of what was published and is no more: in the trash, or deleted for good."""
+    published = [each for each in receipts if each.state == State.PUBLISHED.value]
+    buried = archive.parts.trash.buried(sorted({each.original_hmac for each in published}))
+    return {each.intake_id for each in published if (each.collection_id, each.original_hmac) in buried}
+
+
 def receipt_facts(archive: Archive, receipts: list[Receipt]) -> Iterator[dict[str, object]]:
-    """Receipts as plain values for JSON, with the collection's name."""
+    """Receipts as plain values for JSON, with the collection's name; `removed` is what was published and is no more."""
     collections = archive.registry.snapshot().collections
+    removed = removed_since(archive, receipts)
     for receipt in receipts:
         collection = collections.get(receipt.collection_id)
         yield {
             "intake_id": receipt.intake_id,
             "state": receipt.state,
+            "removed": receipt.intake_id in removed,
             "reason": receipt.reason,
             "collection": collection.name if collection else "",
             "door": receipt.door,

@@ -55,6 +55,8 @@ def _data_set(found: object, bulk: Bulk, depth: int) -> DataSet:
 
 def _element(tag: int, entry: Mapping[str, Any], bulk: Bulk, depth: int) -> Element:
     vr = entry.get("vr") or vr_of(tag)
+    if isinstance(vr, str) and " or " in vr:
+        vr = _decided(vr.split(" or "), entry)
     kinds = [kind for kind in _KINDS if entry.get(kind) is not None]
     if (
         not isinstance(vr, str)
@@ -70,6 +72,14 @@ def _element(tag: int, entry: Mapping[str, Any], bulk: Bulk, depth: int) -> Elem
     if not kinds:
         return Element(tag, vr)
     return Element(tag, vr, _bytes(tag, vr, kinds[0], entry[kinds[0]], bulk))
+
+
+def _decided(choices: list[str], entry: Mapping[str, Any]) -> str:
+    """One of the VRs that PS3.6 leaves open (``US or SS``): pydicom passes the choice on when nothing decided it."""
+    values = entry.get("Value")
+    if not isinstance(values, list):
+        return "OW" if "OW" in choices else choices[0]
+    return "SS" if any(isinstance(each, int) and each < 0 for each in values) else choices[0]
 
 
 def _bytes(tag: int, vr: str, kind: str, value: Any, bulk: Bulk) -> Buffer:

@@ -99,7 +99,7 @@ class _Writer:
             value = swapped(value, width)
         if len(value) % 2 == 0:
             return [header(element.tag, element.vr, len(value), self.target), value]
-        pad = b"\0" if element.vr in ("UI", "OB", "UN") else b" "
+        pad = b"\0" if element.vr in ("UI", "OB", "OD", "OF", "OL", "OV", "OW", "UN") else b" "
         return [header(element.tag, element.vr, len(value) + 1, self.target), value, pad]
 
 

@@ -26,7 +26,7 @@ def capabilities() -> Response:
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         response = Response(status=204)
     else:
-        kind = _chosen((PLAIN_JSON, WADL) if request.method == "GET" else (WADL, PLAIN_JSON))
+        kind = _chosen((WADL, PLAIN_JSON) if request.method == "OPTIONS" else (PLAIN_JSON, WADL))
         found = application(current_app, public_root())
         response = json_reply({"application": found}, media_type=kind) if kind == PLAIN_JSON else _wadl(found)
     response.headers["Allow"] = "GET, HEAD, OPTIONS"

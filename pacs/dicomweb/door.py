@@ -50,10 +50,18 @@ def caller() -> Principal:
 
 def _session() -> str:
     """The session's secret, unless a page from elsewhere makes a request that changes something."""
-    origin = request.headers.get("Origin")
-    if origin and request.method not in ("GET", "HEAD", "OPTIONS") and not public_root().startswith(f"{origin}/"):
+    if request.method not in ("GET", "HEAD", "OPTIONS") and is_foreign():
         return ""
     return request.cookies.get(SESSION_COOKIE, "")
+
+
+def is_foreign() -> bool:
+    """Whether a page that is not ours makes this request: as the browser says, else by the page's origin."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is not None and not public_root().startswith(f"{origin}/")
 
 
 def caller_address() -> str:

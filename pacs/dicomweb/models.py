@@ -24,10 +24,10 @@ def chosen_model(*, single: bool = False) -> Wanted:
     for each in asked() or [Wanted(JSON, multipart=False)]:
         if not each.multipart and each.type in _ANY_JSON and JSON not in each.refused:
             return Wanted(JSON, multipart=False)
+        if single and not each.multipart and each.type in _ANY_XML:
+            return Wanted(XML, multipart=False)
         if (each.multipart or each.type == "*/*") and each.type in _ANY_XML:
             return Wanted(XML, multipart=True)
-        if single and each.type == XML:
-            return Wanted(XML, multipart=False)
     raise NotAcceptable(f'data sets are sent as {JSON}, or as multipart/related; type="{XML}"')
 
 

@@ -1,4 +1,8 @@
-"""multipart/related, read as it arrives: no part is ever in memory. RFC 2046 5.1, RFC 2387, PS3.18 8.6.1.2."""
+"""multipart/related, read as it arrives: no part is ever in memory. RFC 2046 5.1, RFC 2387, PS3.18 8.6.1.2.
+
+Lines end in CRLF. Bodies that are written by hand often have LF alone: whoever ends the first delimiter so, ends every
+line so.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,7 +13,6 @@ from pacs.errors import BadRequest
 
 CHUNK_BYTES = 1 << 18
 _HEADER_BYTES = 1 << 14
-_PADDING = re.compile(rb"[ \t]*\r\n")
 
 
 @dataclass(slots=True)
@@ -43,13 +46,21 @@ class MultipartReader:
 
     def __init__(self, read: Callable[[int], bytes], boundary: str) -> None:
         self._read = read
-        self._delimiter = b"\r\n--" + boundary.encode("latin-1")
-        self._buffer = bytearray(b"\r\n")  # so that a delimiter on the first line is one
+        self._boundary = boundary.encode("latin-1")
+        self._buffer = bytearray()
         self._ended = False
         self._closed = False
+        self._break_lines_with(b"\r\n")
+
+    def _break_lines_with(self, line_end: bytes) -> None:
+        self._line_end = line_end
+        self._delimiter = line_end + b"--" + self._boundary
+        self._padding = re.compile(rb"[ \t]*" + line_end)
 
     def parts(self) -> Iterator[Part]:
         """The parts, in order. What the caller leaves of one is skipped."""
+        self._see_line_end()
+        self._buffer[:0] = self._line_end  # so that a delimiter on the first line is one
         for _ in self._until_delimiter():
             pass
         while not self._closed:
@@ -57,6 +68,13 @@ class MultipartReader:
             yield Part(self._headers(), data)
             for _ in data:
                 pass
+
+    def _see_line_end(self) -> None:
+        first = re.compile(rb"(?:\A|\n)--" + re.escape(self._boundary) + rb"[ \t]*(\r?\n)")
+        while (found := first.search(self._buffer)) is None:
+            if len(self._buffer) > _HEADER_BYTES or not self._fill():
+                return
+        self._break_lines_with(found[1])
 
     def _part_data(self) -> Iterator[bytes]:
         yield from self._until_delimiter()
@@ -70,7 +88,7 @@ class MultipartReader:
         return not self._ended
 
     def _headers(self) -> dict[str, str]:
-        # A part without headers starts with an empty line: the delimiter's CRLF is followed by another.
+        # A part without headers starts with an empty line: the delimiter's line end is followed by another.
         while (end := self._end_of_headers()) is None:
             if len(self._buffer) > _HEADER_BYTES:
                 raise BadRequest("the headers of a part are too long")
@@ -78,20 +96,20 @@ class MultipartReader:
                 raise BadRequest("the body ends inside the headers of a part")
         block = bytes(self._buffer[: end[0]])
         del self._buffer[: end[1]]
-        return _parsed_headers(block)
+        return _parsed_headers(block, self._line_end)
 
     def _end_of_headers(self) -> tuple[int, int] | None:
-        """Where the headers end and where the data starts. The CRLF before the data may also begin a delimiter."""
-        if self._buffer.startswith(b"\r\n"):
-            return 0, 0 if self._is_delimiter(0) else 2
-        at = self._buffer.find(b"\r\n\r\n")
+        """Where the headers end and where the data starts. The line end before the data may also begin a delimiter."""
+        size = len(self._line_end)
+        bare = self._buffer.startswith(self._line_end)  # no headers at all
+        at = 0 if bare else self._buffer.find(self._line_end * 2)
         if at < 0:
             return None
-        # The second CRLF may belong to the delimiter of an empty part.
-        rest = at + 2
+        # The line end before the data may belong to the delimiter of an empty part.
+        rest = 0 if bare else at + size
         if len(self._buffer) - rest < len(self._delimiter) and not self._ended and self._fill():
             return self._end_of_headers()
-        return (at, rest) if self._is_delimiter(rest) else (at, at + 4)
+        return (at, rest) if self._is_delimiter(rest) else (at, rest + size)
 
     def _is_delimiter(self, at: int) -> bool:
         """Whether a whole delimiter line stands there, and not only data that begins like one."""
@@ -127,7 +145,7 @@ class MultipartReader:
             if self._buffer.startswith(b"--", start):
                 self._closed = True
                 return start + 2
-            found = _PADDING.match(self._buffer, start)
+            found = self._padding.match(self._buffer, start)
             if found:
                 return found.end()
             line = bytes(self._buffer[start : start + 1024])
@@ -137,10 +155,10 @@ class MultipartReader:
                 return None
 
 
-def _parsed_headers(block: bytes) -> dict[str, str]:
+def _parsed_headers(block: bytes, line_end: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
-    unfolded = re.sub(rb"\r\n[ \t]+", b" ", block)
-    for line in unfolded.split(b"\r\n"):
+    unfolded = re.sub(line_end + rb"[ \t]+", b" ", block)
+    for line in unfolded.split(line_end):
         if not line:
             continue
         name, colon, value = line.partition(b":")

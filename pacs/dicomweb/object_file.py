@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pacs.dicom.elements import ITEM, PIXEL_DATA, SEQUENCE_END, UNDEFINED, Buffer, DataSet
 from pacs.dicom.fileformat import file_start
 from pacs.dicom.json_reader import data_set_of
-from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, RLE, TRANSFER_SYNTAXES, encoding_of, is_encapsulated
+from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, RLE, TRANSFER_SYNTAXES, VIDEO, encoding_of, is_encapsulated
 from pacs.dicom.writing import encode, header
 from pacs.errors import MissingUid, NotDicom, Unsupported
 from pacs.mapped import in_parts
@@ -41,6 +41,8 @@ _PROCESSES = {b"\xc0": f"{_JPEG}50", b"\xc1": f"{_JPEG}51", b"\xc3": f"{_JPEG}70
 # Not the first predictor; not lossless.
 _OTHERWISE = {f"{_JPEG}70": f"{_JPEG}57", f"{_JPEG}80": f"{_JPEG}81"}
 _SCAN_START = re.compile(rb"\xff\xda..[\x01-\x04]", re.DOTALL)
+# The end of a stream and the start of the next: neither occurs inside one (escaped in scans, above FF8F in packets).
+_NEXT_STREAM = re.compile(rb"\xff\xd9\0?(?=\xff\xd8\xff|\xff\x4f\xff\x51)")
 _CODING_STYLE = re.compile(rb"\xff\x52.{11}(.)", re.DOTALL)
 
 
@@ -124,7 +126,8 @@ def write_object(target: Path, found: Mapping[str, Any], bulks: Bulks) -> None:
         file.write(file_start(sop_class, sop, syntax))
         _write(file, data_set, lambda tag: tag < PIXEL_DATA)
         if pixels is not None:
-            _write_pieces(file, _pixel_data(pixels, [part.data for part in parts], syntax))
+            streams = _streams([part.data for part in parts], syntax, _frame_count(found))
+            _write_pieces(file, _pixel_data(pixels, streams, syntax))
         _write(file, data_set, lambda tag: tag >= PIXEL_DATA)
 
 
@@ -150,6 +153,8 @@ def _syntax(parts: Sequence[BulkPart], told: str) -> str:
         raise Unsupported("the transfer syntax is not one that the archive takes", 0x00020010)
     if named:
         return named if is_encapsulated(named) else EXPLICIT_LE
+    if part.type.startswith(("image/", "video/")) and part.type not in _DEFAULTS:
+        raise Unsupported("the pixel data are of a media type that no transfer syntax has", 0x00020010)
     if part.type in _DEFAULTS:
         return _process(bytes(part.data[:_MOST_HEAD])) or _DEFAULTS[part.type]
     if told in TRANSFER_SYNTAXES and is_encapsulated(told) and _is_stream(bytes(part.data[:16])):
@@ -182,6 +187,33 @@ def _scan_parameter(head: bytes, usual: int) -> int:
     found = _SCAN_START.search(head)
     place = found.end() + 2 * head[found.end() - 1] if found else len(head)
     return head[place] if place < len(head) else usual
+
+
+def _frame_count(found: Mapping[str, Any]) -> int:
+    """Number of Frames of the metadata; 1 when they have none that can be read, as PS3.3 C.7.6.6 has it."""
+    entry = found.get("00280008")
+    values = entry.get("Value") if isinstance(entry, dict) else None
+    text = str(values[0]) if isinstance(values, list) and values else ""
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 1
+
+
+def _streams(parts: Sequence[memoryview], syntax: str, frames: int) -> Sequence[memoryview]:
+    """The frames of compressed pixel data, a stream each; several streams of one part are taken apart.
+
+    Raises `NotDicom` when there are more or fewer than the metadata say.
+    """
+    if not is_encapsulated(syntax) or syntax in VIDEO or bytes(parts[0][:4]) == _ITEM_START:
+        return parts
+    if len(parts) == 1 and frames > 1:
+        whole, start = parts[0], 0
+        parts = []
+        for found in _NEXT_STREAM.finditer(whole):
+            parts.append(whole[start : found.start() + 2])
+            start = found.end()
+        parts.append(whole[start:])
+    if len(parts) != frames:
+        raise NotDicom("the pixel data have another number of frames than the metadata", PIXEL_DATA)
+    return parts
 
 
 def _pixel_data(entry: Mapping[str, Any], frames: Sequence[memoryview], syntax: str) -> Iterator[Buffer]:

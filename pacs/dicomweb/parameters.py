@@ -15,6 +15,8 @@ _OTHERS = ("collection", "accept", "charset")
 _SETTINGS = frozenset((*_PLAIN, *_OTHERS))
 KNOWN = (*_PLAIN, *_OTHERS, *ATTRIBUTES)
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+# A month or a day that no calendar has; a 31st is taken for any month, since viewers end ranges so.
+_IMPOSSIBLE = re.compile(r"\d{4}(?!(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))\d{4}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WILD = (Kind.CODE, Kind.TEXT, Kind.NAME, Kind.LIST, Kind.OF_SERIES)
 _MOMENTS = (Kind.DATE, Kind.TIME, Kind.DATETIME)
@@ -161,6 +163,8 @@ def _values(attribute: Attribute, text: str, flags: _Flags) -> list[str]:
 def _of_one(attribute: Attribute, text: str, flags: _Flags) -> Exact | Wildcard | Range | Empty:
     if text == '""' and flags.empty:
         return Empty()
+    if attribute.kind is Kind.DATE and any(_IMPOSSIBLE.fullmatch(each.strip()) for each in text.split("-")):
+        raise BadQuery(f"{attribute.keyword} takes dates of the calendar as YYYYMMDD")
     if attribute.kind in _MOMENTS and "-" in text:
         return _range(attribute, text)
     if attribute.kind in _WILD and set("*?") & set(text):

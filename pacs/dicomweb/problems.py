@@ -18,6 +18,7 @@ STATUS_OF: Mapping[type[errors.PacsError], int] = {
     errors.PacsError: 500,
     errors.BadRequest: 400,
     errors.BadQuery: 400,
+    errors.SearchTooLong: 400,
     errors.NotFound: 404,
     errors.NotAllowed: 403,
     errors.NotAcceptable: 406,
@@ -49,6 +50,7 @@ STUDY_MISMATCH = 0xA901
 PROCESSING_FAILURE = 0x0110
 _CHALLENGE = 'Bearer realm="trialpacs", Basic realm="trialpacs", charset="UTF-8"'
 _SENTENCES = {
+    403: "This is not allowed.",
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
     413: "The request is larger than this server takes.",

@@ -1,11 +1,11 @@
 """STOW-RS: parts go to the spool as they arrive; every part is accounted for in the answer. PS3.18 10.5."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from secrets import token_hex
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from pacs.auth import may_store, scope_of
 from pacs.dicomweb.accept import DICOM, JSON, OCTETS, parse_media_type
@@ -32,19 +32,21 @@ def store_instances(study: str | None = None) -> Response:
     media = parse_media_type(request.headers.get("Content-Type") or "none/none")
     if (request.content_length or 0) > door().max_body_bytes:
         raise RequestEntityTooLarge
+    if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType
     if media.type == "multipart/related":
         kind = (media.values("type") or [DICOM])[0].lower()
         if kind not in (DICOM, JSON, XML):
             raise UnsupportedMediaType
-        parts = MultipartReader(request.stream.read, _boundary(media.values("boundary"))).parts()
+        parts = MultipartReader(_read, _boundary(media.values("boundary"))).parts()
         if kind == DICOM:
             _take_parts(store, parts)
         else:
             take_described(store, parts, kind)
     elif media.type == DICOM:
-        store.take(pieces_into(_body(request.stream.read)))
+        store.take(pieces_into(_body()))
     elif media.type in (JSON, XML):
-        take_described(store, iter([Part({"content-type": media.type}, _body(request.stream.read))]), media.type)
+        take_described(store, iter([Part({"content-type": media.type}, _body())]), media.type)
     else:
         raise UnsupportedMediaType
     return answer(store, way)
@@ -89,14 +91,24 @@ def _opened(study: str | None) -> Store:
     return Store(envelope, study, archive.keys_of(first) if len(allowed) == 1 else None, told)
 
 
-def _body(read: Callable[[int], bytes]) -> Iterator[bytes]:
+def _read(size: int) -> bytes:
+    """More of the body. Raises `BadRequest` when the caller went away, or its chunks make no sense."""
+    try:
+        return request.stream.read(size)
+    except HTTPException:
+        raise
+    except Exception:  # noqa: BLE001 - the network's, or whatever the server makes of a bad chunk; never the disk's
+        raise BadRequest("the body breaks off, or its chunks are malformed") from None
+
+
+def _body() -> Iterator[bytes]:
     """The body in pieces. Raises `BadRequest` when there is none."""
-    piece = read(CHUNK_BYTES)
+    piece = _read(CHUNK_BYTES)
     if not piece:
         raise BadRequest("the request has no body")
     while piece:
         yield piece
-        piece = read(CHUNK_BYTES)
+        piece = _read(CHUNK_BYTES)
 
 
 def _take_parts(store: Store, parts: Iterator[Part]) -> None:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 
 from pacs.archive import Archive
 from pacs.auth import is_curator_of
+from pacs.curation.status import removed_since
 from pacs.db.tables.audit import Receipt
 from pacs.dicomweb.door import caller, door
 from pacs.dicomweb.reply import json_reply
@@ -30,7 +31,9 @@ def show_submission(number: str) -> Response:
     for receipt in receipts:
         waiting.pop(receipt.intake_id, None)
     rows = list(_waiting_rows(archive, principal, number, {key: each.collection_id for key, each in waiting.items()}))
-    rows += [_row(archive, principal, each) for each in receipts if _sees(principal, each.sender, each.collection_id)]
+    mine = [each for each in receipts if _sees(principal, each.sender, each.collection_id)]
+    removed = removed_since(archive, mine)
+    rows += [_row(archive, principal, each) | _gone(each.intake_id in removed) for each in mine]
     if not rows:
         raise _absent()
     content = {"id": number, "states": Counter(row["state"] for row in rows), "objects": rows}
@@ -70,6 +73,11 @@ def _row(archive: Archive, principal: Principal, receipt: Receipt) -> dict[str, 
         row["study_uid"], row["series_uid"] = receipt.new_study_uid, receipt.new_series_uid
         row["sop_uid"] = receipt.new_sop_uid
     return row
+
+
+def _gone(removed: bool) -> dict[str, object]:
+    """What a receipt does not know: that the object was published, and is no more."""
+    return {"state": "removed", "reason": "It was removed from the collection."} if removed else {}
 
 
 def _name(archive: Archive, collection_id: int) -> str:

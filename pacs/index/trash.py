@@ -205,6 +205,19 @@ class Trash:
             where = joined("AND", [where, one_of("collection_id", sorted(collection_ids))])
         return self._entries(where)
 
+    def buried(self, hmacs: Sequence[str]) -> set[tuple[int, str]]:
+        """Which of these objects, by the keyed digest of their original UID, were removed: with the collection's id."""
+        found: set[tuple[int, str]] = set()
+        for start in range(0, len(hmacs), _CHUNK):
+            some = one_of("original_hmac", hmacs[start : start + _CHUNK])
+            rows = self._run(f"SELECT collection_id, original_hmac FROM tombstone WHERE {some.text}", some.values)
+            found |= {(row[0], row[1]) for row in rows.fetchall()}
+        return found
+
+    def buried_count(self) -> int:
+        """How many published objects were removed since, in the trash or for good."""
+        return int(self._run("SELECT COUNT(*) FROM tombstone").fetchone()[0])
+
     def past(self) -> list[TrashEntry]:
         """What cannot be restored any more: its time is over, or its files were being deleted when a process died."""
         limit = int(time.time() * 1000) - self.keep_days * _DAY_MS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pacs.dicom.elements import DataSet, parse
 from pacs.dicom.fileformat import inflate, read_start, text_of
-from pacs.dicom.syntaxes import DEFLATED_LE, TRANSFER_SYNTAXES, encoding_of
+from pacs.dicom.syntaxes import DEFLATED_LE, TRANSFER_SYNTAXES, encoding_of, may_be_stored
 from pacs.errors import MissingUid, NotDicom, Unsupported
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
@@ -35,7 +35,8 @@ class Walked:
 def walk_file(path: Path, max_inflated_bytes: int) -> Walked:
     """Walk the whole structure of a file. Memory stays flat: the file is mapped, pixel bytes are stepped over.
 
-    Raises `NotDicom`, `Truncated`, `MissingUid` or `Unsupported`; OSError when the file cannot be read.
+    Raises `NotDicom`, `Truncated`, `MissingUid` or `Unsupported` (transfer syntax; a SOP class of the standard that is
+    none of storage, such as Verification; private and unknown ones are taken); OSError when the file cannot be read.
     """
     with path.open("rb") as file:
         try:
@@ -60,6 +61,8 @@ def _walk(view: memoryview, folder: Path, max_inflated_bytes: int) -> Walked:
         body = inflated(memoryview(body), folder, max_inflated_bytes)
     data_set = parse(body, encoding_of(syntax))
     sop_class, sop, study, series = (_uid(data_set, tag) for tag in REQUIRED)
+    if not may_be_stored(sop_class):
+        raise Unsupported("its SOP class is none of stored objects", 0x00080016)
     return Walked(sop_class, sop, study, series, syntax, len(view))
 
 

@@ -2,13 +2,14 @@
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, redirect, request
+from flask import Blueprint, Response, abort, current_app, g, redirect, request
 
 from pacs.auth.http import SESSION_COOKIE
 from pacs.auth.users import SESSION_HOURS
 from pacs.web.pages import page
 
 blueprint = Blueprint("session", __name__)
+_MOST_FORM_BYTES = 1 << 16
 
 
 @blueprint.get("/login")
@@ -20,6 +21,9 @@ def login() -> Response:
 @blueprint.post("/login")
 def open_session() -> Response:
     """Take a token; the cookie lasts half a day, no longer than the token."""
+    if g.is_foreign():  # somebody else's page would sign its visitor in as whom it likes
+        abort(403)
+    request.max_content_length = _MOST_FORM_BYTES
     after = _within(request.form.get("next", "/"))
     secret = current_app.extensions["pacs_users"].open_session(request.form.get("token", "").strip())
     if secret is None:
@@ -29,7 +33,7 @@ def open_session() -> Response:
         SESSION_COOKIE,
         secret,
         max_age=SESSION_HOURS * 3600,
-        secure=request.is_secure or request.headers.get("X-Forwarded-Proto", "") == "https",
+        secure=g.public_root().startswith("https:"),
         httponly=True,
         samesite="Lax",
     )
@@ -39,6 +43,8 @@ def open_session() -> Response:
 @blueprint.post("/logout")
 def end_session() -> Response:
     """Forget the session, here and in the browser."""
+    if g.is_foreign():
+        abort(403)
     current_app.extensions["pacs_users"].end_session(request.cookies.get(SESSION_COOKIE, ""))
     response = redirect("/", 303)
     response.delete_cookie(SESSION_COOKIE)

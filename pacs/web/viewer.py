@@ -61,7 +61,7 @@ def viewer(path: str) -> Response:
     if path == "app-config.js":
         return _isolated(Response(app_config(), mimetype="text/javascript"), "no-cache")
     if path not in _files(folder):
-        if "." in path.rpartition("/")[2]:
+        if "." in path.rpartition("/")[2] or ".." in path.split("/"):
             abort(404)
         path = "index.html"
     return _sent(folder, path)

@@ -87,8 +87,12 @@ def test_takes_all_boundary_characters(boundary):
         (b"--b-1  \t\r\n\r\nno headers\r\n--b-1--\r\n", [b"no headers"]),
         (b"--b-1\r\nA: 1\r\n\r\n\r\n--b-1--", [b""]),
         (b"--b-1\r\nA: 1\r\n\r\n--b-1--", [b""]),
+        (b"--b-1\r\n\r\n--b-1--", [b""]),
         (b"--b-1--", []),
         (b"\r\n--b-1\r\nA: one\r\n two\r\n\r\nx\r\n--b-1--", [b"x"]),
+        (b"--b-1\nA: one\n two\n\nx\r\n--b-1\n\n\ny\n--b-1--\n", [b"x\r", b"\ny"]),  # LF alone
+        (b"a preamble\n--b-1 \n\n--b-1\nA: 1\n\n\n--b-1--", [b"", b""]),
+        (b"--b-1\r\nA: 1\r\n\r\nx\n--b-1\ny\r\n--b-1--", [b"x\n--b-1\ny"]),  # LF in the data ends no line
     ],
 )
 def test_takes_unusual_but_lawful_forms(raw, parts):

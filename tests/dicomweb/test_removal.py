@@ -2,17 +2,21 @@
 
 import json
 import os
+import re
 
 import pytest
 from click.testing import CliRunner
 
 from pacs.cli.main import pacs as cli
 from pacs.curation.doctor import examine
+from pacs.curation.status import receipt_facts, trace
 from pacs.db.connection import execute
 from pacs.errors import NotFound
 from pacs.model import InstanceKey, Role
 from pacs.pipeline.housekeeping import let_go
+from tests.builders import ct_bytes, uid
 from tests.dicomweb.conftest import Web, uids
+from tests.dicomweb.test_multipart import body
 from tests.installation import inbox_id, send_ct, work
 from tests.wire.contract import contract
 
@@ -43,6 +47,27 @@ def test_removed_is_as_if_it_had_never_been(web: Web, level):
     assert web.client.get(f"/dicom-web{path}", headers=web.admin).status_code == 200
     actions = [row[0] for row in execute(web.app.archive.parts.database, "SELECT action FROM audit_event").fetchall()]
     assert actions[-2:] == ["remove", "restore"]
+
+
+def test_removed_objects_are_told_as_such(empty: Web):
+    files = [ct_bytes(sop="i1"), ct_bytes(sop="i2")]
+    kind = 'multipart/related; type="application/dicom"; boundary=b-1'
+    sent = empty.client.post("/dicom-web/studies", data=body(files), content_type=kind, headers=empty.admin)
+    work(empty.app)
+    address = sent.get_json(force=True)["00081199"]["Value"][0]["00081190"]["Value"][0]
+    entry = removed(empty, address.removeprefix("http://localhost/dicom-web"))
+
+    def told() -> tuple[dict, list[bool]]:
+        states = empty.client.get(sent.headers["Location"], headers=empty.admin).get_json()["states"]
+        facts = receipt_facts(empty.app.archive, trace(empty.app.archive, uid("t1")))
+        return states, sorted(row["removed"] for row in facts)
+
+    assert told() == ({"published": 1, "removed": 1}, [False, True])
+    assert empty.client.post(f"{entry}/restore", headers=empty.admin).get_json() == {"restored": 1}
+    assert told() == ({"published": 2}, [False, False])
+    removed(empty, address.removeprefix("http://localhost/dicom-web"))
+    outcome = CliRunner().invoke(cli, ["status", "--data", str(empty.app.folders.data)])
+    assert re.search(r"published +2\n(.*\n)*removed since +1\n", outcome.output)
 
 
 @contract("web 9.5")

@@ -453,6 +453,8 @@ def test_nothing_found_is_an_empty_list(client, path):
         "multiplevaluematching=TRUE!",
         "StudyDate=2020-01-15",
         "StudyDate=-",
+        "StudyDate=20201301",
+        "StudyDate=20200101-20200132",
         "StudyDate=202001*",
         "StudyTime=9",
         "StudyTime=0930-noon",

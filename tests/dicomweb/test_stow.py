@@ -122,6 +122,22 @@ def test_study_may_be_named_by_its_new_uid(empty: Web):
     assert post(empty, ct_bytes(sop="i2"), path=f"/studies/{study}").status_code == 200
 
 
+@contract("web 8.2", "web 8.4")
+@pytest.mark.parametrize("sop_class", ["1.2.840.10008.1.1", "1.2.840.10008.1.3.10", "1.2.840.10008.5.1.4.1.2.2.1"])
+def test_classes_that_are_not_of_storage_are_refused(empty: Web, sop_class):
+    reply = post(empty, ct_bytes(SOPClassUID=sop_class))
+    assert reply.status_code == 409
+    (item,) = reply.get_json(force=True)["00081198"]["Value"]
+    assert item["00081197"]["Value"] == [0x0122]
+
+
+@contract("web 8.2")
+@pytest.mark.parametrize("coding", ["gzip", "br", "x-unknown"])
+def test_bodies_in_a_content_coding_are_unsupported(empty: Web, coding):
+    assert post(empty, ct_bytes(), headers=empty.admin | {"Content-Encoding": coding}).status_code == 415
+    assert post(empty, ct_bytes(), headers=empty.admin | {"Content-Encoding": "identity"}).status_code == 200
+
+
 @contract("web 8.5")
 def test_same_instance_again_is_harmless(empty: Web):
     assert [post(empty, ct_bytes()).status_code for _ in range(2)] == [200, 200]

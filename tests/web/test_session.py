@@ -30,6 +30,47 @@ def test_token_becomes_a_cookie_that_scripts_cannot_read(client, token):
     assert "inbox" in page.text
 
 
+@pytest.mark.parametrize(
+    ("headers", "secure"),
+    [
+        ({}, False),
+        ({"X-Forwarded-Proto": "https"}, True),
+        ({"Forwarded": 'for=192.0.2.7;host=archive.example;Proto="https", for=192.0.2.8;proto=http'}, True),
+        ({"Forwarded": "proto=http"}, False),
+    ],
+)
+def test_cookie_goes_over_tls_only_where_there_is_tls(client, token, headers, secure):
+    reply = client.post("/login", data={"token": token}, headers=headers, **ELSEWHERE)
+    assert ("Secure" in reply.headers["Set-Cookie"].split("; ")) == secure
+
+
+def test_session_and_token_are_not_each_other(client, token):
+    client.post("/login", data={"token": token}, **ELSEWHERE)
+    secret = client.get_cookie("pacs_session").value
+    assert client.post("/login", data={"token": secret}, **ELSEWHERE).status_code == 401  # it would never end
+    client.delete_cookie("pacs_session")
+    reply = client.get("/dicom-web/trash", headers={"Authorization": f"Bearer {secret}"}, **ELSEWHERE)
+    assert reply.status_code == 401
+    client.set_cookie("pacs_session", token)
+    assert client.get("/dicom-web/trash", **ELSEWHERE).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_page_from_elsewhere_signs_nobody_in_or_out(client, token, headers):
+    reply = client.post("/login", data={"token": token}, headers=headers, **ELSEWHERE)
+    assert (reply.status_code, "Set-Cookie" in reply.headers) == (403, False)
+    client.post("/login", data={"token": token}, headers={"Sec-Fetch-Site": "same-origin"}, **ELSEWHERE)
+    reply = client.post("/logout", headers=headers, **ELSEWHERE)
+    assert (reply.status_code, "Set-Cookie" in reply.headers) == (403, False)
+    assert "ann" in client.get("/", **ELSEWHERE).text
+
+
+def test_large_form_is_refused(client):
+    assert client.post("/login", data={"token": "x" * 100_000}, **ELSEWHERE).status_code == 413
+
+
 def test_signing_out_ends_the_session(client, token):
     client.post("/login", data={"token": token}, **ELSEWHERE)
     kept = client.get_cookie("pacs_session").value

@@ -14,6 +14,7 @@ from tests.wire.holdings import hold
 from tests.wire.server import Server, free_port, wait_for
 
 HOST = "Host: localhost\r\n"
+MULTIPART = "multipart/related; type=application/dicom; boundary=x"
 STUDIES = "/dicom-web/studies"
 MOST_BODY = 100_000
 
@@ -252,8 +253,18 @@ def test_chunked_body_that_grows_too_large_is_refused(web: Web):
     assert status(answer) in (409, 413)
 
 
+@contract("web 8.2", "web 9.6")
+@pytest.mark.parametrize("chunks", [b"zz\r\nabc\r\n0\r\n\r\n", b"-1\r\n\r\n", b"3\r\nabcdef\r\n0\r\n\r\n"])
+@pytest.mark.parametrize("kind", ["application/dicom", "application/dicom+json", MULTIPART])
+def test_chunks_that_make_no_sense_are_malformed(web: Web, kind: str, chunks: bytes):
+    answer = web.stored(f"Content-Type: {kind}\r\nTransfer-Encoding: chunked\r\n", b"4\r\n--x\n\r\n" + chunks)
+    assert status(answer) == 400
+    form = f"POST /login HTTP/1.1\r\n{HOST}Content-Type: application/x-www-form-urlencoded\r\n"
+    assert status(web.said(f"{form}Transfer-Encoding: chunked\r\n\r\n".encode() + chunks)) == 400
+
+
 @contract("web 8.2")
-@pytest.mark.parametrize("kind", ["application/dicom", "multipart/related; type=application/dicom; boundary=x"])
+@pytest.mark.parametrize("kind", ["application/dicom", MULTIPART])
 def test_body_shorter_than_its_length_stores_nothing(web: Web, kind: str):
     with socket.create_connection(("127.0.0.1", web.port), 30) as connection:
         head = f"POST {STUDIES} HTTP/1.1\r\n{HOST}Authorization: Bearer {web.token}\r\nContent-Type: {kind}\r\n"
