@@ -85,7 +85,7 @@ def public_root() -> str:
         host = "localhost"
     if ":" not in host and "X-Forwarded-Host" not in headers and not _is_proxied():
         host += _own_port()
-    scheme = scheme if scheme in ("http", "https") else "http"
+    scheme = scheme.lower() if scheme.lower() in ("http", "https") else "http"
     return f"{scheme}://{host}{prefix if _PREFIX.fullmatch(prefix) else ''}{PATH}"
 
 

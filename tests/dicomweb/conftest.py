@@ -45,6 +45,11 @@ def empty(tmp_path: Path) -> Iterator[Web]:
 @pytest.fixture
 def web(empty: Web) -> Web:
     """Two patients; the first has one study with two series of two and one slices."""
+    return filled(empty)
+
+
+def filled(empty: Web) -> Web:
+    """The same installation with the objects of `web`."""
     send_ct(empty.app, sop="i1", InstanceNumber=1)
     send_ct(empty.app, sop="i2", InstanceNumber=2)
     send_ct(empty.app, sop="i3", series="s2", SeriesNumber=2, SeriesDescription="CORONAL")

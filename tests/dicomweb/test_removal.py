@@ -14,10 +14,11 @@ from pacs.db.connection import execute
 from pacs.errors import NotFound
 from pacs.model import InstanceKey, Role
 from pacs.pipeline.housekeeping import let_go
+from pacs.wsgi import create_app
 from tests.builders import ct_bytes, uid
-from tests.dicomweb.conftest import Web, uids
+from tests.dicomweb.conftest import Web, filled, uids
 from tests.dicomweb.test_multipart import body
-from tests.installation import inbox_id, send_ct, work
+from tests.installation import inbox_id, installed, send_ct, work
 from tests.wire.contract import contract
 
 
@@ -47,6 +48,23 @@ def test_removed_is_as_if_it_had_never_been(web: Web, level):
     assert web.client.get(f"/dicom-web{path}", headers=web.admin).status_code == 200
     actions = [row[0] for row in execute(web.app.archive.parts.database, "SELECT action FROM audit_event").fetchall()]
     assert actions[-2:] == ["remove", "restore"]
+
+
+@contract("web 1.3")
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_removal_is_the_same_on_postgresql(tmp_path, database_url):
+    with installed(tmp_path, storage_database=database_url) as app:
+        admin = {"Authorization": f"Bearer {app.folders.admin_token.read_text()}"}
+        web = filled(Web(app, create_app(app).test_client(), admin))
+        for level in (1, 2, 3):
+            test_removed_is_as_if_it_had_never_been(web, level)
+        study, _, _ = uids(web)
+        files = len(list(app.folders.blobs.rglob("*.dcm")))
+        entry = removed(web, f"/studies/{study}")
+        assert web.client.delete(entry, headers=web.admin).status_code == 204
+        assert web.client.post(f"{entry}/restore", headers=web.admin).status_code == 404
+        assert len(list(app.folders.blobs.rglob("*.dcm"))) == files - 3
+        assert list(examine(app.archive, 0.0)) == []
 
 
 def test_removed_objects_are_told_as_such(empty: Web):

@@ -35,7 +35,7 @@ def test_token_becomes_a_cookie_that_scripts_cannot_read(client, token):
     [
         ({}, False),
         ({"X-Forwarded-Proto": "https"}, True),
-        ({"Forwarded": 'for=192.0.2.7;host=archive.example;Proto="https", for=192.0.2.8;proto=http'}, True),
+        ({"Forwarded": 'for=192.0.2.7;host=archive.example;Proto="HTTPS", for=192.0.2.8;proto=http'}, True),
         ({"Forwarded": "proto=http"}, False),
     ],
 )
