@@ -31,7 +31,15 @@ class BadRequest(PacsError):
 
 
 class BadQuery(BadRequest):
-    """A query key, value or level that cannot be understood."""
+    """A query key, value or level that cannot be understood. `tag` is the element at fault, when one is."""
+
+    def __init__(self, message: str, tag: int | None = None) -> None:
+        super().__init__(message)
+        self.tag = tag
+
+
+class SearchTooLong(BadQuery):
+    """A search that has to read data sets, and does not end in its time."""
 
 
 class NotFound(PacsError):

@@ -106,6 +106,12 @@ class Pending:
         self.jobs[job_id] = (asked, context_id, time.monotonic() + SAME_ASSOCIATION_S - SOON_S - 1.0)
 
 
+def leave_to_jobs(session: "Session") -> None:
+    """The association is over: what it was not told of, the sender is called for at once."""
+    if session.commitments.jobs:
+        session.archive.parts.jobs.hasten(session.commitments.jobs)
+
+
 def on_n_action(session: "Session", message: Message) -> None:
     """Take a request for storage commitment. Raises only `PeerGoneError`."""
     command = message.command
@@ -256,6 +262,7 @@ def tell_on_same_association(session: "Session") -> None:
         try:
             status = send_report(session, context_id, *found, message_id=job_id % 65535 + 1, patience_s=SOON_S)
         except PeerGoneError:
+            pending[job_id] = (asked, context_id, deadline)
             return  # the job calls the sender
         if status == SUCCESS and jobs.settle(job_id, "told on the same association"):
             session.archive.parts.requests.forget(job_id)

@@ -9,6 +9,7 @@ from pacs.config import DimseSettings, Settings
 from pacs.dicom.syntaxes import IMPLICIT_LE, STORAGE_CLASSES, TRANSFER_SYNTAXES, name_of
 from pacs.dimse import negotiation as n
 from pacs.dimse import status as s
+from pacs.dimse.find import SEARCH_S
 from pacs.dimse.identifier import LEVEL_NAMES
 from pacs.dimse.options import LEAST_PDU_BYTES, ScpOptions
 from pacs.dimse.tls import CIPHERS
@@ -235,10 +236,10 @@ def _query(dimse: DimseSettings) -> str:
     limit = f"{dimse.find_limit} matches" if dimse.find_limit else "no limit"
     rows = [
         (code(s.PENDING), "a match"),
-        ("FF01H", "a match; optional keys were asked for that are not supported"),
+        ("FF01H", "a match; keys were asked for that are private, or of a lower level"),
         (code(s.SUCCESS), "end of the matches"),
         (code(s.CANCEL), "cancelled"),
-        (code(s.OUT_OF_RESOURCES), f"more matches than the limit ({limit})"),
+        (code(s.OUT_OF_RESOURCES), f"more matches than the limit ({limit}), or a search that takes too long"),
         (code(s.DOES_NOT_MATCH_SOP_CLASS), "level missing or unknown, unique keys of upper levels missing"),
         (code(s.NOT_AUTHORISED), "the peer may not query"),
     ]
@@ -251,6 +252,10 @@ Transfer syntaxes: {", ".join(sorted(name_of(uid) for uid in n.QUERY_SYNTAXES))}
 {table(("level", "key", "VR", "matching"), map(_attribute, found))}
 Each match also has Query/Retrieve Level, the unique keys of its level and those above, Retrieve AE Title, Instance
 Availability, and Specific Character Set when a value is not ASCII. Several keys combine with AND.
+
+Other attributes of PS3.6 are keys too, at the level whose modules have them (all others: IMAGE). They are matched
+against stored objects, and returned from one of the objects below the match; values that are bulk data come empty.
+Matching them reads object by object, for at most {SEARCH_S:g} s. Private attributes are not supported.
 
 {table(("status", "means"), rows)}"""
 

@@ -38,7 +38,7 @@ from pacs.dimse.status import (
     status_of,
 )
 from pacs.dimse.upper_layer import PeerGoneError
-from pacs.errors import PacsError
+from pacs.errors import PacsError, SearchTooLong
 from pacs.model import Level, Row
 
 if TYPE_CHECKING:
@@ -46,8 +46,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pacs.find")
 WITH_DATA_SET = 0x0001
+FIRST_FLUSH_BYTES = 1 << 8  # the first rows go at once, so that who wants no more can say so
 FLUSH_BYTES = 1 << 14  # responses are gathered so that a long list does not cost a system call a row
 FLUSH_S = 0.05
+SEARCH_S = 20.0  # for matching what is no column, object by object; ClearCanvas waits 30 s for a row
 
 
 def on_c_find(session: "Session", message: Message) -> None:
@@ -95,21 +97,26 @@ def _send_rows(session: "Session", message: Message, identifier: Identifier, lev
     sop_class = message.command.text(AFFECTED_SOP_CLASS)
     matching = session.matching(sop_class)
     query = query_of(identifier, level, limit + 1 if limit else None, matching)
-    found = iter(session.archive.find(query, session.caller.principal))
+    found = session.archive.find(query, session.caller.principal)
+    found.end_after(SEARCH_S)
     encoder = RowEncoder(identifier, level, levels_of(sop_class), session.options.aet)
     is_whole = is_supported(identifier, level, matching)
     sender = _RowSender(session, message, PENDING if is_whole else PENDING_WITHOUT_OPTIONAL_KEYS)
-    with closing(_rows(found)) as rows:
-        for number, row in enumerate(rows):
-            if limit and number >= limit:
-                sender.flush()
-                return Status(OUT_OF_RESOURCES, f"more than {limit} matches; narrow the query")
-            if session.is_cancelled(message.command.number(MESSAGE_ID)):
-                sender.flush()
-                return Status(CANCEL)
-            sender.send(encoder.encode(row))
+    status = Status(SUCCESS)
+    with closing(_rows(iter(found))) as rows:
+        try:
+            for number, row in enumerate(rows):
+                if limit and number >= limit:
+                    status = Status(OUT_OF_RESOURCES, f"more than {limit} matches; narrow the query")
+                    break
+                if session.is_cancelled(message.command.number(MESSAGE_ID)):
+                    status = Status(CANCEL)
+                    break
+                sender.send(encoder.encode(row))
+        except SearchTooLong:
+            status = Status(OUT_OF_RESOURCES, "the search takes too long; more keys would narrow it")
     sender.flush()
-    return Status(SUCCESS)
+    return status
 
 
 def _rows(found: Iterator[Row]) -> Generator[Row]:
@@ -127,6 +134,7 @@ class _RowSender:
         self.command: list[Buffer] = list(pdus(self.context_id, encode_command(values), self.limit, is_command=True))
         self.waiting: list[Buffer] = []
         self.size = 0
+        self.enough = FIRST_FLUSH_BYTES
         self.flushed_at = time.monotonic()
 
     def send(self, identifier: bytes) -> None:
@@ -134,11 +142,12 @@ class _RowSender:
         self.session.caller.counts.rows += 1
         self.waiting += chain(self.command, pdus(self.context_id, identifier, self.limit, is_command=False))
         self.size += len(identifier)
-        if self.size > FLUSH_BYTES or time.monotonic() - self.flushed_at > FLUSH_S:
+        if self.size > self.enough or time.monotonic() - self.flushed_at > FLUSH_S:
             self.flush()
 
     def flush(self) -> None:
         """Send what is queued."""
         if self.waiting:
             self.session.send_pieces([b"".join(self.waiting)])
+            self.enough = min(2 * self.enough, FLUSH_BYTES)
         self.waiting, self.size, self.flushed_at = [], 0, time.monotonic()

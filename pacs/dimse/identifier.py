@@ -9,6 +9,7 @@ from pacs.dicom.fileformat import text_of
 from pacs.dicom.syntaxes import Encoding, encoding_of
 from pacs.dicom.values import DEFAULT, Charset, charset_named, numbers_of, values_of
 from pacs.dicom.writing import header
+from pacs.dimse.entries import attribute_named
 from pacs.dimse.negotiation import (
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
@@ -34,7 +35,8 @@ _LEVELS = {name: level for level, name in LEVEL_NAMES.items()}
 _PATIENT_ROOT = frozenset((PATIENT_ROOT_FIND, PATIENT_ROOT_MOVE, PATIENT_ROOT_GET))
 _PATIENT_STUDY_ONLY = frozenset((PATIENT_STUDY_ONLY_FIND, PATIENT_STUDY_ONLY_MOVE, PATIENT_STUDY_ONLY_GET))
 _MOMENTS = (Kind.DATE, Kind.TIME, Kind.DATETIME)
-_BINARY = frozenset(("US", "SS", "UL", "SL"))
+_BINARY = frozenset(("US", "SS", "UL", "SL", "SV", "UV", "FL", "FD"))
+_NOT_MATCHED = frozenset(("OB", "OW", "OF", "OD", "OL", "OV", "AT"))
 # Keys that every answer has, whether they were asked for or not.
 ANSWERED = frozenset((QUERY_LEVEL, RETRIEVE_AET, AVAILABILITY, CHARACTER_SET))
 
@@ -64,7 +66,7 @@ class Identifier:
 
     def values_of(self, element: Element) -> list[str]:
         """The values of an element as text, numbers included."""
-        if element.items is not None:
+        if element.items is not None or element.vr in _NOT_MATCHED:
             return []
         if element.vr in _BINARY:
             return [str(each) for each in numbers_of(element, little_endian=self.encoding.little_endian)]
@@ -93,7 +95,7 @@ def level_of(identifier: Identifier, levels: Collection[Level]) -> Level:
     names = identifier.values(QUERY_LEVEL)
     level = _LEVELS.get(names[0].upper()) if names else None
     if level is None or level not in levels:
-        raise BadQuery(f"Query/Retrieve Level must be one of {', '.join(LEVEL_NAMES[each] for each in levels)}")
+        raise BadQuery(f"the level must be one of {', '.join(LEVEL_NAMES[each] for each in levels)}", QUERY_LEVEL)
     return level
 
 
@@ -105,26 +107,26 @@ def check_upper_keys(identifier: Identifier, level: Level, levels: Collection[Le
         keyword = UNIQUE_KEYS[upper]
         values = identifier.values(tag_of(keyword))
         if len(values) != 1 or "*" in values[0] or "?" in values[0]:
-            raise BadQuery(f"{keyword} must have one value at level {LEVEL_NAMES[level]}")
+            raise BadQuery(f"{keyword} must have one value at level {LEVEL_NAMES[level]}", tag_of(keyword))
 
 
 def query_of(identifier: Identifier, level: Level, limit: int | None, matching: Matching = PLAIN) -> Query:
     """The query that the keys ask for. Keys that are not supported are universal, as PS3.4 C.2.2.1.3 allows.
 
-    Keys of lower levels restrict only in relational queries.
+    Keys of lower levels restrict only in relational queries. What is no column is looked up in stored objects.
     """
     matches, returned = [], set()
     for path, element in _keys(identifier.data_set):
-        attribute = ATTRIBUTES.get(path)
-        if attribute is None:
+        attribute = attribute_named(path)
+        if attribute is None or element.tag in ANSWERED:
             continue
-        returned.add(path)
+        returned.add(path if path in ATTRIBUTES else path.partition(".")[0])  # a sequence is cut to what was asked for
         is_of_level = attribute.level.depth <= level.depth or matching.relational
         if attribute.kind is Kind.COUNT or not is_of_level:
             continue
         condition = condition_of(attribute, identifier.values_of(element))
         if condition is not None:
-            matches.append(Match(path, condition))
+            matches.append(Match(attribute.keyword, condition))
     return Query(
         level,
         tuple(matches),
@@ -141,7 +143,7 @@ def is_supported(identifier: Identifier, level: Level, matching: Matching = PLAI
         tag = element.tag
         if tag in ANSWERED or (tag and not tag & 0xFFFF):
             continue
-        attribute = ATTRIBUTES.get(path)
+        attribute = attribute_named(path)
         if attribute is None:
             return False
         values = identifier.values_of(element)

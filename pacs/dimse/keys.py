@@ -44,7 +44,7 @@ def _required(identifier: Identifier, level: Level) -> frozenset[str]:
     keyword = UNIQUE_KEYS[level]
     values = identifier.values(tag_of(keyword))
     if not values or any("*" in each or "?" in each for each in values):
-        raise BadQuery(f"{keyword} must name what to retrieve at level {LEVEL_NAMES[level]}")
+        raise BadQuery(f"{keyword} must name what to retrieve at level {LEVEL_NAMES[level]}", tag_of(keyword))
     return frozenset(values)
 
 

@@ -90,7 +90,8 @@ class Retrieve:
             return Status(NOT_AUTHORISED, "this AE title may not retrieve")
         destination = self.destination() if self.service == "move" else None
         if self.service == "move" and destination is None:
-            return Status(DESTINATION_UNKNOWN, f"the move destination {self.named_destination()} is not configured")
+            named = self.named_destination() or "without a name"
+            return Status(DESTINATION_UNKNOWN, f"the move destination {named} is not configured")
         sop_class = command.text(AFFECTED_SOP_CLASS)
         instances = instances_of(
             session.archive,
@@ -152,7 +153,7 @@ class Retrieve:
 
     def get(self, instances: Sequence[StoredInstance]) -> None:
         """Send over the association of the request itself."""
-        self.trouble = "no accepted presentation context, with SCP role, for what was found"
+        self.trouble = "no presentation context with SCP role for what was found"
         sender = Sender(self.session, {}, self.tick, self.session.caller.rules.patience_s)
         for instance in instances:
             self.tick()

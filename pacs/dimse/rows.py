@@ -1,14 +1,17 @@
 """Rows as identifiers of responses, encoded without a data set in between. PS3.4 C.4.1.1.3.2."""
 
 import struct
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from itertools import zip_longest
 
 from pacs.dicom.charsets import Encoder
 from pacs.dicom.dictionary import KEYWORD_OF, is_private, tag_of
 from pacs.dicom.elements import DataSet, Element
+from pacs.dicom.syntaxes import EXPLICIT_LE, encoding_of
 from pacs.dicom.values import CHARSET_VRS
+from pacs.dicom.writing import encode as encode_data_set
 from pacs.dicom.writing import header
+from pacs.dimse.entries import element_of, is_stored_key
 from pacs.dimse.identifier import (
     AVAILABILITY,
     CHARACTER_SET,
@@ -23,6 +26,7 @@ from pacs.model import Level, Row
 
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
 _UTF8 = "ISO_IR 192"
+_STORED = encoding_of(EXPLICIT_LE)
 _DELIMITERS = {"PN": "\\^=", "LO": "\\", "SH": "\\", "UC": "\\"}
 
 
@@ -39,7 +43,7 @@ class RowEncoder:
         plan: dict[int, Callable[[Row], bytes]] = {}
         for tag, element in identifier.data_set.items():
             if tag & 0xFFFF and not is_private(tag) and tag != CHARACTER_SET and tag & 0xFFFF0000:
-                plan[tag] = self.sequence(tag, element) if element.items is not None else self.plain(tag, element.vr)
+                plan[tag] = self.asked_for(tag, element)
         for each in levels:
             if each.depth <= level.depth:
                 tag = tag_of(UNIQUE_KEYS[each])
@@ -89,6 +93,25 @@ class RowEncoder:
         """An element that is the same in every row."""
         encoded = self.element(tag, vr, value.encode())
         return lambda _row: encoded
+
+    def asked_for(self, tag: int, asked: Element) -> Callable[[Row], bytes]:
+        """How the value of an element that was asked for is found and encoded."""
+        if is_stored_key(tag, asked):
+            return self.stored(tag, asked)
+        return self.sequence(tag, asked) if asked.items is not None else self.plain(tag, asked.vr)
+
+    def stored(self, tag: int, asked: Element) -> Callable[[Row], bytes]:
+        """An element as a stored object has it; empty when it has none, or the key is of a lower level."""
+        empty, key = header(tag, asked.vr, 0, self.encoding), f"{tag:08X}"
+
+        def encode(row: Row) -> bytes:
+            entry = row.get(key)
+            found = element_of(tag, entry, asked, self.text) if isinstance(entry, Mapping) else None
+            if found is None:
+                return empty
+            return b"".join(encode_data_set(DataSet({tag: found}), _STORED, self.encoding))
+
+        return encode
 
     def plain(self, tag: int, vr: str) -> Callable[[Row], bytes]:
         """An element from the row's value for its keyword; empty when the index has none."""

@@ -14,7 +14,7 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pacs.auth.peers import Call, UnknownPeer, UnknownUser, identify_caller
 from pacs.db.connection import close_thread
 from pacs.dimse.caller import Caller
-from pacs.dimse.commitment import Pending, on_n_action, tell_on_same_association
+from pacs.dimse.commitment import Pending, leave_to_jobs, on_n_action, tell_on_same_association
 from pacs.dimse.find import on_c_find
 from pacs.dimse.link import LEAST_PDU_BYTES, Link
 from pacs.dimse.messages import AFFECTED_SOP_CLASS, MESSAGE_ID, RESPONSE, Field, Message, Value, response_to
@@ -112,6 +112,8 @@ class Session(Link):
             self.reader.discard()
             self.give_back()
             self.close()
+            with contextlib.suppress(Exception):
+                leave_to_jobs(self)
             with contextlib.suppress(Exception):
                 close_thread(self.archive.parts.database)
 

@@ -30,6 +30,7 @@ STATUS_OF: Mapping[type[errors.PacsError], int] = {
     errors.PacsError: PROCESSING_FAILURE,
     errors.BadRequest: DOES_NOT_MATCH_SOP_CLASS,
     errors.BadQuery: DOES_NOT_MATCH_SOP_CLASS,
+    errors.SearchTooLong: OUT_OF_RESOURCES,
     errors.NotFound: PROCESSING_FAILURE,
     errors.NotAllowed: NOT_AUTHORISED,
     errors.NotAcceptable: PROCESSING_FAILURE,

@@ -17,10 +17,11 @@ from pacs.dicom.elements import Buffer
 
 PIECES_AT_ONCE = 64  # well below IOV_MAX
 SLICE_S = 0.25  # the most that one read blocks
+LEAST_BYTES = 1 << 16  # who takes less within the limit, though there is more, takes too little
 
 
 class Stream:
-    """A connected socket. `timeout_s`: the longest that a peer may take nothing of what we send, or for one PDU."""
+    """A connected socket. `timeout_s`: how long a peer may take next to nothing of what we send, or for one PDU."""
 
     def __init__(self, sock: socket.socket, timeout_s: float) -> None:
         self.sock = sock
@@ -99,20 +100,25 @@ class Stream:
             return
         while waiting := [memoryview(piece) for piece in islice(source, PIECES_AT_ONCE) if len(piece)]:
             while waiting:
-                sent = self.sock.sendmsg(waiting)
+                began = time.monotonic()
+                sent = moved = self.sock.sendmsg(waiting)
                 while waiting and sent >= len(waiting[0]):
                     sent -= len(waiting.pop(0))
                 if waiting and sent:
                     waiting[0] = waiting[0][sent:]
+                if waiting and moved < LEAST_BYTES and time.monotonic() - began >= self.timeout_s:
+                    raise TimeoutError
 
     def _send_tls(self, tls: ssl.SSLSocket, view: memoryview) -> None:
+        until = time.monotonic() + self.timeout_s  # for a record
         while view:
             try:
                 view = view[tls.send(view) :]
+                until = time.monotonic() + self.timeout_s
             except ssl.SSLWantWriteError:
-                self.wait(select.POLLOUT, time.monotonic() + self.timeout_s)
+                self.wait(select.POLLOUT, until)
             except ssl.SSLWantReadError:
-                self.wait(select.POLLIN, time.monotonic() + self.timeout_s)
+                self.wait(select.POLLIN, until)
 
     def drain(self, timeout_s: float) -> None:
         """Drop what the peer still sends, for a moment: closing over unread bytes would reset the connection."""

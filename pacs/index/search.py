@@ -10,7 +10,7 @@ import orjson
 from peewee import Database
 
 from pacs.db.connection import execute
-from pacs.errors import BadQuery
+from pacs.errors import SearchTooLong
 from pacs.index.packing import unpacked_json
 from pacs.index.sql import Dialect, Sql, Value
 from pacs.index.statement import COMMON, Statement, commonness, metadata_below, statement_for
@@ -57,11 +57,11 @@ class Found:
         )
 
     def end_after(self, seconds: float) -> None:
-        """From now on raise `BadQuery` when matching against data sets takes longer; 0: no limit."""
+        """From now on raise `SearchTooLong` when matching against data sets takes longer; 0: no limit."""
         self._limit_s = seconds
 
     def __iter__(self) -> Iterator[Row]:
-        """Rows in a stable order. Raises `BadQuery` for a search that `end_after` ends."""
+        """Rows in a stable order. Raises `SearchTooLong` for a search that `end_after` ends."""
         if not self._stored.is_needed:
             names = self._statement.names
             is_short = self._query.limit is not None and self._query.limit <= CHUNK_ROWS
@@ -154,7 +154,7 @@ class _Allowance:
 
 
 class _Time(_Allowance):
-    """How long objects may be read. `take` raises `BadQuery` after that."""
+    """How long objects may be read. `take` raises `SearchTooLong` after that."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(0)
@@ -162,7 +162,7 @@ class _Time(_Allowance):
 
     def take(self) -> bool:
         if time.monotonic() > self._until:
-            raise BadQuery("the search takes too long, since a key is no column; more keys would narrow it")
+            raise SearchTooLong("the search takes too long, since a key is no column; more keys would narrow it")
         return True
 
 

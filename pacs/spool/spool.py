@@ -239,4 +239,4 @@ def _compare(walked: Walked, expected: Expected) -> None:
     if expected.sop_class_uid and expected.sop_class_uid != walked.sop_class_uid:
         raise ClassMismatch("the data set's SOP class is not the one that the command names", 0x00080016)
     if expected.sop_uid and expected.sop_uid != walked.sop_uid:
-        raise ClassMismatch("the data set's SOP instance is not the one that the command names", 0x00080018)
+        raise ClassMismatch("the data set's SOP instance is not the one of the command", 0x00080018)

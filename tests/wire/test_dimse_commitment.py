@@ -201,6 +201,21 @@ def test_sender_that_is_away_is_told_later(trial: Server) -> None:
     assert sender.told[0][0] == 1
 
 
+@contract("6", "W28")
+def test_sender_that_has_released_is_called_at_once(trial: Server) -> None:
+    port = free_port()
+    trial.run("peer", "add", "MODALITY", "127.0.0.1", str(port))
+    trial.start("worker", "--workers", "1")
+    trial.start("jobs", "run")
+    objects = sent(trial)
+    trial.wait_until_worked_off()
+    sender = Sender()
+    with sender.listening(port):
+        assert sender.ask(trial.port, pairs(objects), called="TRIAL") == 0
+        assert wait_for(lambda: sender.told, 10)
+    assert sender.told[0][0] == 1
+
+
 @contract("6")
 def test_transaction_used_twice_fails(trial: Server) -> None:
     trial.start("worker", "--workers", "1")

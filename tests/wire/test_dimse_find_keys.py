@@ -21,6 +21,7 @@ from tests.wire.server import Server
 
 PATIENT_STUDY_ONLY = "1.2.840.10008.5.1.4.1.2.3."
 PENDING, PENDING_WITHOUT_KEYS, WRONG_IDENTIFIER = 0xFF00, 0xFF01, 0xA900
+REFERENCED = "ReferencedStudySequence"
 ODD = "A%_'\";[]^1"
 
 
@@ -112,8 +113,10 @@ def rich() -> list[Any]:
         k: v for level in LEVELS for k, v in VALUES[level].items() if k[:8] != counted and k[-7:] != "InStudy"
     }
     common |= {"NumberOfFrames": 1, "ConceptNameCodeSequence": [item(CodeValue="C1", CodeMeaning="a report")]}
-    step = item(RequestedProcedureID="RP1", ScheduledProcedureStepID="SPS1")
-    common |= {"RequestAttributesSequence": [step]}
+    step = item(RequestedProcedureID="RP1", ScheduledProcedureStepID="SPS1", RequestedProcedureDescription="Überblick")
+    common |= {"RequestAttributesSequence": [step], REFERENCED: [item(ReferencedSOPInstanceUID="1.2.3.99")]}
+    common |= {"SpecificCharacterSet": "ISO_IR 192", "InstitutionName": "Klinik Süd", "OtherPatientNames": "Älter^R"}
+    common |= {"SmallestImagePixelValue": 513, "FocalSpots": [0.6, 1.2]}
     common.pop("SOPClassUID")
     made = [make_ct(f"rich-1-{n}", "rich-1", "rich", **common | {"InstanceNumber": n}) for n in (1, 2, 3)]
     report = make_ct("rich-2-1", "rich-2", "rich", **common | {"Modality": "SR"})
@@ -200,8 +203,63 @@ def test_sequences_match_by_what_is_inside(holdings: Server) -> None:
     for number, count in (("SPS1", 2), ("SPS*", 2), ("SPS2", 0)):
         rows, _ = ask(holdings, **keys, RequestAttributesSequence=[item(ScheduledProcedureStepID=number)])
         assert len(rows) == count, number
-    rows, statuses = ask(holdings, **keys, ReferencedStudySequence=[item(ReferencedSOPInstanceUID="1.2")])
-    assert (len(rows), statuses) == (2, {PENDING_WITHOUT_KEYS})
+    for number, count in (("1.2.3.99", 2), ("1.2.3.98", 0)):
+        rows, statuses = ask(holdings, **keys, ReferencedStudySequence=[item(ReferencedSOPInstanceUID=number)])
+        assert (len(rows), statuses) == (count, {PENDING} if count else set()), number
+    assert [
+        each.ReferencedSOPInstanceUID for each in ask(holdings, **keys, ReferencedStudySequence=[])[0][0][REFERENCED]
+    ] == ["1.2.3.99"]
+
+
+@contract("4.6", "4.7")
+@pytest.mark.parametrize("syntax", [EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE])
+def test_keys_beyond_the_columns_come_from_stored_objects(holdings: Server, syntax: str) -> None:
+    """Each with its own VR, in the character set of the answer; bulk data, and what there is not, comes empty."""
+    step = item(ScheduledProcedureStepID="", RequestedProcedureDescription="")
+    wanted = {
+        "KVP": "",
+        "SmallestImagePixelValue": None,
+        "FocalSpots": "",
+        "RedPaletteColorLookupTableData": b"",
+        "OtherPatientNames": "",
+    }
+    wanted |= {"InstitutionName": "", "LossyImageCompression": "", "RequestAttributesSequence": [step]}
+    with association(holdings.port, [build_context(f"{STUDY_ROOT}1", [syntax])]) as assoc:
+        asked = identifier(level="IMAGE", **upper_keys("IMAGE"), **wanted)
+        asked.SpecificCharacterSet = "ISO_IR 100"
+        answers = list(assoc.send_c_find(asked, f"{STUDY_ROOT}1"))
+    row = answers[0][1]
+    assert row is not None
+    assert [status.Status for status, _row in answers] == [PENDING, 0]
+    assert (row.KVP, row.SmallestImagePixelValue, row.FocalSpots) == (120, 513, [0.6, 1.2])
+    assert (row.OtherPatientNames, row.InstitutionName, row.SpecificCharacterSet) == (
+        "Älter^R",
+        "Klinik Süd",
+        "ISO_IR 100",
+    )
+    assert not any((row.RedPaletteColorLookupTableData, row.LossyImageCompression))
+    assert [dict(each.items()).keys() == step.keys() for each in row.RequestAttributesSequence] == [True]
+    assert row.RequestAttributesSequence[0].RequestedProcedureDescription == "Überblick"
+
+
+@contract("4.3")
+@pytest.mark.parametrize(
+    ("keys", "count"),
+    [
+        ({"KVP": "120"}, 3),
+        ({"KVP": "120.0"}, 3),
+        ({"KVP": "80"}, 0),
+        ({"InstitutionName": "Klinik*"}, 3),
+        ({"OtherPatientNames": "älter*"}, 3),
+        ({"SmallestImagePixelValue": 513}, 3),
+        ({"SmallestImagePixelValue": 514}, 0),
+        ({"RedPaletteColorLookupTableData": b"\0\0"}, 3),
+    ],
+)
+def test_keys_beyond_the_columns_match_stored_objects(holdings: Server, keys: Any, count: int) -> None:
+    series = {"StudyInstanceUID": uid("rich"), "SeriesInstanceUID": uid("rich-1")}
+    rows, _statuses = ask(holdings, level="IMAGE", **series, **keys)
+    assert len(rows) == count
 
 
 @contract("4.7", "W18")
@@ -211,7 +269,8 @@ def test_sequences_match_by_what_is_inside(holdings: Server) -> None:
         ({"StudyDate": "", "ModalitiesInStudy": "", "SOPClassesInStudy": ""}, PENDING),
         ({"TimezoneOffsetFromUTC": "", "RetrieveAETitle": "", "InstanceAvailability": ""}, PENDING),
         ({"InterpretationText": ""}, PENDING_WITHOUT_KEYS),
-        ({"ResponsiblePerson": "", "PatientSpeciesCodeSequence": []}, PENDING_WITHOUT_KEYS),
+        ({"ResponsiblePerson": "", "PatientSpeciesCodeSequence": []}, PENDING),
+        ({"KVP": ""}, PENDING_WITHOUT_KEYS),
         ({"NumberOfStudyRelatedInstances": ""}, PENDING),
         ({"NumberOfStudyRelatedInstances": "3"}, PENDING_WITHOUT_KEYS),
         ({"Modality": ""}, PENDING_WITHOUT_KEYS),
@@ -327,7 +386,8 @@ def test_each_model_has_its_levels(holdings: Server) -> None:
         with association(holdings.port, [build_context(f"{model}1", [EXPLICIT_LE])]) as assoc:
             _rows, status = find_on(assoc, f"{model}1", level=level, PatientID="RICH")
             assert status.Status == WRONG_IDENTIFIER
-            assert "Level must be one of" in status.ErrorComment
+            assert "level must be one of" in status.ErrorComment
+            assert status.OffendingElement == 0x00080052
 
 
 @contract("4.2", "W3")
