@@ -54,9 +54,10 @@ class Store:
         temporary = archive.parts.spool.temporary()
         outcome = Outcome(sop_class_uid, sop_uid)
         try:
-            _written(temporary, write)
-            sent_class, sent_sop, study_uid = sent_uids(temporary)
-            outcome.sop_class_uid, outcome.sop_uid = sent_class or sop_class_uid, sent_sop or sop_uid
+            try:
+                _written(temporary, write)
+            finally:  # also of what broke off, or did not fit on the disk: as far as it came
+                study_uid = _name(outcome, temporary)
             self._check_study(study_uid)
             outcome.accepted = archive.receive(temporary, self.envelope)
             outcome.sop_class_uid, outcome.sop_uid = outcome.accepted.sop_class_uid, outcome.accepted.sop_uid
@@ -89,6 +90,16 @@ class Store:
             log.info("object accepted", extra=facts | {"intake": outcome.accepted.intake_ids})
         else:
             log.warning("object refused", extra=facts | {"code": outcome.reason, "reason": str(outcome.error)})
+
+
+def _name(outcome: Outcome, file: Path) -> str:
+    """Give an outcome the UIDs that the file says; returns its study's. Empty is what cannot be read."""
+    try:
+        sop_class, sop, study = sent_uids(file)
+    except OSError:  # not even begun
+        return ""
+    outcome.sop_class_uid, outcome.sop_uid = sop_class or outcome.sop_class_uid, sop or outcome.sop_uid
+    return study
 
 
 def _bare(error: PacsError) -> PacsError:

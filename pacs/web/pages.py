@@ -3,6 +3,7 @@
 import hashlib
 from functools import cache
 from importlib import resources
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, g, request
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -24,12 +25,18 @@ def page(template: str, status: int = 200, **values: object) -> Response:
     """A page of ours for the caller of this request: no script but our own, nothing from elsewhere."""
     principal = g.identify()
     signed_in = principal.name if principal.kind is PrincipalKind.USER else ""
-    text = _ENVIRONMENT.get_template(template).render(signed_in=signed_in, **values)
+    text = _ENVIRONMENT.get_template(template).render(signed_in=signed_in, base=base_path(), **values)
     response = Response(text, status, mimetype="text/html")
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Cache-Control"] = "no-cache"
     response.headers["Referrer-Policy"] = "same-origin"
     return response
+
+
+def base_path() -> str:
+    """The path that our addresses stand below as the browser sees them: a proxy's prefix, mostly empty."""
+    path: str = urlsplit(g.public_root()).path
+    return path.rpartition("/")[0]
 
 
 @blueprint.get("/static/<name>")

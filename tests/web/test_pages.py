@@ -1,5 +1,6 @@
 """The portal and what operators watch."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from pacs.app import App
+from pacs.model import Role
 from pacs.wsgi import create_app
 from tests.installation import installed, send_ct, work
 
@@ -43,3 +45,23 @@ def test_portal_shows_what_the_caller_sees(client):
     assert stranger.status_code == 200
     assert "inbox" not in stranger.text
     assert "default-src 'none'" in stranger.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("address", ["/", "/login", "/look", "/look/1.2.3"])
+def test_pages_stand_below_the_prefix_of_a_proxy(client, address):
+    page = client.get(address, headers={"X-Forwarded-Prefix": "/archive", "X-Forwarded-Host": "h.example"}).text
+    links = re.findall(r'(?:href|src|action)="([^"]*)"', page)
+    assert links
+    assert all(each.startswith("/archive/") for each in links)
+
+
+def test_signing_in_leads_to_the_page_below_the_prefix(app, client):
+    app.users.add("ann", Role.RESEARCHER)
+    form, prefix = {"token": app.users.create_token("ann")}, {"X-Forwarded-Prefix": "/archive"}
+    assert client.post("/login", data=form, headers=prefix).headers["Location"] == "/archive/"
+    assert client.post("/logout", headers=prefix).headers["Location"] == "/archive/"
+
+
+def test_viewer_has_no_address_with_steps_up(client):
+    for address in ("/viewer/..%2f..%2fetc/passwd", "/viewer/%2e%2e/x", "/viewer/a/../../x"):
+        assert client.get(address).status_code == 404

@@ -1,5 +1,7 @@
 // DICOMweb as the pages of the quick look ask it.
-const ROOT = "/dicom-web";
+// A proxy may put all of our addresses below a path of its own: this file knows where it came from.
+export const BASE = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+const ROOT = `${BASE}/dicom-web`;
 
 export class Missing extends Error {}
 

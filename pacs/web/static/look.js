@@ -1,5 +1,5 @@
 // The quick look: pictures that the server renders, a series strip, window and level, cine, tags.
-import { address, date, get, text, values } from "./dicomweb.js";
+import { BASE, address, date, get, text, values } from "./dicomweb.js";
 
 const { study, collection } = document.body.dataset;
 const at = (id) => document.getElementById(id);
@@ -348,7 +348,7 @@ const plain = (words) => words.toLowerCase().replace(/[(),\s]/g, "");
 
 async function showTags() {
   const image = current.images[place];
-  keywords ??= fetch("/look/keywords.json").then((reply) => reply.json());
+  keywords ??= fetch(`${BASE}/look/keywords.json`).then((reply) => reply.json());
   const [found, names] = await Promise.all([metadataOf(image), keywords]);
   if (image !== current.images[place]) return;
   const wantedWords = plain(at("filter").value);

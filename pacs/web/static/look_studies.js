@@ -1,5 +1,5 @@
 // The study list: what QIDO-RS finds for the caller, a page after the other.
-import { date, get, text } from "./dicomweb.js";
+import { BASE, date, get, text } from "./dicomweb.js";
 
 const PAGE = 50;
 const form = document.getElementById("filters");
@@ -37,13 +37,13 @@ function show(study) {
   const row = table.tBodies[0].insertRow();
   const uid = text(study, "0020000D");
   const suffix = collection ? `?collection=${encodeURIComponent(collection)}` : "";
-  cell(row, link(`/look/${uid}${suffix}`, text(study, "00100020") || "(no id)"), "nowrap");
+  cell(row, link(`${BASE}/look/${uid}${suffix}`, text(study, "00100020") || "(no id)"), "nowrap");
   cell(row, date(study, "00080020"), "nowrap");
   cell(row, text(study, "00081030"));
   cell(row, text(study, "00080061"));
   cell(row, text(study, "00201206"), "number");
   cell(row, text(study, "00201208"), "number");
-  cell(row, viewer ? link(`/viewer/viewer?StudyInstanceUIDs=${uid}`, "OHIF") : "");
+  cell(row, viewer ? link(`${BASE}/viewer/viewer?StudyInstanceUIDs=${uid}`, "OHIF") : "");
 }
 
 async function search(again) {
