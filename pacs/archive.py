@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from peewee import Database
 from pacs.audit import Receipts, Trail
 from pacs.auth import is_curator_of, scope_of
 from pacs.blobs import LocalBlobs, Written
-from pacs.deid import CollectionKeys
-from pacs.errors import NotAllowed, NotFound
+from pacs.deid import CollectionKeys, load_profile
+from pacs.errors import NotAllowed, NotFound, ProfileError
 from pacs.index import Found, Index, Trash, TrashEntry
 from pacs.jobs import Jobs
 from pacs.model import (
@@ -251,7 +251,11 @@ class Archive:
 
     def keys_of(self, collection: CollectionInfo) -> CollectionKeys:
         """The keyed mappings of a collection: for de-identifying, and for mapping an original identifier forward."""
-        return CollectionKeys.derive(self.parts.keys.master(collection.key_id), collection.key_label)
+        keys = CollectionKeys.derive(self.parts.keys.master(collection.key_id), collection.key_label)
+        root = ""
+        with suppress(ProfileError):  # whoever needs the whole profile will say so
+            root = load_profile(collection.profile, self.parts.profiles).expressions.uid_root
+        return replace(keys, uid_root=root)
 
     def sealing_key_of(self, collection: CollectionInfo) -> bytes:
         """The key that seals what the vault keeps of a collection."""

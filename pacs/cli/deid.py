@@ -22,6 +22,7 @@ from pacs.app import DEFAULT_PROFILE
 from pacs.cli.compare import compare_profiles
 from pacs.config import Folders
 from pacs.deid import load_profile
+from pacs.deid.ctp.lookup import read_lookup
 from pacs.deid.mapping import MappingRow, read_mapping
 from pacs.errors import BadRequest
 from pacs.model import CrosswalkRow
@@ -83,11 +84,26 @@ class Run:
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("out", metavar="OUT", required=False, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--profile", default=DEFAULT_PROFILE, show_default=True, help="A profile's name, or a file (.toml).")
+@click.option(
+    "--profile",
+    default=DEFAULT_PROFILE,
+    show_default=True,
+    help="A profile's name, or a file: .toml, or a CTP script (.script, .xml, .properties).",
+)
 @click.option("--key-file", type=click.Path(path_type=Path, dir_okay=False), help="Key file; made when it is new.")
 @click.option("--site", default="", help="Site that issued the patient ids.")
 @click.option(
     "--mapping", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Patients' new ids (CSV)."
+)
+@click.option(
+    "--lookup", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="A CTP script's lookup table."
+)
+@click.option(
+    "--ctp",
+    type=click.Choice(("safe", "strict")),
+    default="safe",
+    show_default=True,
+    help="How a CTP script is applied.",
 )
 @click.option("--crosswalk", type=click.Path(path_type=Path, file_okay=False), help="Write uids.csv and patients.csv.")
 @click.option("--quarantine", type=click.Path(path_type=Path, file_okay=False), help="Default: OUT.quarantine.")
@@ -111,6 +127,8 @@ def command(
     key_file: Path | None,
     site: str,
     mapping: Path | None,
+    lookup: Path | None,
+    ctp: str,
     crosswalk: Path | None,
     quarantine: Path | None,
     report: Path | None,
@@ -128,7 +146,8 @@ def command(
     their number in path order. --previews FOLDER gets a PNG for each object in whose pixels something was blanked or
     held, named by its new SOP Instance UID: it shows the original, so the folder is as secret as IN. --remove-faces
     replaces the face in each head series that would show one, after all files were written; a series in which geometry
-    finds none goes to the quarantine. Exit status 3 when some files were quarantined or could not be read.
+    finds none goes to the quarantine. --ctp strict applies a CTP script value for value as RSNA CTP does, and nothing
+    else; safe lays it over the profile basic. Exit status 3 when some files were quarantined or could not be read.
     """
     if not source.exists():
         raise BadRequest("IN does not exist")
@@ -143,7 +162,7 @@ def command(
     _check_places(
         source, out, {"--quarantine": quarantine, "--crosswalk": crosswalk, "--report": report, "--previews": previews}
     )
-    load_profile(profile, profiles)  # a fault in it shows before anything is written
+    load_profile(profile, profiles, ctp)  # a fault in it shows before anything is written
     batch = Batch(
         out=out,
         quarantine=quarantine,
@@ -153,6 +172,8 @@ def command(
         label=INBOX,
         site=site,
         mapping=_mapping(mapping),
+        lookup=_lookup(lookup),
+        ctp=ctp,
         with_report=report is not None,
         previews=previews,
     )
@@ -245,6 +266,15 @@ def _mapping(file: Path | None) -> tuple[MappingRow, ...]:
     return rows
 
 
+def _lookup(file: Path | None) -> Mapping[str, str]:
+    if file is None:
+        return {}
+    try:
+        return read_lookup(file.read_text(encoding="utf-8"), is_csv=file.suffix.lower() == ".csv", default_type="ptid")
+    except UnicodeDecodeError:
+        raise BadRequest("the lookup table is not UTF-8") from None
+
+
 def _files(source: Path) -> tuple[list[Path], int]:
     """Files in path order, and how many folders could not be listed. Linked files count, linked folders do not."""
     if source.is_file():
@@ -307,7 +337,7 @@ def _finish(run: Run, batch: Batch, crosswalk: Path | None, report: Path | None)
     if crosswalk is not None:
         write_crosswalk(crosswalk, run.crosswalk.values(), add=True)
     if report is not None:
-        profile = load_profile(batch.profile, batch.profiles)
+        profile = load_profile(batch.profile, batch.profiles, batch.ctp)
         content: dict[str, object] = {
             "profile": profile.name,
             "version": profile.version,

@@ -11,9 +11,11 @@ from pacs.cli.options import data_option, json_option, open_data, operator, sett
 from pacs.cli.output import print_facts, print_table
 from pacs.config import Folders
 from pacs.deid import load_profile
+from pacs.deid.ctp import read_script
+from pacs.deid.ctp.conversion import profile_of_script
 from pacs.deid.pixels.pixel_script import pixel_script
 from pacs.deid.profiles import profile_names
-from pacs.deid.profiles.library import PIXEL_SCRIPT_SUFFIX, PRIVATE_TAGS_FILE, shipped_folder
+from pacs.deid.profiles.library import PIXEL_SCRIPT_SUFFIX, PRIVATE_TAGS_FILE, SCRIPT_SUFFIXES, shipped_folder
 from pacs.deid.profiles.private_tags import read_knowledge_base
 from pacs.errors import BadRequest
 from pacs.web.knowledge_base import profile_page, shown_rules
@@ -21,7 +23,7 @@ from pacs.web.knowledge_base import profile_page, shown_rules
 
 @click.group()
 def command() -> None:
-    """Profiles: list, show, check, add, versions, import-pixel-script, import-private-tags."""
+    """Profiles: list, show, check, convert, add, versions, import-pixel-script, import-private-tags."""
 
 
 def _folder(data: Path, config_file: Path | None) -> Path:
@@ -63,10 +65,19 @@ def show(name: str, html: bool, data: Path, config_file: Path | None, as_json: b
 @data_option
 @json_option
 def check(file: Path, data: Path, config_file: Path | None, as_json: bool) -> None:
-    """Whether FILE is a valid profile; a fault is named with line, key and the nearest valid word."""
-    profile = load_profile(str(file) if file.suffix == ".toml" else f"{file}.toml", _folder(data, config_file))
+    """Whether FILE is a valid profile or CTP script; a fault is named with line, key and the nearest valid word."""
+    is_profile = file.suffix in (".toml", *SCRIPT_SUFFIXES)
+    profile = load_profile(str(file) if is_profile else f"{file}.toml", _folder(data, config_file))
     facts = {"name": profile.name, "version": profile.version, "rules": len(profile.rules())}
     print_facts(facts | {"options": ", ".join(profile.options) or "none"}, as_json)
+
+
+@command.command()
+@click.argument("script", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--base", default="basic", show_default=True, help="The profile that treats what SCRIPT does not name.")
+def convert(script: Path, base: str) -> None:
+    """Print SCRIPT, an anonymizer script of RSNA CTP, as a profile (TOML) that does the same in mode safe."""
+    click.echo(profile_of_script(read_script(script.read_bytes(), script.name), base), nl=False)
 
 
 @command.command()
@@ -80,8 +91,11 @@ def add(file: Path, data: Path, config_file: Path | None, as_json: bool) -> None
     """
     app = open_data(data, config_file)
     folder = app.folders.profiles
-    if (shipped_folder() / file.name).exists() or file.suffix != ".toml":
-        raise BadRequest("a profile file ends in .toml and must not be named like a profile of the program")
+    if (shipped_folder() / f"{file.stem}.toml").exists() or file.suffix not in (".toml", *SCRIPT_SUFFIXES):
+        raise BadRequest(
+            "a profile file ends in .toml, a CTP script in .script, .xml or .properties; neither must be named like a"
+            " profile of the program"
+        )
     load_profile(str(file), folder)
     folder.mkdir(exist_ok=True)
     temporary = folder / f".{file.name}.{os.getpid()}"

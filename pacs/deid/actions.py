@@ -33,6 +33,7 @@ class Action(Enum):
     AGE = "age"
     SET = "set"
     ALIAS = "alias"
+    SCRIPT = "ctp"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,16 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import cached_property
 from typing import NamedTuple
 
 from pacs.deid import dates
 from pacs.deid.actions import KEPT, PATIENT_ID, PATIENT_NAME, Action, Decision, decisions
 from pacs.deid.cleaning import ElementCleaner
 from pacs.deid.contents import ContentCleaner
+from pacs.deid.ctp.outcomes import METHOD_CODES, Kind, value_of, vr_for
+from pacs.deid.ctp.safe import ScriptedObject
+from pacs.deid.ctp.scope import Quarantined
 from pacs.deid.dummies import (
     DOCUMENT_LENGTH,
     DOCUMENT_TYPE,
@@ -56,7 +60,13 @@ class Actions(ABC):
     """The state of one de-identification and its actions."""
 
     def __init__(
-        self, data_set: DataSet, encoding: Encoding, profile: Profile, keys: CollectionKeys, context: Context
+        self,
+        data_set: DataSet,
+        encoding: Encoding,
+        profile: Profile,
+        keys: CollectionKeys,
+        context: Context,
+        meta: DataSet,
     ) -> None:
         self.source = data_set
         self.encoding = encoding
@@ -72,7 +82,10 @@ class Actions(ABC):
         self.applied: set[str] = set()
         self.unknown_private: Counter[str] = Counter()
         self.contents = ContentCleaner(keys)
+        self.meta = meta
         self.identity = PatientIdentity(data_set, keys, context)
+        if profile.expressions:
+            self.identity.follow(self.script)
         self.retains_uids = "retain_uids" in profile.options
         evidence = Evidence(
             data_set, self.map_uid, self.shift_in_text(), context.names, context.words, self.table.stays
@@ -94,7 +107,16 @@ class Actions(ABC):
             Action.AGE: self.age,
             Action.SET: self.set_value,
             Action.ALIAS: self.alias,
+            Action.SCRIPT: self.scripted,
         }
+
+    @cached_property
+    def script(self) -> ScriptedObject:
+        """The expressions of the profile's CTP script."""
+        profile = self.profile
+        return ScriptedObject(
+            profile.expressions, profile.exact, self.source, self.meta, self.encoding, self.context.outside
+        )
 
     @abstractmethod
     def enter(
@@ -271,3 +293,30 @@ class Actions(ABC):
         assert decision.rule is not None
         level.target.put(element.tag, written_vr(element), decision.rule.value.encode())
         self.note(level, element.tag, decision)
+
+    def scripted(self, element: Element, decision: Decision, level: Level) -> None:
+        """What an expression of a CTP script says. Sequences are entered whenever they stay."""
+        rule, tag = decision.rule, element.tag
+        assert rule is not None
+        is_sequence = element.items is not None or element.vr == "SQ"
+        outcome = self.script.says(rule, tag, "SQ" if is_sequence else element.vr, level.source)
+        if tag == METHOD_CODES or outcome.kind in (Kind.KEEP, Kind.PROCESS):
+            self.keep(element, Decision(Action.KEEP, rule), level)
+        elif outcome.kind is Kind.REMOVE:
+            self.remove(element, decision, level)
+        elif outcome.kind is Kind.EMPTY:
+            self.empty(element, decision, level)
+        elif is_sequence:
+            raise Quarantined("the script writes text into a sequence")
+        else:
+            self.write(tag, written_vr(element), outcome.value, level)
+            self.note(level, tag, decision)
+
+    def write(self, tag: int, vr: str, text: str, level: Level) -> None:
+        """Put a text into an element; where the object's character set cannot hold it, the object becomes UTF-8."""
+        vr = vr_for(tag, text) if vr == "UN" else vr
+        value = value_of(text, vr, level.charset, self.encoding)
+        level.target.put(tag, vr, value.raw)
+        if value.is_utf8:
+            self.cleaner.needs_utf8 = True
+            self.cleaner.utf8.add(id(level.target[tag]))

@@ -8,11 +8,14 @@ read names first, so the name must not differ from the id that query and display
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 
 from pacs.deid import private
 from pacs.deid.actions import PATIENT_ID, PATIENT_NAME, Action, Decision, decision_of
 from pacs.deid.cleaning import as_utf8
+from pacs.deid.ctp.outcomes import METHOD_CODES, Kind, add_method_codes
+from pacs.deid.ctp.result import strictly
 from pacs.deid.element_actions import TELLING_VRS, Actions, Level
 from pacs.deid.keys import CollectionKeys
 from pacs.deid.marks import mark, write_ctp_block, write_event
@@ -33,7 +36,12 @@ _SAFE_VRS |= {"UI": "U", "DA": "shift", "DT": "shift", "AE": "known", "UR": "kno
 
 
 def deidentify(
-    data_set: DataSet, encoding: Encoding, profile: Profile, keys: CollectionKeys, context: Context | None = None
+    data_set: DataSet,
+    encoding: Encoding,
+    profile: Profile,
+    keys: CollectionKeys,
+    context: Context | None = None,
+    meta: DataSet | None = None,
 ) -> Result:
     """De-identify one object.
 
@@ -49,6 +57,8 @@ def deidentify(
         Of the collection that the object goes to.
     context : Context
         Site, collection and its mapping table. The issuer of the patient id in the object wins over the site.
+    meta : DataSet
+        The file meta information that it came with; only expressions of CTP scripts look into it.
 
     Returns
     -------
@@ -59,8 +69,15 @@ def deidentify(
     ------
     Unmapped
         When the collection has a mapping table, and no row for this patient.
+    MissingKey
+        When a CTP script looks up what its table does not have.
     """
-    return _Deidentifier(data_set, encoding, profile, keys, context or Context()).run()
+    context, meta = context or Context(), meta or DataSet()
+    if profile.strict is not None:
+        return strictly(profile, profile.strict, data_set, encoding, meta, context)
+    if profile.expressions.uid_root:
+        keys = replace(keys, uid_root=profile.expressions.uid_root)
+    return _Deidentifier(data_set, encoding, profile, keys, context, meta).run()
 
 
 class _Deidentifier(Actions):
@@ -74,6 +91,7 @@ class _Deidentifier(Actions):
             target.put(PATIENT_NAME, "PN", self.identity.patient_name.encode())
         for tag, value in self.settled.items():
             target.put(tag, vr_of(tag), value)
+        self.insert(target)
         applied = frozenset(self.applied)
         mark(target, self.profile, applied)
         if self.profile.settings.ctp_block == "yes":
@@ -97,6 +115,21 @@ class _Deidentifier(Actions):
             dict(self.unknown_private),
             tuple(self.cleaner.doubts),
         )
+
+    def insert(self, target: DataSet) -> None:
+        """Elements that a CTP script writes into objects that lack them, and its method codes."""
+        level = Level(self.source, target, charset=charset_of(self.source))
+        for tag, rule in self.profile.expressions.inserted:
+            if tag in target and tag != METHOD_CODES:
+                continue
+            vr = vr_of(tag)
+            outcome = self.script.says(rule, tag, vr)
+            if outcome.kind is Kind.SET and tag == METHOD_CODES:
+                add_method_codes(target, outcome.value)
+            elif outcome.kind is Kind.SET and vr != "SQ":
+                self.write(tag, vr, outcome.value, level)
+            elif outcome.kind is Kind.EMPTY:
+                target[tag] = Element(tag, "SH" if vr == "UN" else vr, b"", [] if vr == "SQ" else None)
 
     @cached_property
     def may_remove_items(self) -> bool:

@@ -1,5 +1,7 @@
 """Who the patient becomes: id, name and date shift, by the collection's mapping table or by key."""
 
+from pacs.deid.ctp.days import day_of
+from pacs.deid.ctp.safe import ScriptedObject
 from pacs.deid.keys import CollectionKeys
 from pacs.deid.mapping import mapped_shift_days
 from pacs.deid.result import Context
@@ -8,6 +10,8 @@ from pacs.dicom.values import Charset, charset_of, first_text
 from pacs.errors import Unmapped
 
 PATIENT_NAME, PATIENT_ID, ISSUER, STUDY = 0x00100010, 0x00100020, 0x00100021, 0x0020000D
+
+_DATES = (0x00080020, 0x00080021, 0x00080022, 0x00080023)  # of study, series, acquisition, content
 
 
 class PatientIdentity:
@@ -29,6 +33,17 @@ class PatientIdentity:
             self.patient_id = self.row.patient_id
             self.patient_name = self.row.patient_name or self.row.patient_id
             self.shift_days = mapped_shift_days(keys, self.row.patient_id, self.row.shift_days)
+
+    def follow(self, script: ScriptedObject) -> None:
+        """Take id, name and date shift from a profile's CTP script, as far as it has rules that give them."""
+        self.patient_id = script.value_of(PATIENT_ID, "LO") or self.patient_id
+        self.patient_name = script.value_of(PATIENT_NAME, "PN") or self.patient_id
+        source = script.scope.root
+        for tag in _DATES:
+            before, after = day_of(first_text(source, tag)), day_of(script.value_of(tag, "DA") if tag in source else "")
+            if before is not None and after is not None:
+                self.shift_days = (after - before).days
+                return
 
     def pseudonym_of(self, item: DataSet, charset: Charset, tag: int) -> str:
         """The new id or name of the patient whom an item names; without an issuer the same id is the same patient."""

@@ -9,6 +9,7 @@ import unicodedata
 from base64 import b32encode
 from dataclasses import dataclass, field
 
+from pacs.deid.ctp.digests import hashed_uid
 from pacs.dicom.syntaxes import is_standard_uid
 
 MIN_SHIFT_DAYS, MAX_SHIFT_DAYS = 365, 3650
@@ -36,6 +37,7 @@ class CollectionKeys:
     date: bytes = field(repr=False)
     receipt: bytes = field(repr=False)
     prefix: str
+    uid_root: str = ""  # of a CTP script: UIDs are hashed below it with CTP's function, without a key
 
     @classmethod
     def derive(cls, master: bytes, label: str, prefix: str = "") -> "CollectionKeys":
@@ -60,6 +62,8 @@ class CollectionKeys:
         """The new UID: ``2.25.`` and a 128-bit integer (PS3.5 B.2); UIDs that PS3.6 registers stay as they are."""
         if not uid or is_standard_uid(uid):
             return uid
+        if self.uid_root:
+            return hashed_uid(self.uid_root, uid)
         return f"2.25.{int.from_bytes(_digest(self.uid, uid)[:16], 'big')}"
 
     def pseudonym(self, issuer_or_site: str, patient_id: str, study_uid: str = "") -> str:

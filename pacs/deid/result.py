@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pacs.deid.ctp import Outside
 from pacs.deid.profiles import Rule
 from pacs.dicom.elements import DataSet
 from pacs.model import PatientRow
@@ -15,7 +16,8 @@ class Context:
 
     `site` is the sender's, the issuer of its patient ids. `patients` looks up (issuer or site, patient id) in the
     collection's mapping table; None: the collection has no table, and keys decide. `names` and `words` are the
-    collection's own lists for cleaning text, `lists_version` tells their versions apart.
+    collection's own lists for cleaning text, `lists_version` tells their versions apart. `outside` is what
+    expressions of a CTP script ask for: the lookup table, counters, the time.
     """
 
     site: str = ""
@@ -26,6 +28,7 @@ class Context:
     names: Collection[str] = ()
     words: Collection[str] = ()
     lists_version: str = ""
+    outside: Outside = field(default_factory=Outside, repr=False)
 
 
 class Change(NamedTuple):

@@ -16,6 +16,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from pacs.deid import CollectionKeys, Context, load_profile
+from pacs.deid.ctp import Outside
 from pacs.deid.mapping import MappingRow, mapped_row
 from pacs.deid.profiles import Profile
 from pacs.deid.profiles.rules import ACTION_WORDS
@@ -65,6 +66,8 @@ class Batch:
     label: str = "inbox"
     site: str = ""
     mapping: Collection[MappingRow] = field(default=(), repr=False)
+    lookup: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ctp: str = "safe"
     with_report: bool = False
     previews: Path | None = None
 
@@ -146,17 +149,22 @@ def work_on(file: Path, batch: Batch) -> Work:
         # A small file is read at once, which is cheaper than its page faults; a large one never stands in memory whole.
         content = opened.readall() if size < LARGE_BYTES else mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
     scratch = _scratch(batch.quarantine, os.getpid())
+    profile = _profile(batch.profile, batch.profiles, batch.ctp)
     keys = _keys(batch.master, batch.label)
     patients = _Patients(batch, keys) if batch.mapping else None
-    context = Context(site=batch.site, collection=batch.label, patients=patients)
-    profile = _profile(batch.profile, batch.profiles)
+    context = Context(site=batch.site, collection=batch.label, patients=patients, outside=_outside(batch))
     return Work(content, _collection(batch), profile, keys, context, scratch, _learned())
 
 
 @cache
-def _profile(name: str, folder: Path | None) -> Profile:
+def _profile(name: str, folder: Path | None, ctp: str) -> Profile:
     """One profile for the whole run, even when its file is edited meanwhile."""
-    return load_profile(name, folder)
+    return load_profile(name, folder, ctp)
+
+
+def _outside(batch: Batch) -> Outside:
+    """What expressions of a CTP script ask for. Numbers are not counted: no run would know those of another."""
+    return Outside(batch.lookup)
 
 
 @cache

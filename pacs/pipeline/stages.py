@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pacs.config import PipelineSettings
 from pacs.deid import deidentify
 from pacs.deid.actions import PATIENT_ID, PATIENT_NAME, kept_by
+from pacs.deid.ctp import MissingKey
 from pacs.deid.dummies import ENCAPSULATED_DOCUMENT
 from pacs.dicom.elements import PIXEL_TAGS, parse
 from pacs.dicom.fileformat import file_start, read_start, stored_syntax, text_of
@@ -60,9 +61,13 @@ def deidentify_elements(work: Work) -> Outcome:
     """The engine, with the collection's profile and keys."""
     assert work.encoding is not None
     try:
-        work.result = result = deidentify(work.original, work.encoding, work.profile, work.keys, work.context)
+        meta = work.start.meta if work.start is not None else None
+        work.result = result = deidentify(work.original, work.encoding, work.profile, work.keys, work.context, meta)
     except Unmapped as error:
         return Hold("Waiting for mapping: the collection's table has no row for this patient.", (), error.patient_hmac)
+    except MissingKey as error:
+        waiting_for = work.keys.patient_hmac(f"{error.key_type}/{error.key}")
+        return Hold(f"Waiting for mapping: {error}.", (), waiting_for)
     start = file_start(result.sop_class_uid, result.sop_uid, work.transfer_syntax_uid)
     target = encoding_of(work.transfer_syntax_uid)
     work.pieces = (start, *encode(result.data_set, work.encoding, target))

@@ -33,6 +33,8 @@ _SETTINGS = {
     ("faces", "ignore"): "Nothing is done about faces.",
     ("ctp_block", "yes"): "The private block (0013,xx10) names collection and site, as TCIA's tools expect.",
     ("ctp_block", "no"): "No private block is written.",
+    ("ctp", "safe"): "",
+    ("ctp", "strict"): "Its CTP script alone decides, value for value as RSNA CTP applies it.",
 }
 
 
@@ -69,6 +71,7 @@ _SAID = {
     "age": "over 89 becomes 090Y",
     "alias": "replaced by a keyed name",
     "safe": "kept when known to be safe",
+    "ctp": "as an expression of RSNA CTP says",
 }
 
 
@@ -109,7 +112,11 @@ def profile_page(profile: Profile, others: list[str], nonce: str = "") -> str:
         nonce=nonce,
         paragraphs=[" ".join(each.split()) for each in profile.prose.split("\n\n") if each.strip()],
         options=[OPTION_CODES[option] for option in OPTION_CODES if option in profile.options],
-        settings=[(name.replace("_", " "), _SETTINGS[name, value]) for name, value in settings.items()],
+        settings=[
+            (name.replace("_", " "), _SETTINGS[name, value])
+            for name, value in settings.items()
+            if _SETTINGS[name, value]
+        ],
         rules=list(shown_rules(profile)),
         private=sorted(private.items()),
         private_count=sum(map(len, private.values())),

@@ -1,12 +1,13 @@
 """The replacement expressions of RSNA CTP's anonymizer scripts, read once.
 
 Text is literal, ``\\`` takes the next character as it stands, ``@name(arguments)`` is a call; some calls are followed
-by blocks in braces, which are expressions again. An ``@`` without a parenthesis after it ends the expression. A function
-or element that nobody knows is a fault here, where CTP would write it into the patient's record.
+by blocks in braces, which are expressions again. An ``@`` without a parenthesis after it ends the expression. A
+function or element that nobody knows is a fault here, where CTP would write it into the patient's record.
 """
 
 import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -95,7 +96,7 @@ _CONDITIONS = ("isblank", "exists", "equals", "contains", "matches", "greatertha
 class Names(NamedTuple):
     """What a script defines for its expressions: names of private elements, and which parameters there are."""
 
-    private: dict[str, tuple[int, str, int]]
+    private: Mapping[str, tuple[int, str, int]]
     params: frozenset[str]
 
 

@@ -43,6 +43,7 @@ class Script:
     keep_groups: frozenset[int]
     keep_safe_private: bool
     removals: frozenset[str]
+    names: Mapping[str, PrivateName] = field(default_factory=dict, repr=False)  # of private elements, for expressions
 
 
 @dataclass
@@ -81,7 +82,14 @@ def _compiled(raw: _Raw, name: str) -> Script:
         else:
             raise ProfileError(f"{where}: {tag[:60]!r} is no tag; one has 8 hexadecimal digits, or is gggg[OWNER]ee")
     return Script(
-        name, raw.params, rules, private, frozenset(raw.keep_groups), raw.keep_safe_private, frozenset(raw.removals)
+        name,
+        raw.params,
+        rules,
+        private,
+        frozenset(raw.keep_groups),
+        raw.keep_safe_private,
+        frozenset(raw.removals),
+        raw.names,
     )
 
 

@@ -112,9 +112,7 @@ class StrictAnonymizer:
             rule = self.script.rules.get(tag) or private.get(tag)
             if self.is_removed(tag, rule, scope.item):
                 self.report.append(Change(f"{path}{tag:08X}", "X", Rule(f"{tag:08X}", "X", _REMOVED, self.script.name)))
-            elif rule is None:
-                target[tag] = element
-            elif tag > PIXEL_DATA and "@remove()" not in rule.text:
+            elif rule is None or (tag > PIXEL_DATA and "@remove()" not in rule.text):
                 target[tag] = element
             else:
                 self.apply(element, rule, scope.at(tag), target, path)
@@ -131,9 +129,9 @@ class StrictAnonymizer:
     def is_removed(self, tag: int, rule: ElementRule | None, item: DataSet) -> bool:
         removals = self.script.removals
         is_private = bool(tag & 0x10000)
-        if rule is None and not self.is_kept(tag, item):
-            if "unspecifiedelements" in removals or ("privategroups" in removals and is_private):
-                return True
+        goes = "unspecifiedelements" in removals or ("privategroups" in removals and is_private)
+        if goes and rule is None and not self.is_kept(tag, item):
+            return True
         return "overlays" in removals and is_overlay(tag)
 
     def is_kept(self, tag: int, item: DataSet) -> bool:

@@ -20,16 +20,16 @@ _VRS = {
     "U": frozenset(("UI", "SQ", "UN")),
     "alias": frozenset(("AE", "SH", "LO", "CS")),
 }
-_PSEUDONYM = ("Z", "D", "Z/D", "P")
+_PSEUDONYM = ("Z", "D", "Z/D", "P", "ctp")
 # Without these it is no object, or one that nobody can tell from others: what a rule may do to them. The new patient id
 # is written whatever a rule says, and a kept name would hold every object.
 _FIXED = {
     "00100010": (*_PSEUDONYM, "X"),
     "00100020": _PSEUDONYM,
     "00080016": ("K",),
-    "00080018": ("U", "K"),
-    "0020000D": ("U", "K"),
-    "0020000E": ("U", "K"),
+    "00080018": ("U", "K", "ctp"),
+    "0020000D": ("U", "K", "ctp"),
+    "0020000E": ("U", "K", "ctp"),
     "00080005": ("K",),
     **dict.fromkeys(("00280002", "00280004", "00280010", "00280011", "00280100", "00280101", "00280102"), ("K",)),
     **dict.fromkeys(("00280103", "7FE00008", "7FE00009", "7FE00010"), ("K",)),

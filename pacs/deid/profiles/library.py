@@ -4,11 +4,15 @@ A name may carry options of PS3.15 E.3: ``basic+retain_uids+clean_descriptors``.
 """
 
 import difflib
+import hashlib
 import sys
 from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 
+from pacs.deid.ctp import read_script
+from pacs.deid.ctp.rules import Expressions, rules_of_script
+from pacs.deid.ctp.script import Script
 from pacs.deid.profiles.private_tags import PrivateTags, read_knowledge_base, standard_safe_list
 from pacs.deid.profiles.profile import Heading, Profile, flatten
 from pacs.deid.profiles.reading import ProfileFile, read_profile
@@ -19,6 +23,7 @@ from pacs.errors import ProfileError
 
 PRIVATE_TAGS_FILE = "private-tags.csv"
 PIXEL_SCRIPT_SUFFIX = ".pixels"
+SCRIPT_SUFFIXES = (".script", ".xml", ".properties")  # of CTP's anonymizer scripts
 MAX_BASES = 8
 
 
@@ -32,15 +37,17 @@ def shipped_folder() -> Path:
 def profile_names(folder: Path | None = None) -> list[str]:
     """The names of all profiles, the program's first."""
     shipped = sorted(file.stem for file in shipped_folder().glob("*.toml"))
-    own = sorted(file.stem for file in folder.glob("*.toml")) if folder and folder.is_dir() else []
+    files = sorted(folder.iterdir()) if folder and folder.is_dir() else []
+    own = [file.stem for file in files if file.suffix in (".toml", *SCRIPT_SUFFIXES) and file.name[0] != "."]
     return [*shipped, *(name for name in own if name not in shipped)]
 
 
-def load_profile(name: str, folder: Path | None = None) -> Profile:
+def load_profile(name: str, folder: Path | None = None, ctp: str = "safe") -> Profile:
     """A profile by name or file, ready to use. `folder` is the site's own.
 
-    Cheap when no file changed since the last call. Raises `ProfileError` for a profile that does not exist or has a
-    fault, naming file, line and key.
+    A CTP script is laid over the profile ``basic`` (`ctp` is ``safe``), or is all that is done to an object
+    (``strict``). Cheap when no file changed since the last call. Raises `ProfileError` for a profile that does not
+    exist or has a fault, naming file, line and key.
     """
     base, *options = name.split("+")
     for option in options:
@@ -49,7 +56,31 @@ def load_profile(name: str, folder: Path | None = None) -> Profile:
     chain = _chain(base, folder)
     files = [*chain, *_imported(folder)]
     stamps = tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files)
-    return _load(name, tuple(options), len(chain), stamps)
+    profile = _load(name, tuple(options), len(chain), stamps)
+    if "strict" in (ctp, profile.settings.ctp):
+        return _strict(name, tuple(options), len(chain), stamps)
+    return profile
+
+
+@lru_cache(maxsize=16)
+def _strict(name: str, options: tuple[str, ...], files: int, stamps: tuple[tuple[str, int, int], ...]) -> Profile:
+    """The profile whose script is applied by itself. Raises `ProfileError` when there is none."""
+    profile = _load(name, options, files, stamps)
+    scripts = [Path(path) for path, _stamp, _size in stamps[:files] if path.endswith(SCRIPT_SUFFIXES)]
+    if not scripts:
+        raise ProfileError(f"{profile.name} has no CTP script that could be applied strictly")
+    script = read_script(scripts[-1].read_bytes(), scripts[-1].name)
+    version = hashlib.sha256(f"{profile.version} strict".encode()).hexdigest()[:12]
+    return replace(profile, strict=script, version=version, settings=replace(profile.settings, ctp="strict"))
+
+
+def script_file(script: Script) -> ProfileFile:
+    """A CTP script as a profile file over the Basic Profile."""
+    prose = "Elements that the script does not name are treated as the profile says that it is laid over."
+    title = f"CTP script {Path(script.name).stem}"
+    return ProfileFile(
+        Path(script.name).stem, title, prose, "basic", (), {}, rules_of_script(script), "", script.params, script.names
+    )
 
 
 def _imported(folder: Path | None) -> list[Path]:
@@ -94,9 +125,13 @@ def assemble(
     for file in chain:
         settings |= _settings_of(file.options) | dict(file.settings)
     settings |= _settings_of(options)
+    expressions = Expressions(
+        {name: value for file in chain for name, value in file.params.items()},
+        {name: value for file in chain for name, value in file.names.items()},
+    )
     last = chain[-1]
     heading = Heading(last.name if not options else name, last.title, last.prose, ordered)
-    return flatten(heading, sets, replace(ProfileSettings(), **settings), safe, scripts)
+    return flatten(heading, sets, replace(ProfileSettings(), **settings), safe, scripts, expressions)
 
 
 def _settings_of(options: tuple[str, ...]) -> dict[str, str]:
@@ -113,8 +148,21 @@ def _chain(name: str, folder: Path | None) -> list[Path]:
         if file in chain or len(chain) >= MAX_BASES:
             raise ProfileError(f"profile {name!r} builds on itself")
         chain.append(file)
-        name = _read(file, file.stat().st_mtime_ns).base
+        read = _read(file, file.stat().st_mtime_ns)
+        if read.script:
+            chain.append(_script_of(file, read.script, folder))
+        name = read.base
     return chain[::-1]
+
+
+def _script_of(file: Path, name: str, folder: Path | None) -> Path:
+    """The CTP script that a profile lays over its base: beside it, or in the site's folder."""
+    for place in (file.parent, *([folder] if folder is not None else [])):
+        if "/" not in name and name.endswith(SCRIPT_SUFFIXES) and (place / name).is_file():
+            return place / name
+    raise ProfileError(
+        f"{file.stem}, line {_line_of('script', file)}, key 'script': there is no CTP script {name!r} here"
+    )
 
 
 def _base_of(file: Path, name: str, folder: Path | None) -> Path:
@@ -134,15 +182,18 @@ def _line_of(key: str, file: Path) -> int:
 
 
 def find(name: str, folder: Path | None = None) -> Path:
-    """The file of a profile: one of the program's, of the site's folder, or a path that ends in .toml."""
-    if name.endswith(".toml"):
+    """The file of a profile: one of the program's, of the site's folder, or the path of a profile or CTP script."""
+    if name.endswith((".toml", *SCRIPT_SUFFIXES)):
         file = Path(name)
         if file.is_file():
             return file
         raise ProfileError(f"there is no profile file {name}")
     for place in (shipped_folder(), folder):
-        if place is not None and "/" not in name and (place / f"{name}.toml").is_file():
-            return place / f"{name}.toml"
+        if place is None or "/" in name:
+            continue
+        for suffix in (".toml", *SCRIPT_SUFFIXES):
+            if (place / f"{name}{suffix}").is_file():
+                return place / f"{name}{suffix}"
     raise ProfileError(f"there is no profile {name!r}; known: {', '.join(profile_names(folder))}")
 
 
@@ -150,6 +201,8 @@ def find(name: str, folder: Path | None = None) -> Path:
 def _read(file: Path, stamp: int) -> ProfileFile:
     del stamp  # part of the cache's key: a changed file is read again
     try:
+        if file.suffix in SCRIPT_SUFFIXES:
+            return script_file(read_script(file.read_bytes(), file.name))
         return read_profile(file.read_text(encoding="utf-8"), file.stem)
     except UnicodeDecodeError:
         raise ProfileError(f"profile file {file} is not UTF-8") from None

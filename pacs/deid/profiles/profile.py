@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from pacs.deid.ctp import Script
+from pacs.deid.ctp.rules import Expressions, expressions_of
 from pacs.deid.profiles.private_tags import PrivateTags
 from pacs.deid.profiles.rules import (
     ACTION_WORDS,
@@ -46,6 +48,10 @@ class Profile:
     paths: tuple[tuple[tuple[str, ...], Rule], ...] = field(repr=False)  # the most exact first
     safe_private: PrivateTags = field(repr=False)
     pixel_scripts: tuple[tuple[str, str], ...] = field(repr=False)  # name and text of each, in CTP's format
+    expressions: Expressions = field(default_factory=Expressions, repr=False)  # of rules with the action ctp
+    strict: Script | None = field(
+        default=None, repr=False
+    )  # a CTP script that is applied as CTP does, and nothing else
 
     def rule_of(self, tag: int, vr: str | None = None) -> Rule | None:
         """The one rule for a tag; None keeps it. `vr` is the VR found in the object, the dictionary's by default."""
@@ -98,14 +104,17 @@ def flatten(
     settings: ProfileSettings | None = None,
     safe_private: PrivateTags | None = None,
     pixel_scripts: tuple[tuple[str, str], ...] = (),
+    expressions: Expressions | None = None,
 ) -> Profile:
     """One profile of ordered rule sets: of two rules for the same match the later set's stays.
 
     Which of different matches decides is settled by exactness: a path before a tag, a tag before a pattern (the fewer
-    X the better), a pattern before a VR. Raises `ProfileError` when nothing says what becomes of private elements.
+    X the better), a pattern before a VR. `expressions` has what rules with the action `ctp` use.
+    Raises `ProfileError` when nothing says what becomes of private elements.
     """
     settings = settings or ProfileSettings()
     safe_private = safe_private or PrivateTags()
+    expressions = Expressions() if expressions is None else expressions
     by_match = {rule.match: rule for each in sets for rule in each.rules}
     private = by_match.get(PRIVATE)
     if private is None:
@@ -116,7 +125,12 @@ def flatten(
     return Profile(
         name=heading.name,
         version=_version(
-            heading, by_match, settings, safe_private.digest if private.code == "safe" else "", pixel_scripts
+            heading,
+            by_match,
+            settings,
+            safe_private.digest if private.code == "safe" else "",
+            pixel_scripts,
+            expressions.params,
         ),
         title=heading.title,
         prose=heading.prose,
@@ -131,6 +145,7 @@ def flatten(
         paths=tuple(paths),
         safe_private=safe_private,
         pixel_scripts=pixel_scripts,
+        expressions=expressions_of(by_match.values(), expressions.params, expressions.names),
     )
 
 
@@ -140,9 +155,12 @@ def _version(
     settings: ProfileSettings,
     private_tags: str,
     pixel_scripts: tuple[tuple[str, str], ...],
+    params: Mapping[str, str],
 ) -> str:
     rules = sorted((rule.match, rule.code, rule.value) for rule in by_match.values())
-    decisive = [ENGINE, heading.options, rules, settings.as_dict(), private_tags, pixel_scripts]
+    chosen = {name: value for name, value in settings.as_dict().items() if name != "ctp"}  # which `_strict` adds
+    decisive = [ENGINE, heading.options, rules, chosen, private_tags, pixel_scripts]
+    decisive += [dict(params)] if params else []
     return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]
 
 

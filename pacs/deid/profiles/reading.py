@@ -7,16 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pacs.deid.ctp.script import PrivateName
 from pacs.deid.profiles.fitting import misfit
 from pacs.deid.profiles.rules import ACTIONS, Rule, RuleSet, canonical_match, code_of
 from pacs.deid.profiles.settings import CHOICES
 from pacs.deid.profiles.table import OPTIONS
 from pacs.errors import ProfileError
 
-TOP_KEYS = ("title", "prose", "source", "base", "options", "settings", "rule")
+TOP_KEYS = ("title", "prose", "source", "base", "script", "options", "settings", "params", "rule")
 RULE_KEYS = ("match", "action", "reason", "source", "option", "value")
 _QUOTED = re.compile(r"'([^']*)'")
-_TEXTS = ("title", "prose", "source", "base")
+_TEXTS = ("title", "prose", "source", "base", "script")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class ProfileFile:
     options: tuple[str, ...]
     settings: Mapping[str, str]
     rules: RuleSet = field(repr=False)
+    script: str = ""  # a CTP script whose rules lie between the base and these
+    params: Mapping[str, str] = field(default_factory=dict, repr=False)  # of expressions
+    names: Mapping[str, PrivateName] = field(default_factory=dict, repr=False)  # of private elements, in expressions
 
 
 def read_profile(text: str, name: str) -> ProfileFile:
@@ -72,7 +76,14 @@ class _Reader:
             RuleSet(
                 title, tuple(rule for number, each in enumerate(rules) for rule in self.rule(number, each, source))
             ),
+            content.get("script", ""),
+            self.params(content.get("params", {})),
         )
+
+    def params(self, params: Any) -> dict[str, str]:
+        if not isinstance(params, dict) or not all(isinstance(each, str) for each in params.values()):
+            self.fail(self.line_of("params", 0), "params", "must be a table of texts, [params]")
+        return dict(params)
 
     def table_list(self, rules: Any) -> list[Mapping[str, Any]]:
         if not isinstance(rules, list) or not all(isinstance(each, dict) for each in rules):
@@ -125,10 +136,10 @@ class _Reader:
         except (KeyError, TypeError):
             self.fail(self.line_of("action", start), "action", f"{word!r} is no action", (str(word), ACTIONS))
             raise
-        if code == "set" and "value" not in entry:
+        if code in ("set", "ctp") and "value" not in entry:
             self.fail(self.line_of("action", start), "value", "is missing: what is the element set to?")
-        if code != "set" and "value" in entry:
-            self.fail(self.line_of("value", start), "value", "belongs to the action set only")
+        if code not in ("set", "ctp") and "value" in entry:
+            self.fail(self.line_of("value", start), "value", "belongs to the actions set and ctp only")
         return code
 
     def check_rule(self, rule: Rule, match: str, start: int) -> None:

@@ -32,6 +32,7 @@ ACTION_WORDS = {
     "safe": "keep what is known to be safe",
     "P": "pseudonym",
     "alias": "replace by a keyed name",
+    "ctp": "evaluate an expression of RSNA CTP",
 }
 CODES = frozenset(ACTION_WORDS)
 _CODE_OF = {word: code for code, word in ACTION_WORDS.items() if " " not in word} | {code: code for code in CODES}

@@ -9,6 +9,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "documents": ("quarantine", "blank"),
     "scanned_paper": ("quarantine", "clean"),
     "ctp_block": ("no", "yes"),
+    "ctp": ("safe", "strict"),
 }
 
 
@@ -20,7 +21,7 @@ class ProfileSettings:
     and quarantined when text that identifies is found. `faces`: a head series with a face is flagged, held, or nothing
     is looked for. `documents`: an encapsulated PDF, CDA or model cannot be cleaned safely: quarantined, or replaced by
     a blank one. `scanned_paper`: scanned documents (Conversion Type SD). `ctp_block`: write the private block
-    (0013,xx10) that TCIA's tools read.
+    (0013,xx10) that TCIA's tools read. `ctp`: a CTP script of the profile is one of its sources, or all there is.
     """
 
     pixels: str = "quarantine"
@@ -28,6 +29,7 @@ class ProfileSettings:
     documents: str = "quarantine"
     scanned_paper: str = "quarantine"
     ctp_block: str = "no"
+    ctp: str = "safe"
 
     def as_dict(self) -> dict[str, str]:
         """All choices by name."""

@@ -1,6 +1,6 @@
 """Expressions of CTP's scripts: each value here was produced by RSNA CTP."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -63,7 +63,7 @@ def said(
         return counted.setdefault((kind, value), 1 + sum(1 for known, _ in counted if known == kind))
 
     expressions = {tag_of("PatientID"): parse_expression("@hashptid(@SITE,this,10)", NAMES, "test")}
-    outside = Outside(LOOKUP, integer, lambda: datetime(2026, 1, 2, 3, 4, 5))
+    outside = Outside(LOOKUP, integer, lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     scope = Scope(
         data_set, data_set, DataSet(), ENCODING, tag_of(this), charset_of(data_set), PARAMS, outside,
         expressions.get, strict,

@@ -1,0 +1,123 @@
+"""A CTP script compiled into the project's rules, for mode `safe`: one rule for each element that the script names.
+
+What the script does not name is left to the profile that it is laid over. Deviations from CTP stand in docs/ctp.md.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pacs.deid.ctp.expressions import Call, Expression, Names, parse_expression
+from pacs.deid.ctp.outcomes import METHOD_CODES
+from pacs.deid.ctp.script import ElementRule, PrivateName, Script
+from pacs.deid.profiles.fitting import misfit
+from pacs.deid.profiles.rules import Rule, RuleSet, canonical_match, is_pattern, private_key
+from pacs.errors import ProfileError
+
+# What pixels and text need to be read: a script may keep these, other rules for them are not followed.
+_NEEDED = frozenset(
+    (
+        "00080005",
+        "00080016",
+        "00280002",
+        "00280004",
+        "00280010",
+        "00280011",
+        "00280100",
+        "00280101",
+        "00280102",
+        "00280103",
+    )
+)
+_PIXELS = frozenset(("7FE00008", "7FE00009", "7FE00010"))
+_CODES = {"keep": "K", "remove": "X", "empty": "Z", "process": "K"}
+_GROUPS = {"overlays": "60XXXXXX", "curves": "50XXXXXX"}
+_ALWAYS = "@always()"
+
+
+def rules_of_script(script: Script) -> RuleSet:
+    """The enabled rules of a script. Raises `ProfileError` for one that would leave the patient's name or id."""
+    rules = [_rule(f"{tag:08X}", rule, script) for tag, rule in sorted(script.rules.items())]
+    rules += [_rule(_private(name), rule, script) for name, rule in sorted(script.private.items())]
+    for what, pattern in _GROUPS.items():
+        if what in script.removals:
+            rules.append(Rule(pattern, "X", f"the script removes all {what}", script.name))
+    return RuleSet(script.name, tuple(rule for rule in rules if rule is not None))
+
+
+def _private(name: PrivateName) -> str:
+    return canonical_match(private_key(*name))
+
+
+def _rule(match: str, rule: ElementRule, script: Script) -> Rule | None:
+    code, value = code_of_expression(rule.expression, rule.text)
+    where = f"{script.name}, line {rule.line}"
+    if match in _NEEDED | _PIXELS and code != "K":
+        return None
+    found = Rule(match, code, f"{rule.name or match}: {rule.text or 'emptied'}", where, value=value)
+    wrong = misfit(found)
+    if wrong is not None and code == "K":
+        raise ProfileError(f"{where}: {wrong}")
+    if wrong is not None or match == f"{METHOD_CODES:08X}":  # CTP does not ask what fits; the engine will as it writes
+        return Rule(match, "ctp", found.reason, where, value=rule.text)
+    return found
+
+
+def code_of_expression(expression: Expression, text: str) -> tuple[str, str]:
+    """The code of a rule that says the same, and its value; `ctp` and the expression when no other code does."""
+    if len(expression) == 1 and isinstance(expression[0], Call) and expression[0].name in _CODES:
+        return _CODES[expression[0].name], ""
+    if not expression:
+        return "Z", ""
+    if all(isinstance(part, str) for part in expression):
+        return "set", "".join(part for part in expression if isinstance(part, str))
+    return "ctp", text
+
+
+def inserts(rule: Rule) -> bool:
+    """Whether a rule puts its element into objects that lack it."""
+    return rule.code == "ctp" and rule.value.startswith(_ALWAYS)
+
+
+def uid_root(expression: Expression, params: Mapping[str, str]) -> str:
+    """The root below which a rule for UIDs hashes them with CTP's function; "" when it does something else."""
+    if len(expression) != 1 or not isinstance(expression[0], Call) or expression[0].name != "hashuid":
+        return ""
+    call = expression[0]
+    if 2 in call.elements or not call.elements[1][0].is_this:
+        return ""
+    root = call.arg(0)
+    return params.get(root[1:], "") if root[:1] in ("@", "$") else root
+
+
+@dataclass(frozen=True)
+class Expressions:
+    """The expressions of a profile's rules, by rule text, with the parameters that they use."""
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, PrivateName] = field(default_factory=dict)  # of private elements
+    by_text: Mapping[str, Expression] = field(default_factory=dict)
+    inserted: tuple[tuple[int, Rule], ...] = ()
+    uid_root: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.by_text)
+
+
+_SOP_INSTANCE = "00080018"
+
+
+def expressions_of(rules: Iterable[Rule], params: Mapping[str, str], private: Mapping[str, PrivateName]) -> Expressions:
+    """Read the expressions of all rules with the action `ctp`. `private` names private elements.
+
+    Raises `ProfileError`.
+    """
+    scripted = [rule for rule in rules if rule.code == "ctp"]
+    names = Names(private, frozenset(params))
+    by_text = {rule.value: parse_expression(rule.value, names, rule.source) for rule in scripted}
+    inserted = tuple(
+        (int(rule.match, 16), rule)
+        for rule in scripted
+        if is_pattern(rule.match) and "X" not in rule.match and (inserts(rule) or int(rule.match, 16) == METHOD_CODES)
+    )
+    root = next((uid_root(by_text[rule.value], params) for rule in scripted if rule.match == _SOP_INSTANCE), "")
+    return Expressions(params, private, by_text, inserted, root)

@@ -1,0 +1,280 @@
+"""CTP scripts over whole objects, as CTP applies them and laid over a profile."""
+
+from pathlib import Path
+
+import pytest
+
+from pacs.deid import CollectionKeys, Context, Result, deidentify, load_profile
+from pacs.deid.ctp import MissingKey, Outside, Quarantined, Skipped, read_script
+from pacs.deid.ctp.lookup import read_lookup
+from pacs.dicom.dictionary import tag_of, vr_of
+from pacs.dicom.elements import DataSet, Element
+from pacs.dicom.syntaxes import EXPLICIT_LE, encoding_of
+from pacs.dicom.values import first_text, text_of
+from pacs.errors import BadRequest, ProfileError
+
+ENCODING = encoding_of(EXPLICIT_LE)
+KEYS = CollectionKeys.derive(bytes(32), "test")
+UIDS = """
+<e en="T" t="00080018" n="SOPInstanceUID">@hashuid(@UIDROOT,this)</e>
+<e en="T" t="0020000D" n="StudyInstanceUID">@hashuid(@UIDROOT,this)</e>
+<e en="T" t="0020000E" n="SeriesInstanceUID">@hashuid(@UIDROOT,this)</e>
+<p t="UIDROOT">1.2.3</p>
+"""
+
+
+def item_of(**values: str) -> DataSet:
+    found = DataSet()
+    for keyword, value in values.items():
+        found.put(tag_of(keyword), vr_of(tag_of(keyword)), value.encode())
+    return found
+
+
+def example(**more: str) -> DataSet:
+    values = {
+        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.2",
+        "SOPInstanceUID": "1.2.840.113619.2.1.1.1",
+        "StudyInstanceUID": "1.2.840.113619.2.1",
+        "SeriesInstanceUID": "1.2.840.113619.2.1.1",
+        "PatientName": "Doe^John^Q",
+        "PatientID": "PID-0042",
+        "StudyDate": "20240229",
+        "StudyDescription": "CT CHEST",
+        "Modality": "CT",
+        "InstitutionName": "Somewhere General",
+    }
+    found = item_of(**(values | more))
+    referenced = item_of(ReferencedSOPInstanceUID="1.2.840.113619.2.1.9", PatientID="PID-0042")
+    found[0x00081140] = Element(0x00081140, "SQ", b"", [referenced])
+    found.put(0x00090010, "LO", b"MAKER")
+    found.put(0x00091001, "LO", b"inside")
+    found.put(0x60003000, "OW", b"\0\0")
+    found.put(0x50000010, "US", b"\1\0")
+    return found
+
+
+def run(
+    tmp_path: Path,
+    body: str,
+    ctp: str = "strict",
+    source: DataSet | None = None,
+    lookup: dict[str, str] | None = None,
+) -> Result:
+    file = tmp_path / "site.script"
+    file.write_text(f"<script>{UIDS}{body}</script>")
+    profile = load_profile(str(file), None, ctp)
+    return deidentify(source or example(), ENCODING, profile, KEYS, Context(outside=Outside(lookup or {})))
+
+
+def e(tag: int | str, text: str) -> str:
+    tag = f"{tag_of(tag):08X}" if isinstance(tag, str) and not tag[:4].isdigit() else tag
+    return f'<e en="T" t="{tag}" n="">{text}</e>'
+
+
+def r(what: str) -> str:
+    return f'<r en="T" t="{what}"/>'
+
+
+def keys_of(result: Result) -> set[int]:
+    return set(result.data_set)
+
+
+def test_strict_script_changes_what_it_names_alone(tmp_path):
+    result = run(tmp_path, e("PatientID", "SUBJECT") + e("PatientName", "@empty()"))
+    assert result.patient_id == "SUBJECT"
+    assert bytes(result.data_set[0x00100010].value) == b"  "  # CTP writes a blank into an empty name
+    assert first_text(result.data_set, tag_of("InstitutionName")) == "Somewhere General"
+    assert keys_of(result) >= {0x00081140, 0x00091001, 0x60003000, 0x50000010}
+    assert result.sop_uid.startswith("1.2.3.4076106259240508445594916332682190223")
+    assert result.uid_map["1.2.840.113619.2.1.1.1"] == result.sop_uid
+
+
+def test_strict_script_adds_the_default_character_set(tmp_path):
+    assert first_text(run(tmp_path, "").data_set, 0x00080005) == "ISO_IR 100"
+
+
+def test_global_removals_follow_ctps_order(tmp_path):
+    assert 0x00091001 not in keys_of(run(tmp_path, r("privategroups")))
+    assert 0x60003000 not in keys_of(run(tmp_path, r("overlays") + e("60003000", "@keep()")))
+    assert 0x50000010 in keys_of(run(tmp_path, r("curves")))  # alone it deletes nothing in CTP
+    assert 0x50000010 not in keys_of(run(tmp_path, r("curves") + r("unspecifiedelements")))
+
+
+def test_unspecified_elements_go_but_those_kept_by_themselves(tmp_path):
+    result = run(tmp_path, r("unspecifiedelements") + '<k en="T" t="0010"/>')
+    assert keys_of(result) >= {0x00080016, 0x00080018, 0x0020000D, 0x00100010, 0x00100020, 0x60003000}
+    assert not keys_of(result) & {0x00080005, tag_of("InstitutionName"), 0x00081140}
+
+
+def test_sequence_is_entered_by_process_only(tmp_path):
+    rule = e("ReferencedSOPInstanceUID", "@hashuid(@UIDROOT,this)")
+    untouched = run(tmp_path, rule).data_set[0x00081140].items
+    entered = run(tmp_path, rule + e("00081140", "@process()")).data_set[0x00081140].items
+    assert untouched is not None
+    assert entered is not None
+    assert text_of(untouched[0][0x00081155]) == "1.2.840.113619.2.1.9"
+    assert text_of(entered[0][0x00081155]) == "1.2.3.198036103932113365185888443753639619099"
+
+
+def test_always_inserts_what_is_absent(tmp_path):
+    result = run(
+        tmp_path,
+        e("00120063", "@always()By script") + e("00120021", "@require()") + e("00130010", "@always()CTP")
+        + e("00131010", "@always()TRIAL") + e("00120064", "113100/999") + e("00081110", "@always()@require()"),
+    )  # fmt: skip
+    assert first_text(result.data_set, 0x00120063) == "By script"
+    assert first_text(result.data_set, 0x00131010) == "TRIAL"
+    assert 0x00120021 not in keys_of(result)
+    assert result.data_set[0x00081110].items == []
+    codes = result.data_set[0x00120064].items
+    assert codes is not None
+    assert [first_text(item, 0x00080104) for item in codes] == [
+        "Basic Application Confidentiality Profile",
+        "UNKNOWN",
+    ]
+
+
+def test_private_rule_finds_its_block(tmp_path):
+    result = run(tmp_path, e("0009[MAKER]01", "@remove()") + e("0011[OTHER]01", "@quarantine()"))
+    assert 0x00091001 not in keys_of(result)
+    assert 0x00090010 in keys_of(result)
+
+
+def test_nothing_after_pixels_is_evaluated_but_removed(tmp_path):
+    source = example()
+    source.put(0x7FE00010, "OW", b"\0\0")
+    source.put(0xFFFCFFFC, "OB", b"\0\0")
+    source.put(0x88880010, "LO", b"behind")
+    result = run(tmp_path, e("88880010", "changed"), source=source)
+    assert text_of(result.data_set[0x88880010]) == "behind"
+    assert 0xFFFCFFFC not in keys_of(result)
+
+
+def test_blanks_and_several_values(tmp_path):
+    result = run(tmp_path, e("StudyDescription", "@blank(60)") + e("OperatorsName", "@always()a\\\\b"))
+    assert len(result.data_set[0x00081030].value) == 56  # 55 blanks, padded
+    assert text_of(result.data_set[0x00081070]) == "a\\b"
+
+
+def test_script_can_give_an_object_up(tmp_path):
+    with pytest.raises(Quarantined):
+        run(tmp_path, e("Modality", "@if(this,equals,ct){@quarantine()}"))
+    with pytest.raises(Skipped):
+        run(tmp_path, e("Modality", "@skip()"))
+    with pytest.raises(MissingKey):
+        run(tmp_path, e("PatientID", "@lookup(this,ptid)"))
+    with pytest.raises(Quarantined, match="holds none"):
+        run(tmp_path, e("60003000", "text"))
+
+
+def test_lookup_gives_the_new_patient(tmp_path):
+    for ctp in ("strict", "safe"):
+        rules = e("PatientID", "@lookup(this,ptid)") + e("PatientName", "@lookup(PatientID,ptid)")
+        result = run(tmp_path, rules, ctp, lookup={"ptid/PID-0042": "SUBJ-1"})
+        assert (result.patient_id, result.patient_name) == ("SUBJ-1", "SUBJ-1")
+
+
+# -- safe: laid over a profile ---------------------------------------------------------------------------------------
+
+
+def test_safe_mode_treats_the_rest_as_the_profile_does(tmp_path):
+    result = run(tmp_path, e("StudyDescription", "@keep()") + e("PatientID", "@hash(this,8)"), "safe")
+    assert result.patient_id == "31822678"
+    assert tag_of("InstitutionName") not in keys_of(result)
+    assert text_of(result.data_set[0x00081030]) == "CT CHEST"
+    assert first_text(result.data_set, 0x00120062) == "YES"
+
+
+def test_safe_mode_enters_sequences_with_one_uid_function(tmp_path):
+    items = run(tmp_path, e("00081140", "@keep()"), "safe").data_set[0x00081140].items
+    assert items is not None
+    assert text_of(items[0][0x00081155]) == "1.2.3.198036103932113365185888443753639619099"
+
+
+def test_safe_mode_moves_all_dates_as_the_script_does(tmp_path):
+    source = example(SeriesDate="20240301")
+    file = tmp_path / "over.toml"
+    (tmp_path / "site.script").write_text(f"<script>{UIDS}{e('StudyDate', '@incrementdate(this,-100)')}</script>")
+    file.write_text('title = "over"\nbase = "tcia"\nscript = "site.script"\n')
+    result = deidentify(source, ENCODING, load_profile(str(file)), KEYS)
+    assert first_text(result.data_set, tag_of("StudyDate")) == "20231121"
+    assert first_text(result.data_set, tag_of("SeriesDate")) == "20231122"
+    assert result.date_shift_days == -100
+
+
+def test_safe_mode_removes_curves_and_overlays(tmp_path):
+    result = run(tmp_path, r("curves") + r("overlays"), "safe")
+    assert not keys_of(result) & {0x60003000, 0x50000010}
+
+
+def test_safe_mode_gives_up_what_cannot_be_moved(tmp_path):
+    with pytest.raises(Quarantined, match="date"):
+        run(tmp_path, e("StudyDate", "@incrementdate(this,x)"), "safe")
+    kept = run(tmp_path, e("StudyDate", "@incrementdate(this,x)"))
+    assert len(kept.data_set[0x00080020].value) == 0
+
+
+def test_safe_mode_refuses_a_kept_patient(tmp_path):
+    with pytest.raises(ProfileError, match=r"site\.script, line \d+: an object needs"):
+        run(tmp_path, e("PatientName", "@keep()"), "safe")
+
+
+def test_mode_changes_the_version(tmp_path):
+    (tmp_path / "s.script").write_text("<script/>")
+    name = str(tmp_path / "s.script")
+    assert load_profile(name, None, "strict").version != load_profile(name).version
+    with pytest.raises(ProfileError, match="no CTP script"):
+        load_profile("tcia", None, "strict")
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_properties_form_says_the_same():
+    script = read_script(
+        b"# a comment\nparam.SITE = 001\nset.[0010,0020]PatientID=@hashptid(@SITE,this)\n"
+        b"#set.[0010,0010]PatientName=x\n"
+        b"set.[0009,[MAKER]01]Inside=@remove()\nkeep.group0018=\nkeep.safeprivateelements=\nremove.curves=\n",
+        "old.properties",
+    )
+    assert script.params == {"SITE": "001"}
+    assert [(hex(tag), rule.text, rule.line) for tag, rule in script.rules.items()] == [
+        ("0x100020", "@hashptid(@SITE,this)", 3)
+    ]
+    assert list(script.private) == [(0x0009, "MAKER", 0x01)]
+    assert script.keep_groups == {0x18}
+    assert script.removals == {"curves"}
+    assert script.keep_safe_private
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('<script>\n<e en="T" t="00100010">@hsah(this)</e></script>', "line 2: there is no function @hsah"),
+        ('<script><r en="T" t="everything"/></script>', "line 1: 'everything' cannot be removed"),
+        ("<script><x/></script>", "there is no <x>"),
+        ("<script><p>", "no well-formed XML"),
+        ('<!DOCTYPE script [<!ENTITY a "b">]><script/>', "declares no entities"),
+        ('<script><e en="T" t="0010">@keep()</e></script>', "is no tag"),
+        ("<anonymizer/>", "the root"),
+        ("remove.all=\n", "line 1: 'all' cannot be removed"),
+        ("bogus=1\n", "is no setting"),
+    ],
+)
+def test_faulty_scripts_are_refused(text: str, told: str):
+    with pytest.raises(ProfileError) as fault:
+        read_script(text.encode(), "x.script")
+    assert told in str(fault.value)
+
+
+def test_lookup_tables_of_both_forms():
+    assert read_lookup("# old\nptid/A\\ B\\:1=SUBJ-1\nshift/A = -10\n", is_csv=False) == {
+        "ptid/A B:1": "SUBJ-1",
+        "shift/A": "-10",
+    }
+    assert read_lookup("A,SUBJ-1\nshift/A,-10\n", is_csv=True, default_type="ptid") == {
+        "ptid/A": "SUBJ-1",
+        "shift/A": "-10",
+    }
+    with pytest.raises(BadRequest, match="line 2"):
+        read_lookup("ptid/A,1\nptid/A,2\n", is_csv=True)
