@@ -49,6 +49,7 @@ WITH_DATA_SET = 0x0001
 FIRST_FLUSH_BYTES = 1 << 8  # the first rows go at once, so that who wants no more can say so
 FLUSH_BYTES = 1 << 14  # responses are gathered so that a long list does not cost a system call a row
 FLUSH_S = 0.05
+LOOK_AT_ROW, LOOK_S = 100, 0.02  # a moment for a cancel: 100 rows leave us sooner than a client has read one
 SEARCH_S = 20.0  # for matching what is no column, object by object; ClearCanvas waits 30 s for a row
 
 
@@ -109,7 +110,10 @@ def _send_rows(session: "Session", message: Message, identifier: Identifier, lev
                 if limit and number >= limit:
                     status = Status(OUT_OF_RESOURCES, f"more than {limit} matches; narrow the query")
                     break
-                if session.is_cancelled(message.command.number(MESSAGE_ID)):
+                if number == LOOK_AT_ROW:
+                    sender.flush()
+                wait_s = LOOK_S if number == LOOK_AT_ROW else 0.0
+                if session.is_cancelled(message.command.number(MESSAGE_ID), wait_s):
                     status = Status(CANCEL)
                     break
                 sender.send(encoder.encode(row))

@@ -118,10 +118,10 @@ class Link(Association):
         wanted = (field, message_id)
         return next((e.command for e in responses if (e.command.field, _responded_to(e)) == wanted), None)
 
-    def is_cancelled(self, message_id: int) -> bool:
-        """Whether a C-CANCEL for the request has come. Raises `PeerGoneError` when the association has ended."""
-        while self.is_usable and self.has_room() and self.dul.step(0):
-            pass
+    def is_cancelled(self, message_id: int, wait_s: float = 0.0) -> bool:
+        """Whether a C-CANCEL for the request has come, or comes in time. Raises `PeerGoneError` at the end."""
+        while self.is_usable and self.has_room() and self.dul.step(wait_s):
+            wait_s = 0.0
         if not self.is_usable:
             raise PeerGoneError("the association ended")
         return message_id in self.cancelled

@@ -22,7 +22,7 @@ from tests.index.large import COLLECTIONS, fill
 from tests.installation import NO_ENVIRONMENT
 from tests.wire.contract import contract
 from tests.wire.holdings import hold
-from tests.wire.peers import STUDY_ROOT, Bare, move
+from tests.wire.peers import STUDY_ROOT, Bare, dcmtk, move
 from tests.wire.server import Server, free_port, wait_for
 
 ROWS = 200_000
@@ -92,6 +92,17 @@ def test_long_answers_stream_from_the_database(crowded: Server) -> None:
             peak = max(peak, resident_kib(scp_of(crowded)))
     assert (status, rows) == (0, ROWS)
     assert peak - before < 30_000, (before, peak)
+
+
+@pytest.mark.long
+@contract("4.9", "7")
+def test_dcmtk_cancels_after_its_first_row(crowded: Server) -> None:
+    keys = ("-k", "QueryRetrieveLevel=IMAGE", "-k", "SOPInstanceUID")
+    cancelling = ("-v", "-S", "-aet", "READER", "--cancel", "1")
+    told = dcmtk("findscu", *cancelling, "127.0.0.1", str(crowded.port), *keys)
+    lines = told.stdout + told.stderr
+    assert "(Cancel: " in lines
+    assert lines.count("(Pending)") < ROWS // 10
 
 
 @pytest.mark.long
