@@ -9,6 +9,7 @@ from pathlib import Path
 
 from peewee import Database, IntegrityError
 
+from pacs.db.connection import execute
 from pacs.db.tables.auth import Grant, Token, User
 from pacs.errors import BadRequest, Conflict, NotFound
 from pacs.model import Grant as GrantValue
@@ -16,6 +17,10 @@ from pacs.model import Principal, PrincipalKind, Role
 
 ADMIN = "admin"
 SESSION, SESSION_HOURS = "session", 12
+_HOLDER = (
+    'SELECT u.name, t.label, t.expires_at, g.role, g.collection_id FROM token t JOIN "user" u ON u.id = t.user_id'
+    ' LEFT JOIN "grant" g ON g.user_id = u.id WHERE u.active AND t.digest = '
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.@_-]{0,63}")
 
 
@@ -66,27 +71,31 @@ class Users:
 
     def principal_of(self, token: str) -> Principal | None:
         """The user whose valid token this is, or None. A session's secret is no token."""
-        row = self._valid(token)
-        return _principal(row.user) if row is not None else None
+        return self._holder(token, session=False)
 
     def principal_of_session(self, secret: str) -> Principal | None:
         """The user who is signed in by that secret, or None."""
-        row = self._valid(secret, session=True)
-        return _principal(row.user) if row is not None else None
+        return self._holder(secret, session=True)
 
-    def _valid(self, token: str, *, session: bool = False) -> Token | None:
-        row: Token | None = Token.get_or_none(Token.digest == _digest(token)) if token else None
-        if row is None or (row.label == SESSION) != session:
+    def _holder(self, secret: str, *, session: bool) -> Principal | None:
+        """Who holds a valid token or session. Each request asks it: one statement, which peewee need not build."""
+        if not secret:
             return None
-        if not row.user.active or (row.expires_at and row.expires_at <= datetime.now(UTC)):
+        text = f"{_HOLDER}{self._database.param} ORDER BY g.id"
+        rows = execute(self._database, text, (_digest(secret),)).fetchall()
+        if not rows:
             return None
-        return row
+        name, label, expires = rows[0][:3]
+        if (label == SESSION) != session or (expires and datetime.fromisoformat(expires) <= datetime.now(UTC)):
+            return None
+        grants = tuple(GrantValue(Role(role), collection_id) for *_, role, collection_id in rows if role is not None)
+        return Principal(PrincipalKind.USER, name, grants)
 
     def open_session(self, token: str) -> str | None:
         """A secret for a browser's cookie that stands for the user of a valid token for half a day; else None."""
-        row = self._valid(token)
-        if row is None:
+        if self.principal_of(token) is None:
             return None
+        row = Token.get(Token.digest == _digest(token))
         now = datetime.now(UTC)
         Token.delete().where((Token.label == SESSION) & (Token.expires_at < now)).execute()
         secret = secrets.token_urlsafe(32)
