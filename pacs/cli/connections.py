@@ -32,6 +32,8 @@ MOST_HEAD_BYTES = 1 << 20  # request line and headers: ten thousand UIDs in a qu
 HEADER_FIELDS, HEADER_BYTES = 100, 16384
 _LINGER_S, _LINGER_BYTES = 3.0, 16 << 20  # of a refused upload is read, so that its sender sees the answer
 _SHORT = struct.pack("ll", 0, 20_000)  # timeval: so little waiting is not worth giving the place away
+_SHORT_BYTES = 8192  # an answer's head and ends of its parts need no system call of their own
+_STAY_S = 0.1  # a viewer's next request comes within this, and then no other thread has to be woken
 _CLOSED_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: forget what was not sent
 _READ, _WRITE = select.POLLIN, select.POLLOUT
 
@@ -59,6 +61,7 @@ class ClientSocket(socket.socket):
         self._head_until: float | None = None
         self._head_bytes = self._moved = 0
         self._waited_s = 0.0
+        self._held = b""
         self._lingered = False
         self.is_answered = False
 
@@ -80,8 +83,10 @@ class ClientSocket(socket.socket):
         self._places = places
         try:
             yield
+            self._send_held()
             self.is_answered = True
         finally:
+            self._held = b""
             self._places = None
             places.release()
 
@@ -118,14 +123,19 @@ class ClientSocket(socket.socket):
         return found
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Write everything. Raises ConnectionResetError for a client that is too slow."""
+        """Write everything; what is short goes with what follows. Raises ConnectionResetError for a slow client."""
         if self._places is None:
             super().sendall(data, flags)
-            return
-        rest = memoryview(data).cast("B")
-        while rest:
+        elif len(self._held) + len(data) < _SHORT_BYTES:
+            self._held += data
+        else:
+            self._send([memoryview(self._held), memoryview(data).cast("B")])
+
+    def _send(self, pieces: list[memoryview]) -> None:
+        self._held = b""
+        while pieces:
             try:
-                sent = super().send(rest, flags)  # it waits for `_SHORT` at most
+                sent = self.sendmsg(pieces)  # it waits for `_SHORT` at most
             except BlockingIOError:
                 if not self._wait(_WRITE):
                     self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSED_AT_ONCE)
@@ -133,7 +143,14 @@ class ClientSocket(socket.socket):
                     raise ConnectionResetError(errno.ECONNRESET, "too slow") from None
                 continue
             self._moved += sent
-            rest = rest[sent:]
+            while pieces and sent >= len(pieces[0]):
+                sent -= len(pieces.pop(0))
+            if sent:
+                pieces[0] = pieces[0][sent:]
+
+    def _send_held(self) -> None:
+        if self._held:
+            self._send([memoryview(self._held)])
 
     def _wait(self, event: int) -> bool:
         """Wait until the client is ready, without a place; False when it is below the least rate."""
@@ -181,6 +198,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         settings: HttpSettings = self.app.installation.settings.http
         self._pace = Pace(settings.slow_after_s, settings.least_rate)
         self._places = threading.BoundedSemaphore(settings.threads)
+        self._stays = threading.BoundedSemaphore(2 * settings.threads)
         self._most_keepers, self._keepers, self._lock = 2 * settings.threads, set[int](), threading.Lock()
 
     def enqueue_req(self, conn: Any) -> None:
@@ -190,15 +208,29 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
-        """One request, in a thread. What follows an answer is read here too, not where connections are accepted."""
-        conn.sock.begin_head()
+        """Requests of a connection, in a thread, as long as one follows the other closely.
+
+        What follows an answer is read here too, not where connections are accepted.
+        """
+        while True:
+            conn.sock.begin_head()
+            try:
+                found = super().handle(conn)
+            finally:
+                conn.sock.end_head()
+            if found is False:
+                conn.sock.linger()
+            if found is not True or not self._another_follows(conn):
+                return found
+
+    def _another_follows(self, conn: Any) -> bool:
+        """Whether the next request comes shortly. Few threads wait for that at a time: others must find one, too."""
+        if not self.alive or not self._stays.acquire(blocking=False):
+            return False
         try:
-            found = super().handle(conn)
+            return bool(conn.parser.unreader.buf.getvalue()) or _ready(conn.sock, _READ, _STAY_S)
         finally:
-            conn.sock.end_head()
-        if found is False:
-            conn.sock.linger()
-        return found
+            self._stays.release()
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request whose head has come."""
