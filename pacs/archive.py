@@ -241,8 +241,8 @@ class Archive:
         """
         snapshot = self.registry.snapshot()
 
-        def place(collection_id: int, digest: str) -> tuple[str, Path]:
-            return snapshot.collections[collection_id].name, self.parts.blobs.path(collection_id, digest)
+        def place(collection_id: int, digest: str) -> tuple[str, str]:
+            return snapshot.collections[collection_id].name, self.parts.blobs.file(collection_id, digest)
 
         found = self.parts.index.open(key, self._scope(principal, key.collection), snapshot.order, place)
         if not found:

@@ -381,7 +381,12 @@ class StoredInstance:
     size_bytes: int
     digest: str
     revision: int
-    path: Path
+    file: str
+
+    @property
+    def path(self) -> Path:
+        """Where its bytes stand. Made when asked for: metadata of many instances need none."""
+        return Path(self.file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,13 @@ class LocalBlobs:
         self._temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._pool: ThreadPoolExecutor | None = None
 
+    def file(self, collection_id: int, digest: str) -> str:
+        """The name of the blob's file. Asked by the hundred, where a Path would take most of the time."""
+        return f"{self._prefix}/{collection_id}/{digest[:2]}/{digest[2:4]}/{digest}.dcm"
+
     def path(self, collection_id: int, digest: str) -> Path:
         """Where the blob of that digest stands."""
-        return Path(f"{self._prefix}/{collection_id}/{digest[:2]}/{digest[2:4]}/{digest}.dcm")  # asked by the hundred
+        return Path(self.file(collection_id, digest))
 
     def write(self, pieces: Iterable[bytes | memoryview]) -> Written:
         """Write pieces to a temporary file, hashing on the way. Raises OSError when the disk is full."""

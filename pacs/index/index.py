@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from peewee import Database
@@ -22,12 +21,12 @@ from pacs.model import Duplicates, Exact, InstanceKey, PixelFrame, Publication, 
 
 _MOST_KEYS = 100  # more than there are attributes to match; databases bound the depth of a statement
 _MOST_VALUES = 30_000  # below the parameters that SQLite takes in a statement
-Place = Callable[[int, str], tuple[str, Path]]
+Place = Callable[[int, str], tuple[str, str]]
 _CHUNK = 500  # ids in one statement
 
 
-def _nowhere(_collection_id: int, _digest: str) -> tuple[str, Path]:
-    return "", Path()
+def _nowhere(_collection_id: int, _digest: str) -> tuple[str, str]:
+    return "", ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +228,7 @@ _STORED_ORDER = "series.series_number, series.id, instance.instance_number, inst
 
 def _stored(row: tuple[Any, ...], place: Place) -> StoredInstance:
     number, collection_id, patient_id, study, series, sop, sop_class, syntax, frames, size, digest, revision = row
-    name, path = place(collection_id, digest)
+    name, file = place(collection_id, digest)
     return StoredInstance(
         id=number,
         collection_id=collection_id,
@@ -244,7 +243,7 @@ def _stored(row: tuple[Any, ...], place: Place) -> StoredInstance:
         size_bytes=size,
         digest=digest,
         revision=revision,
-        path=path,
+        file=file,
     )
 
 

@@ -1,6 +1,5 @@
 """Counting sub-operations, and which contexts are proposed for them. PS3.4 C.4.2."""
 
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +14,7 @@ JPEG = "1.2.840.10008.1.2.4.50"
 
 
 def stored(number: int, sop_class: str = "1.2", syntax: str = EXPLICIT_LE) -> StoredInstance:
-    return StoredInstance(number, 1, "inbox", "P", "1", "1.1", f"1.1.{number}", sop_class, syntax, 1, 1, "", 1, Path())
+    return StoredInstance(number, 1, "inbox", "P", "1", "1.1", f"1.1.{number}", sop_class, syntax, 1, 1, "", 1, "")
 
 
 @given(st.lists(st.sampled_from([0x0000, 0xB000, 0xB007, 0x0107, 0xA700, 0xC000, 0x0110, None])))
