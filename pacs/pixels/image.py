@@ -27,6 +27,7 @@ _IN_SIGHT_BYTES = 1 << 26
 # Spectral selection and full progression: pydicom has no decoder for these retired syntaxes, the library has.
 RETIRED_JPEG = ("1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55")
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+_END_OF_JPEG = b"\xff\xd9"
 _PLAIN = (ENCAPSULATED_PLAIN, DEFLATED_FRAMES)  # frames that are native once they are out of their fragments
 
 
@@ -256,6 +257,25 @@ def _by_pydicom(
     return decoder.as_array(stream, index=0, raw=raw, **options)
 
 
+def _colours(content: bytes, transfer_syntax_uid: str, found: Format) -> Array | None:
+    """A whole frame of JPEG baseline in luminance and chrominance as RGB; None for anything else.
+
+    Why not pydicom (2026-11): it computes RGB from the decoder's YBR in floating point, which takes five times as long,
+    and does so too where the decoder made RGB already, as Pillow does for streams with Adobe's marker.
+    """
+    if transfer_syntax_uid != JPEG_BASELINE or found.photometric not in ("YBR_FULL", "YBR_FULL_422"):
+        return None
+    if _END_OF_JPEG not in content[-3:]:  # libjpeg would fill up what is missing
+        return None
+    import imagecodecs  # noqa: PLC0415 - many libraries in one; only who needs them loads it
+
+    with suppress(Exception):
+        pixels: Array = imagecodecs.jpeg8_decode(content, outcolorspace="RGB")
+        if pixels.dtype == np.uint8 and pixels.shape == (found.rows, found.columns, 3):
+            return pixels
+    return None
+
+
 def decode(
     content: bytes, transfer_syntax_uid: str, found: Format, *, raw: bool, unused_bits: bool = False
 ) -> tuple[Array, Format]:
@@ -278,8 +298,11 @@ def decode(
     }
     facts: dict[str, Any] = {}
     _check_boxes(content)
+    pixels = None if raw else _colours(content, transfer_syntax_uid, found)
     try:
-        if transfer_syntax_uid in RETIRED_JPEG and found.samples == 1:
+        if pixels is not None:
+            facts = {"photometric_interpretation": "RGB"}
+        elif transfer_syntax_uid in RETIRED_JPEG and found.samples == 1:
             pixels = libjpeg.decode(content)
         else:
             pixels, facts = _by_pydicom(content, transfer_syntax_uid, raw=raw, options=options)

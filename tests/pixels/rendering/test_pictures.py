@@ -57,6 +57,18 @@ def test_luminance_and_chrominance_become_rgb(tmp_path: Path):
     assert near(shown(tmp_path, part), np.full((4, 4, 3), 255, np.uint8), 1)
 
 
+ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\0\0\0\0\x01"  # luminance and chrominance, says the stream itself
+
+
+@pytest.mark.parametrize("marker", [b"", ADOBE])
+def test_jpeg_becomes_rgb_once(tmp_path: Path, marker):
+    colours = np.dstack([SMOOTH, SMOOTH[::-1], SMOOTH[:, ::-1]])
+    stream = jpeg(colours, quality=95, subsampling=0)
+    stream = stream[:2] + marker + stream[20:]  # without the segment of JFIF
+    ds = as_object(colours, PhotometricInterpretation="YBR_FULL_422")
+    assert near(shown(tmp_path, with_frames(ds, [stream], "1.2.840.10008.1.2.4.50")), colours, 12)
+
+
 def palette_object(segmented: bool):
     ds = as_object(np.arange(16, dtype=np.uint8).reshape(4, 4), PhotometricInterpretation="PALETTE COLOR")
     tables = [np.arange(16) * step for step in (16, 8, 0)]
