@@ -62,6 +62,8 @@ def _start_clock() -> None:
     g.identify, g.public_root, g.is_foreign = caller, public_root, is_foreign
     if (request.content_length or 0) > door().max_body_bytes:
         raise RequestEntityTooLarge
+    if "Host" not in request.headers and request.environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
+        raise BadRequest("a request names one host")  # RFC 9112 3.2
     try:
         request.query_string.decode()
     except UnicodeDecodeError:  # Flask would fail at the first look at a parameter

@@ -235,6 +235,13 @@ def test_odd_headers_are_refused_quietly(web: Web, header: bytes):
         assert 200 <= status(answer) < 500
 
 
+@contract("web 9.6")
+@pytest.mark.parametrize("hosts", ["", "Host: a\r\nHost: b\r\n"])
+def test_request_names_one_host(web: Web, hosts: str):
+    answer = web.said(f"GET {STUDIES} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n")
+    assert (status(answer), bool(problem(answer))) == (400, True)
+
+
 # -- bodies ------------------------------------------------------------------------------------------------------------
 
 
