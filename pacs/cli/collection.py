@@ -114,7 +114,7 @@ def show(name: str, data: Path, config_file: Path | None, as_json: bool) -> None
 @click.option("--faces", help="flag, hold, ignore; empty: as the profile says. Faces are removed by `pacs deid` alone.")
 @click.option("--documents", help="Encapsulated documents: quarantine, blank; empty: as the profile says.")
 @click.option(
-    "--commitment", help="Storage commitment: off, published, kept (also what is held). See docs/site.md first."
+    "--commitment", help="Storage commitment: off, published, kept (also what is held). See docs/workstations.md first."
 )
 @click.option("--tell-senders", help="Whether answers to who stores by STOW-RS name new UIDs: yes, no.")
 @click.option("--trial", help="Trial's name, for the private block that TCIA's tools read.")

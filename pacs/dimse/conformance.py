@@ -18,8 +18,8 @@ from pacs.index.attributes import ATTRIBUTES, UNIQUE_KEYS, Attribute, Kind
 from pacs.model import Level
 
 _FIND = (n.STUDY_ROOT_FIND, n.PATIENT_ROOT_FIND, n.PATIENT_STUDY_ONLY_FIND)
-_MOVE = (n.STUDY_ROOT_MOVE, n.PATIENT_ROOT_MOVE, n.PATIENT_STUDY_ONLY_MOVE)
-_GET = (n.STUDY_ROOT_GET, n.PATIENT_ROOT_GET, n.PATIENT_STUDY_ONLY_GET)
+_MOVE = (n.STUDY_ROOT_MOVE, n.PATIENT_ROOT_MOVE, n.PATIENT_STUDY_ONLY_MOVE, n.COMPOSITE_ROOT_MOVE)
+_GET = (n.STUDY_ROOT_GET, n.PATIENT_ROOT_GET, n.PATIENT_STUDY_ONLY_GET, n.COMPOSITE_ROOT_GET)
 _MATCHED = {
     Kind.UID: "single value, list",
     Kind.CODE: "single value, wildcard, list",
@@ -275,10 +275,11 @@ def _retrieve() -> str:
 ### 3.7 Retrieve (SCP)
 
 {table(("SOP class", "UID"), ((name_of(uid), uid) for uid in (*_MOVE, *_GET)))}
-Levels PATIENT, STUDY, SERIES, IMAGE; lists of UIDs at the level of the request. C-MOVE opens an association under our
-own title, and names the requestor in Move Originator. Proposed for each SOP class: the stored transfer syntax alone,
-and Explicit with Implicit VR Little Endian. Where the stored one is refused, pixel data are decoded; lossy data are
-never compressed again. C-GET sends what the requestor takes as SCP (role selection).
+Levels PATIENT, STUDY, SERIES, IMAGE; lists of UIDs at the level of the request. Composite Instance Root: IMAGE alone,
+without other keys. C-MOVE opens an association under our own title, and names the requestor in Move Originator.
+Proposed for each SOP class: the stored transfer syntax alone, and Explicit with Implicit VR Little Endian. Where the
+stored one is refused, pixel data are decoded; lossy data are never compressed again. C-GET sends what the requestor
+takes as SCP (role selection).
 
 {table(("status", "means"), rows)}
 Failed objects are named in (0008,0058) of the last response.

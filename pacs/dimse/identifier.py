@@ -11,6 +11,8 @@ from pacs.dicom.values import DEFAULT, Charset, charset_named, numbers_of, value
 from pacs.dicom.writing import header
 from pacs.dimse.entries import attribute_named
 from pacs.dimse.negotiation import (
+    COMPOSITE_ROOT_GET,
+    COMPOSITE_ROOT_MOVE,
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
     PATIENT_ROOT_MOVE,
@@ -42,7 +44,9 @@ ANSWERED = frozenset((QUERY_LEVEL, RETRIEVE_AET, AVAILABILITY, CHARACTER_SET))
 
 
 def levels_of(sop_class_uid: str) -> tuple[Level, ...]:
-    """The levels of an information model, from the top. PS3.4 C.6."""
+    """The levels of an information model, from the top. PS3.4 C.6, Y.6 (frames are not retrieved)."""
+    if sop_class_uid in (COMPOSITE_ROOT_MOVE, COMPOSITE_ROOT_GET):
+        return (Level.INSTANCE,)
     if sop_class_uid in _PATIENT_STUDY_ONLY:
         return (Level.PATIENT, Level.STUDY)
     if sop_class_uid in _PATIENT_ROOT:

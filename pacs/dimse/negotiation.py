@@ -36,9 +36,11 @@ STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
 PATIENT_STUDY_ONLY_FIND = "1.2.840.10008.5.1.4.1.2.3.1"
 PATIENT_STUDY_ONLY_MOVE = "1.2.840.10008.5.1.4.1.2.3.2"
 PATIENT_STUDY_ONLY_GET = "1.2.840.10008.5.1.4.1.2.3.3"
+COMPOSITE_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.4.2"
+COMPOSITE_ROOT_GET = "1.2.840.10008.5.1.4.1.2.4.3"
 FIND_CLASSES = frozenset((PATIENT_ROOT_FIND, STUDY_ROOT_FIND, PATIENT_STUDY_ONLY_FIND))
-MOVE_CLASSES = frozenset((PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE, PATIENT_STUDY_ONLY_MOVE))
-GET_CLASSES = frozenset((PATIENT_ROOT_GET, STUDY_ROOT_GET, PATIENT_STUDY_ONLY_GET))
+MOVE_CLASSES = frozenset((PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE, PATIENT_STUDY_ONLY_MOVE, COMPOSITE_ROOT_MOVE))
+GET_CLASSES = frozenset((PATIENT_ROOT_GET, STUDY_ROOT_GET, PATIENT_STUDY_ONLY_GET, COMPOSITE_ROOT_GET))
 QUERY_CLASSES = FIND_CLASSES | MOVE_CLASSES | GET_CLASSES
 QUERY_SYNTAXES = frozenset((EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE))
 STORAGE_SYNTAXES = frozenset(TRANSFER_SYNTAXES)
@@ -139,7 +141,8 @@ class Acceptor(ACSE):
     def answer_extended_negotiation(self) -> None:
         """Grant what we offer of what was asked for. PS3.4 C.5.1.1."""
         for uid, info in self.requestor.sop_class_extended.items():
-            offered = 3 if str(uid) in FIND_CLASSES else 1 if str(uid) in QUERY_CLASSES else 0
+            is_hierarchical = str(uid) in QUERY_CLASSES - {COMPOSITE_ROOT_MOVE, COMPOSITE_ROOT_GET}
+            offered = 3 if str(uid) in FIND_CLASSES else int(is_hierarchical)
             granted = bytes(int(flag == 1 and place < offered) for place, flag in enumerate(info))
             if any(granted):
                 item = SOPClassExtendedNegotiation()

@@ -459,6 +459,32 @@ def test_moves_by_patient(holdings: Server, model: str) -> None:
         assert len(receiver.objects) == 2
 
 
+@contract("5.1", "5.2")
+def test_composite_instance_root_takes_instance_uids_alone(holdings: Server) -> None:
+    roots = [f"1.2.840.10008.5.1.4.1.2.4.{number}" for number in (2, 3)]
+    roles = [build_role(CT, scp_role=True)]
+    contexts = [*(build_context(each, [EXPLICIT_LE]) for each in roots), build_context(CT, [EXPLICIT_LE])]
+    got: list[str] = []
+
+    def keep(event: Any) -> int:
+        got.append(event.request.AffectedSOPInstanceUID)
+        return 0
+
+    with (
+        destination(holdings) as receiver,
+        association(holdings.port, contexts, ext_neg=roles, evt_handlers=[(evt.EVT_C_STORE, keep)]) as assoc,
+    ):
+        asked = identifier(level="IMAGE", SOPInstanceUID=[SOPS[3], SOPS[50]])
+        status = list(assoc.send_c_move(asked, "DEST", roots[0]))[-1][0]
+        assert (status.Status, counters(status)) == (0, (2, 0, 0))
+        assert {each.SOPInstanceUID for each in receiver.objects} == {SOPS[3], SOPS[50]}
+        status = list(assoc.send_c_get(asked, roots[1]))[-1][0]
+        assert (status.Status, counters(status), set(got)) == (0, (2, 0, 0), {SOPS[3], SOPS[50]})
+        for keys in ({"level": "IMAGE"}, {"level": "STUDY", "StudyInstanceUID": "1.2"}, {"level": "FRAME"}):
+            status = list(assoc.send_c_get(identifier(**keys), roots[1]))[-1][0]
+            assert status.Status == WRONG_IDENTIFIER
+
+
 @contract("5.1", "4.2", "W7", "W29")
 def test_image_by_its_uid_alone_when_relational_was_negotiated(holdings: Server) -> None:
     extended = SOPClassExtendedNegotiation()
