@@ -81,12 +81,15 @@ class Archive:
 
     # -- receive -------------------------------------------------------------------------------------------------------
 
-    def receive(self, temporary: Path, envelope: Envelope, expected: Expected | None = None) -> Accepted:
+    def receive(
+        self, temporary: Path, envelope: Envelope, expected: Expected | None = None, *, any_file: bool = False
+    ) -> Accepted:
         """Take an object in. When this returns, it is safe on disk and a worker will deal with it (promise 1).
 
-        `temporary` is a file in `incoming`; it is gone when this returns or raises. Raises a `Refused` error.
+        `temporary` is a file in `incoming`; it is gone when this returns or raises. Raises a `Refused` error; with
+        `any_file` what is no good object is taken too, and a worker puts it into the quarantine.
         """
-        return self.parts.spool.accept(temporary, envelope, expected)
+        return self.parts.spool.accept(temporary, envelope, expected, any_file=any_file)
 
     # -- commit --------------------------------------------------------------------------------------------------------
 

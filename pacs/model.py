@@ -31,6 +31,7 @@ class Door(StrEnum):
     DIMSE = "dimse"
     STOW = "stow"
     IMPORT = "import"
+    CTP = "ctp"
 
 
 class Role(StrEnum):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from pacs import dicomweb, web
+from pacs import ctp, dicomweb, web
 from pacs.auth.http import identify
 from pacs.dicomweb import WebDoor
 from pacs.dicomweb.door import caller, door, is_foreign, public_root
@@ -48,6 +48,7 @@ def create_app(installation: "App") -> Flask:
     app.before_request(_start_clock)
     app.after_request(_finish)
     dicomweb.register(app, web_door)
+    ctp.register(app)
     web.register(app)
     app.extensions["pacs_users"] = installation.users
     app.extensions["pacs_viewer"] = viewer_folder(settings.http.viewer)

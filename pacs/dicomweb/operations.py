@@ -75,6 +75,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "presentationUID": Parameter("A presentation state of the study.", r"[0-9]+(\.[0-9]+)*"),
     "presentationSeriesUID": Parameter("Its series.", r"[0-9]+(\.[0-9]+)*"),
     "next": Parameter("Where to go after signing in."),
+    "uids": Parameter("SOP Instance UIDs, the sender's or ours, parted by semicolons.", r"[0-9]+(\.[0-9]+)*"),
     **{name: Parameter("Matches this attribute. PS3.18 8.3.4.1.") for name in ATTRIBUTES},
 }
 REQUIRED = frozenset(("requestType", "studyUID", "seriesUID", "objectUID"))
@@ -85,6 +86,7 @@ PLACES: Mapping[str, Parameter] = {
     "sop": Parameter("SOP Instance UID, new.", r"[0-9]+(\.[0-9]+)*"),
     "frames": Parameter("Frame numbers from 1, joined by commas.", r"[0-9]{1,9}(,[0-9]{1,9})*"),
     "place": Parameter("As a BulkDataURI of the metadata says.", r"[0-9A-Fa-f]{8}(/[0-9]{1,6}/[0-9A-Fa-f]{8})*"),
+    "collection": Parameter("Name of a collection.", r"[A-Za-z0-9_-]+"),
     "number": Parameter("As an answer's Location says.", r"[0-9A-Za-z]+"),
     "aet": Parameter("An AE title; it changes nothing.", r"[A-Za-z0-9_]{1,16}"),
     "name": Parameter("Name of a file or profile.", r"[A-Za-z0-9_.-]+"),
@@ -175,6 +177,11 @@ OPERATIONS: Mapping[str, Operation] = {
         (PLAIN_JSON, "application/vnd.sun.wadl+xml"), ("accept",), errors=(400, 406)
     ),
     "openapi.openapi": Operation((PLAIN_JSON,), errors=()),
+    "http_import.take": Operation(
+        ("text/plain",), (), (200,), ("application/x-mirc",), (401, 403, 404, 413), ("text/plain", PLAIN_JSON)
+    ),
+    "http_import.verify": Operation(("text/xml",), ("uids",), errors=(401, 403, 404), error_media=("text/plain",)),
+    "http_import.other": Operation((), (), (), errors=(404,), error_media=("text/plain", PLAIN_JSON)),
     "health.healthz": Operation((PLAIN_JSON,), errors=()),
     "health.readyz": Operation((PLAIN_JSON,), success=(200, 503), errors=()),
     "health.metrics": Operation(("text/plain",), errors=()),

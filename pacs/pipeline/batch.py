@@ -4,7 +4,6 @@ import filecmp
 import json
 import mmap
 import os
-import re
 import shutil
 import time
 from collections.abc import Collection, Mapping
@@ -21,7 +20,6 @@ from pacs.deid.mapping import MappingRow, mapped_row
 from pacs.deid.profiles import Profile
 from pacs.deid.profiles.rules import ACTION_WORDS
 from pacs.dicom.elements import Buffer
-from pacs.dicom.fileformat import text_of
 from pacs.errors import PacsError
 from pacs.mapped import in_parts
 from pacs.model import (
@@ -47,11 +45,7 @@ SCRATCH = ".scratch-"
 PARTS = ".parts"
 LARGE_BYTES = 8 << 20
 _POLL_SECONDS = 0.005
-DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
-VALID_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")
 _FIRST_GROUPS = (b"\x08\0", b"\0\x08", b"\x02\0")  # of a data set without a preamble, or of file meta
-_NAMING = {"SOP Class UID": 0x00080016, "SOP Instance UID": 0x00080018, "Study Instance UID": 0x0020000D}
-_NAMING |= {"Series Instance UID": 0x0020000E}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +112,9 @@ def deidentify_file(file: Path, number: int, batch: Batch) -> Done:
     return _set_aside(file, number, outcome, batch)
 
 
-def check_uids(work: Work) -> Outcome:
-    """What the server's doors check: the UIDs that name an object. PS3.3 C.12.1, C.7.2.1, C.7.3.1."""
-    assert work.start is not None
-    if DICOMDIR_CLASS in (text_of(work.start.meta, 0x00020002), text_of(work.original, 0x00080016)):
-        return Drop("a DICOMDIR: the files that it names have other names and places now")
-    for name, tag in _NAMING.items():
-        uid = text_of(work.original, tag)
-        if not VALID_UID.fullmatch(uid):
-            return Quarantine(f"Its {name} is {'no valid UID' if uid else 'missing'}.")
-    return Keep()
-
-
 def _judge(work: Work) -> Outcome:
     try:
-        return fold(work, (OBJECT_STAGES[0], check_uids, *OBJECT_STAGES[1:]))
+        return fold(work, OBJECT_STAGES)
     except OSError:
         raise
     except PacsError as error:

@@ -16,7 +16,7 @@ from pacs.dicom.writing import encode
 from pacs.errors import Refused, Unmapped
 from pacs.leakcheck import Context as LeakContext
 from pacs.leakcheck import check
-from pacs.model import Hold, Keep, Outcome, Quarantine
+from pacs.model import Drop, Hold, Keep, Outcome, Quarantine
 from pacs.pipeline.pixels import clean_pixels_stage
 from pacs.pipeline.work import Work
 from pacs.spool import inflated
@@ -24,6 +24,10 @@ from pacs.spool import inflated
 Stage = Callable[[Work], Outcome]
 _PARTS = re.compile(r"[^\W_]+")
 SOP_CLASS = 0x00080016
+DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
+VALID_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")
+_NAMING = {"SOP Class UID": 0x00080016, "SOP Instance UID": 0x00080018, "Study Instance UID": 0x0020000D}
+_NAMING |= {"Series Instance UID": 0x0020000E}
 MAX_INFLATED_BYTES = 1 << 40  # the door has applied its limit already
 
 
@@ -40,6 +44,18 @@ def parse_object(work: Work) -> Outcome:
     except Refused as error:
         return Quarantine(f"The object cannot be read: {error}.")
     work.transfer_syntax_uid = stored_syntax(start.transfer_syntax_uid)
+    return Keep()
+
+
+def check_uids(work: Work) -> Outcome:
+    """The UIDs that name an object: some doors take what has none. PS3.3 C.12.1, C.7.2.1, C.7.3.1."""
+    assert work.start is not None
+    if DICOMDIR_CLASS in (text_of(work.start.meta, 0x00020002), text_of(work.original, 0x00080016)):
+        return Drop("a DICOMDIR: the files that it names have other names and places now")
+    for name, tag in _NAMING.items():
+        uid = text_of(work.original, tag)
+        if not VALID_UID.fullmatch(uid):
+            return Quarantine(f"Its {name} is {'no valid UID' if uid else 'missing'}.")
     return Keep()
 
 
@@ -125,11 +141,12 @@ def stages_for(settings: PipelineSettings) -> tuple[Stage, ...]:
     """The stages that the settings ask for."""
     if settings.private_sop_classes == "publish":
         return OBJECT_STAGES
-    return (parse_object, quarantine_private_classes, *OBJECT_STAGES[1:])
+    return (*OBJECT_STAGES[:2], quarantine_private_classes, *OBJECT_STAGES[2:])
 
 
 OBJECT_STAGES: tuple[Stage, ...] = (
     parse_object,
+    check_uids,
     refuse_documents,
     deidentify_elements,
     clean_pixels_stage,

@@ -70,14 +70,17 @@ class Spool:
         """A name for a door's temporary file: inside the wall, on the spool's file system, gone after a restart."""
         return self.incoming / f"{os.getpid()}.{token_hex(8)}.part"
 
-    def accept(self, temporary: Path, envelope: Envelope, expected: Expected | None = None) -> Accepted:
+    def accept(
+        self, temporary: Path, envelope: Envelope, expected: Expected | None = None, *, any_file: bool = False
+    ) -> Accepted:
         """Make an object durable and put it in line, once for each collection of the envelope.
 
         `temporary` is consumed: it is gone when this returns or raises. When it returns, a restart finds the object.
-        Raises a `Refused` error for an object that is not taken; nothing of it stays then.
+        Raises a `Refused` error for an object that is not taken; nothing of it stays then. With `any_file` only a disk
+        without room refuses: what is no whole object is told so by a worker, which quarantines it.
         """
         try:
-            return self._accept(temporary, envelope, expected or Expected())
+            return self._accept(temporary, envelope, expected or Expected(), any_file=any_file)
         except OSError as error:
             log.exception("the disk refused an object", extra={"envelope": envelope.id})
             raise OutOfResources("the archive's disk refused the object; send again later") from error
@@ -85,14 +88,19 @@ class Spool:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
 
-    def _accept(self, temporary: Path, envelope: Envelope, expected: Expected) -> Accepted:
+    def _accept(self, temporary: Path, envelope: Envelope, expected: Expected, *, any_file: bool) -> Accepted:
         if not envelope.collection_ids:
             raise NotAllowed("no collection takes objects from this sender")
         self.check_room()
         if temporary.stat().st_size > self.limits.max_object_bytes:
             raise Refused(f"the object is larger than {self.limits.max_object_bytes} bytes")
-        walked = walk_file(temporary, self.limits.max_inflated_bytes)
-        _compare(walked, expected)
+        try:
+            walked = walk_file(temporary, self.limits.max_inflated_bytes)
+            _compare(walked, expected)
+        except Refused:
+            if not any_file:
+                raise
+            walked = Walked("", "", "", "", "", temporary.stat().st_size)
         fsync_file(temporary)
         self._write_envelope(envelope)
         placed = [self._put_in_line(temporary, envelope.id, each) for each in envelope.collection_ids]

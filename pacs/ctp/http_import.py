@@ -1,0 +1,218 @@
+"""CTP's HTTP import: one object a request, answered ``OK`` once it is safe on disk.
+
+CTP's exporter reads answers in its own way: any 2xx with a body other than ``OK`` and any status but 401, 403 and 404
+sends the object to its quarantine; 404 makes it try again; 401 and 403 stop it until somebody restarts it. So what
+passes is a 404, never a 5xx, and an object is taken whatever it is: what is no DICOM goes to the quarantine here.
+"""
+
+import base64
+import hashlib
+import logging
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from secrets import token_hex
+
+from flask import Blueprint, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from pacs.archive import Archive
+from pacs.auth import may_store, scope_of
+from pacs.auth.http import WrongCredentials
+from pacs.auth.peers import is_loopback
+from pacs.ctp.unpacking import TooLarge, members
+from pacs.ctp.verifier import verified
+from pacs.errors import NotAllowed, NotFound, PacsError
+from pacs.model import CollectionInfo, Door, Envelope, Principal, PrincipalKind
+from pacs.registry.routing import route
+
+log = logging.getLogger("pacs.object")
+blueprint = Blueprint("ctp", __name__)
+PATH = "/ctp"
+MEDIA_TYPE = "application/x-mirc"
+CHUNK_BYTES = 1 << 20
+_ZIP = b"PK\x03\x04"
+
+
+def _as_ctp(answer: Callable[[str], Response]) -> Callable[[str], Response]:
+    """Tell what goes wrong as CTP's exporter wants to hear it."""
+
+    @wraps(answer)
+    def told(collection: str) -> Response:
+        try:
+            return answer(collection)
+        except WrongCredentials:
+            return _unauthorised()
+        except Exception as error:  # noqa: BLE001 - a border: a 5xx would end the object in the sender's quarantine
+            return _refusal(error)
+
+    return told
+
+
+@blueprint.post(f"{PATH}/<collection>")
+@_as_ctp
+def take(collection: str) -> Response:
+    """Take one body in: an object, or a ZIP of them. Every object in it is durable when this answers ``OK``."""
+    if MEDIA_TYPE not in request.headers.get("Content-Type", "").lower():
+        raise NotFound("no object of CTP")
+    principal, target = _submitter(collection)
+    archive = _archive()
+    archive.parts.spool.check_room()
+    envelope = Envelope(
+        id=f"c-{token_hex(12)}",
+        door=Door.CTP,
+        node=archive.parts.node,
+        peer="",
+        called_aet="",
+        address=_address(),
+        principal=principal.name,
+        site=target.site,
+        collection_ids=(target.id,),
+        opened_at=datetime.now(UTC),
+    )
+    with _temporary(archive) as body:
+        _receive_body(body)
+        for each in _objects(archive, body):
+            accepted = archive.receive(each, envelope, any_file=True)
+            facts: dict[str, object] = {"door": "ctp", "envelope": envelope.id, "principal": principal.name}
+            log.info("object accepted", extra=facts | {"intake": accepted.intake_ids})
+    return _plain(200, "OK")
+
+
+@blueprint.get(f"{PATH}/<collection>")
+@_as_ctp
+def verify(collection: str) -> Response:
+    """Which of the objects that ``?uids=`` names are safe here, as CTP's database verifier asks."""
+    if "uids" not in request.args:
+        raise NotFound("nothing was asked for")
+    _principal, found = _submitter(collection)
+    return Response(verified(_archive(), found, request.args["uids"]), content_type="text/xml;charset=UTF-8")
+
+
+@blueprint.route(f"{PATH}/<collection>", methods=("PUT", "DELETE", "PATCH"), provide_automatic_options=False)
+def other(collection: str) -> Response:
+    """Other methods are not found, as CTP answers them."""
+    del collection
+    return _plain(404)
+
+
+def _refusal(error: Exception) -> Response:
+    """404 for all that may pass, so that the sender tries again."""
+    if isinstance(error, NotAllowed):
+        return _plain(403)
+    if isinstance(error, TooLarge | RequestEntityTooLarge):
+        return _plain(413)
+    if isinstance(error, PacsError | OSError | HTTPException):
+        log.warning("object refused", extra={"door": "ctp", "reason": type(error).__name__})
+    else:
+        log.error("object refused", exc_info=error, extra={"door": "ctp"})
+    return _plain(404)
+
+
+def _plain(status: int, text: str = "") -> Response:
+    return Response(text, status, content_type="text/plain;charset=UTF-8")
+
+
+def _unauthorised() -> Response:
+    response = _plain(401)
+    response.headers["WWW-Authenticate"] = 'Basic realm="HttpImportService"'
+    return response
+
+
+# -- who ---------------------------------------------------------------------------------------------------------------
+
+
+def _submitter(name: str) -> tuple[Principal, CollectionInfo]:
+    """The caller and the collection. Raises `NotFound`, `NotAllowed` or `WrongCredentials`."""
+    principal, archive = _caller(), _archive()
+    if principal.kind is not PrincipalKind.USER:
+        raise WrongCredentials("a user's name and token are wanted")
+    snapshot = archive.registry.snapshot()
+    (collection_id,) = route(snapshot, principal=principal, collection=name)
+    collection = snapshot.collections[collection_id]
+    if may_store(principal, collection):
+        return principal, collection
+    scope = scope_of(principal, snapshot.collections)
+    if collection_id in scope.everything | scope.released:
+        raise NotAllowed("this user may not submit to the collection")
+    raise NotFound("there is no such collection")  # told like an unknown one
+
+
+def _caller() -> Principal:
+    """Who calls, by the usual credentials or by CTP's header ``RSNA: user:password``.
+
+    That header stands in clear on the wire, so it counts over TLS or from this machine only.
+    """
+    given = request.headers.get("RSNA", "")
+    if given and "Authorization" not in request.headers and (request.is_secure or is_loopback(_address())):
+        basic = f"Basic {base64.b64encode(given.strip().encode()).decode()}"
+        g.principal = current_app.extensions["pacs"].identify(basic, "", _address())
+        found: Principal = g.principal
+        return found
+    principal: Principal = g.identify()
+    return principal
+
+
+def _address() -> str:
+    return request.remote_addr or ""
+
+
+def _archive() -> Archive:
+    archive: Archive = current_app.extensions["pacs"].archive
+    return archive
+
+
+# -- taking ------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _temporary(archive: Archive) -> Iterator[Path]:
+    path = archive.parts.spool.temporary()
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _receive_body(target: Path) -> None:
+    """Stream the body into a file. Raises `NotFound` for an empty one and for one that its Digest does not fit."""
+    wanted = _digest_wanted()
+    digest = hashlib.md5(usedforsecurity=False)
+    total, limit = 0, int(current_app.extensions["pacs"].max_body_bytes)
+    with target.open("xb", buffering=0) as file:
+        while piece := request.stream.read(CHUNK_BYTES):
+            total += len(piece)
+            if total > limit:
+                raise TooLarge("the object is larger than this server takes")
+            if wanted is not None:
+                digest.update(piece)
+            file.write(piece)
+    if not total or (request.content_length is not None and total < request.content_length):
+        raise NotFound("an empty or broken body")
+    if wanted is not None and int.from_bytes(digest.digest(), "big") != wanted:
+        raise NotFound("the body does not fit its digest")
+
+
+def _digest_wanted() -> int | None:
+    """The Digest header as a number: CTP prints MD5 without leading zeros. Other digests (RFC 3230) are left alone."""
+    text = request.headers.get("Digest", "").strip()
+    if not text or "=" in text:
+        return None
+    try:
+        return int(text, 16)
+    except ValueError:
+        raise NotFound("the digest is no number") from None
+
+
+def _objects(archive: Archive, body: Path) -> Iterator[Path]:
+    """The objects of a body: itself, or the files of a ZIP, each unpacked into a file of its own."""
+    with body.open("rb") as file:
+        is_zip = file.read(4) == _ZIP and zipfile.is_zipfile(file)
+    if not is_zip:
+        yield body
+        return
+    limit = int(current_app.extensions["pacs"].max_body_bytes)
+    yield from members(body, archive.parts.spool.temporary, limit)

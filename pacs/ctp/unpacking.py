@@ -1,0 +1,52 @@
+"""ZIP bodies, unpacked one file at a time. Names within them are not used, so none can lead astray."""
+
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pacs.errors import Refused
+
+MAX_MEMBERS = 100_000
+MAX_RATIO = 1000  # a member that grows more is a bomb, not an image
+_CHUNK_BYTES = 1 << 20
+
+
+class TooLarge(Refused):
+    """A body, or what it unpacks to, is beyond the limits; sending it again will not help."""
+
+
+def members(archive: Path, temporary: Callable[[], Path], limit_bytes: int) -> Iterator[Path]:
+    """Each file of a ZIP, unpacked; whoever takes it removes it. Nothing is given before all members were checked.
+
+    `limit_bytes` is for all of them together. Raises `TooLarge` for a ZIP beyond the limits; a member that cannot be
+    unpacked ends with the whole ZIP as the one file that it is.
+    """
+    unpacked: list[Path] = []
+    try:
+        try:
+            _unpack(archive, temporary, limit_bytes, unpacked)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+            yield archive
+            return
+        if not unpacked:
+            yield archive
+        yield from unpacked
+    finally:
+        for path in unpacked:
+            path.unlink(missing_ok=True)
+
+
+def _unpack(archive: Path, temporary: Callable[[], Path], limit_bytes: int, unpacked: list[Path]) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        files = [info for info in opened.infolist() if not info.is_dir()]
+        if len(files) > MAX_MEMBERS or sum(info.file_size for info in files) > limit_bytes:
+            raise TooLarge("the ZIP holds more than this server takes")
+        if any(info.file_size > MAX_RATIO * max(info.compress_size, 1024) for info in files):
+            raise TooLarge("a file of the ZIP is compressed beyond what images are")
+        for info in files:
+            target = temporary()
+            unpacked.append(target)
+            with opened.open(info) as source, target.open("xb") as file:
+                shutil.copyfileobj(source, file, _CHUNK_BYTES)  # zipfile stops at the size that was checked above

@@ -1,0 +1,214 @@
+"""CTP's HTTP import and verifier, spoken as RSNA CTP's exporter speaks: raw requests, headers as captured from it."""
+
+import base64
+import hashlib
+import io
+import re
+import socket
+import zipfile
+from collections.abc import Iterator
+
+import pytest
+
+from tests.builders import ct_bytes, uid
+from tests.wire.server import WholeServer
+
+ACCEPT = "text/html, image/gif, image/jpeg, */*; q=0.2"
+
+
+class Site:
+    """One server and the credentials of a site that submits to its collection `trial`."""
+
+    def __init__(self, server: WholeServer, token: str) -> None:
+        self.server = server
+        self.token = token
+        self.basic = "Basic " + base64.b64encode(f"site:{token}".encode()).decode()
+
+    def exchange(self, head: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+        """Status, headers by lower-case name, and body of the answer to raw bytes."""
+        with socket.create_connection(("127.0.0.1", self.server.http_port), 20) as connection:
+            connection.sendall(head.encode("latin-1") + b"\r\n" + body)
+            answer = b""
+            while b"\r\n\r\n" not in answer:
+                answer += connection.recv(65536)
+            raw_head, _, rest = answer.partition(b"\r\n\r\n")
+            lines = raw_head.decode("latin-1").split("\r\n")
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+            while len(rest) < int(headers.get("content-length", 0)):
+                rest += connection.recv(65536)
+        return int(lines[0].split()[1]), headers, rest
+
+    def post(self, body: bytes, *more: str, path: str = "/ctp/trial", kind: str = "application/x-mirc"):
+        """A request as CTP's exporter makes it; `more` are header lines, and replace those of the same name."""
+        lines = [
+            f"Content-Type: {kind}", f"Authorization: {self.basic}", "User-Agent: Java/1.8.0_352", "Host: archive:8080",
+            f"Accept: {ACCEPT}", "Connection: keep-alive", f"Content-Length: {len(body)}",
+        ]  # fmt: skip
+        for line in more:
+            lines = [each for each in lines if not each.startswith(line.partition(":")[0] + ":")]
+            lines += [line] if line.partition(":")[2].strip() else []
+        return self.exchange("\r\n".join([f"POST {path} HTTP/1.1", *lines, ""]), body)
+
+    def verify(self, *uids: str) -> dict[str, str]:
+        """Digests by UID, as the verifier says them."""
+        head = f"GET /ctp/trial?uids={';'.join(uids)} HTTP/1.1\r\nHost: a\r\nRSNA: site:{self.token}\r\n"
+        status, _headers, body = self.exchange(head)
+        assert status == 200
+        assert re.fullmatch(rb'<result>(<file uid="[\d.]+" date="\d{13}" digest="[0-9a-f]+"/>)*</result>', body)
+        return dict(re.findall(r'uid="([\d.]+)" date="\d+" digest="([0-9a-f]+)"', body.decode()))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    server = WholeServer(tmp_path_factory.mktemp("ctp") / "data")
+    server.run("collection", "create", "trial", "--release", "automatic")
+    token = server.token("site", "submitter", "trial")["Authorization"].removeprefix("Bearer ")
+    server.token("other", "submitter", "inbox")
+    server.serve()
+    yield Site(server, token)
+    server.stop()
+    assert '"level":"ERROR"' not in server.log.read_text()
+
+
+def is_ok(answer: tuple[int, dict[str, str], bytes]) -> bool:
+    """Whether CTP's exporter takes the answer for success: 2xx and a body of exactly ``OK``."""
+    status, headers, body = answer
+    return (status, headers["content-type"], headers["content-length"], body) == (
+        200,
+        "text/plain;charset=UTF-8",
+        "2",
+        b"OK",
+    )
+
+
+def zipped(**files: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return target.getvalue()
+
+
+def test_object_is_answered_ok_and_published(site: Site):
+    before = site.server.status()["published"]
+    assert is_ok(site.post(ct_bytes(sop="ctp1", study="ctp")))
+    assert is_ok(site.post(ct_bytes(sop="ctp1", study="ctp")))  # again: harmless
+    counts = site.server.wait_until_worked_off()
+    assert counts["published"] == before + 1
+    assert counts["duplicate"] >= 1
+
+
+def test_chunked_body_is_taken(site: Site):
+    body = ct_bytes(sop="ctp2", study="ctp")
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:1000], body[1000:])) + b"0\r\n\r\n"
+    assert is_ok(site.post(chunks, "Content-Length:", "Transfer-Encoding: chunked"))
+
+
+def test_digest_is_compared_as_a_number(site: Site):
+    number = 0
+    while True:  # a body whose digest begins with a zero, which CTP leaves out
+        body = ct_bytes(sop=f"ctpd{number}", study="ctp")
+        digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        if digest.startswith("0"):
+            break
+        number += 1
+    assert is_ok(site.post(body, f"Digest: {digest.lstrip('0')}"))
+    assert is_ok(site.post(body, f"Digest: {digest.upper()}"))
+    assert site.post(body, f"Digest: {digest[::-1]}")[0] == 404
+    assert site.post(body, "Digest: no number")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        (["Authorization:"], 401),
+        (["Authorization: Basic c2l0ZTp3cm9uZw=="], 401),
+        (["Authorization: Basic !!!"], 401),
+        (["Content-Type: application/dicom"], 404),
+        (["Content-Type:"], 404),
+    ],
+)
+def test_requests_are_answered_as_ctp_does(site: Site, more: list[str], status: int):
+    answer = site.post(ct_bytes(sop="never", study="ctp"), *more)
+    assert (answer[0], answer[2]) == (status, b"")
+    if status == 401:
+        assert answer[1]["www-authenticate"] == 'Basic realm="HttpImportService"'
+
+
+def test_header_of_ctp_counts_from_this_machine(site: Site):
+    body = ct_bytes(sop="ctp3", study="ctp")
+    assert is_ok(site.post(body, "Authorization:", f"RSNA: site:{site.token}"))
+    assert is_ok(site.post(body, f"RSNA: site:{site.token}"))
+    assert site.post(body, "Authorization:", "RSNA: site:wrong")[0] == 401
+    assert site.post(body, "Authorization:", "RSNA: nothing")[0] == 401
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "GET"])
+def test_other_methods_are_not_found(site: Site, method: str):
+    head = f"{method} /ctp/trial HTTP/1.1\r\nHost: a\r\nAuthorization: {site.basic}\r\nContent-Length: 0\r\n"
+    status, _headers, body = site.exchange(head)
+    assert (status, body) == (404, b"")
+
+
+def test_empty_bodies_are_not_found(site: Site):
+    assert site.post(b"")[0] == 404
+    assert site.post(b"0\r\n\r\n", "Content-Length:", "Transfer-Encoding: chunked")[0] == 404
+
+
+def test_unknown_collection_and_foreign_one_look_alike(site: Site):
+    body = ct_bytes(sop="never", study="ctp")
+    unknown, foreign = (site.post(body, path=f"/ctp/{name}") for name in ("nowhere", "inbox"))
+    assert unknown[0] == foreign[0] == 404
+    assert unknown[2] == foreign[2] == b""
+
+
+def test_any_file_is_taken_and_set_aside(site: Site):
+    before = site.server.wait_until_worked_off()
+    for body in (b"<manifest>Doe</manifest>", b"plain", ct_bytes(sop="cut", study="ctp")[:-100], b"PK\x03\x04 no zip"):
+        assert is_ok(site.post(body))
+    counts = site.server.wait_until_worked_off()
+    assert counts["quarantined"] == before["quarantined"] + 4
+    listed = site.server.run("quarantine", "list", "--json")
+    assert "Doe" not in listed
+
+
+def test_zip_is_unpacked(site: Site):
+    before = site.server.wait_until_worked_off()
+    one, two = (ct_bytes(sop=f"ctpz{number}", study="ctp") for number in (1, 2))
+    assert is_ok(site.post(zipped(a__one=one, **{"..__..__two": two}, b__notes=b"Doe's notes")))
+    counts = site.server.wait_until_worked_off()
+    assert counts["published"] == before["published"] + 2
+    assert counts["quarantined"] == before["quarantined"] + 1
+
+
+def test_bomb_is_refused_for_good(site: Site):
+    assert site.post(zipped(bomb=bytes(64 << 20)))[0] == 413
+    assert site.server.temporary_files() == []
+
+
+def test_verifier_knows_old_and_new_uids(site: Site):
+    body = ct_bytes(sop="ctpv", study="ctp")
+    assert site.verify(uid("ctpv")) == {}
+    assert is_ok(site.post(body))
+    site.server.wait_until_worked_off()
+    digest = f"{int(hashlib.md5(body, usedforsecurity=False).hexdigest(), 16):x}"
+    assert site.verify(uid("ctpv"), "1.2.3") == {uid("ctpv"): digest}
+    (traced,) = re.findall(r"2\.25\.\d+", site.server.run("trace", uid("ctpv"), "--json"))[:1]
+    assert set(site.verify(traced).values()) <= {digest}
+
+
+def test_verifier_asks_for_credentials(site: Site):
+    status, headers, _body = site.exchange("GET /ctp/trial?uids=1.2 HTTP/1.1\r\nHost: a\r\n")
+    assert status == 401
+    assert "www-authenticate" in headers
+
+
+def test_body_that_breaks_off_is_not_taken(site: Site):
+    body = ct_bytes(sop="broken", study="ctp")
+    with socket.create_connection(("127.0.0.1", site.server.http_port), 20) as connection:
+        head = f"POST /ctp/trial HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-mirc\r\nAuthorization: {site.basic}"
+        connection.sendall(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:100])
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(65536)
+    assert b"200 OK" not in answer
+    assert site.verify(uid("broken")) == {}
