@@ -69,14 +69,16 @@ def decode(value: Buffer, charset: Charset = DEFAULT) -> str:
     raw = bytes(value)
     if raw.isascii() and (b"\x1b" not in raw):
         return raw.decode("ascii")
-    if b"\x1b" not in raw:
-        return _decode_plain(raw, charset[0])
+    if b"\x1b" not in raw:  # some, pydicom among them, leave out the escapes of a further set (ISO 2022 IR 58)
+        return _decode_plain(raw, charset[0], charset[1:])
     first, *escaped = re.split(rb"(?=\x1b)", raw)
     return _decode_plain(first, charset[0]) + "".join(_decode_escaped(part, charset[0]) for part in escaped)
 
 
-def _decode_plain(raw: bytes, codec: str) -> str:
-    for candidate in ("utf-8", "latin-1") if codec == _GUESS else (codec, "utf-8"):
+def _decode_plain(raw: bytes, codec: str, further: Charset = ()) -> str:
+    for candidate in ("utf-8", *further, "latin-1") if codec == _GUESS else (codec, "utf-8"):
+        if candidate == _GUESS:
+            continue
         try:
             return raw.decode(candidate)
         except UnicodeError:

@@ -37,6 +37,8 @@ from tests.dicom.raw_objects import raw, shared_objects
         (b"\\ISO 2022 IR 87", b"Yamada=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B", "Yamada=山田^太郎"),
         (b"ISO 2022 IR 13\\ISO 2022 IR 87", b"\xd4\xcf\xc0\xde=\x1b$B;3ED\x1b(J", "ﾔﾏﾀﾞ=山田"),
         (b"ISO_IR 144", "Люк".encode("iso8859_5"), "Люк"),
+        (b"\\ISO 2022 IR 58", "Wang=王^小东".encode("gb2312"), "Wang=王^小东"),  # its escapes left out, as pydicom does
+        (b"\\ISO 2022 IR 87", b"M\xfcller", "Müller"),
     ],
 )
 def test_decodes_character_sets(terms, content, text):
