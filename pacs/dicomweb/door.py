@@ -65,8 +65,11 @@ def is_foreign() -> bool:
 
 
 def caller_address() -> str:
-    """The caller's address; empty behind a proxy, so that nobody is `local` through one."""
-    if _is_proxied():
+    """The caller's address; empty behind a proxy, and for what a page of another site makes a browser ask for.
+
+    So nobody is `local` through a proxy, and no page out there reads the archive of the machine that it is shown on.
+    """
+    if _is_proxied() or request.headers.get("Sec-Fetch-Site") == "cross-site":
         return ""
     return request.remote_addr or ""
 

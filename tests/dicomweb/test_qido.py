@@ -124,6 +124,13 @@ def test_invisible_is_like_absent(web: Web):
     assert web.client.get(f"/dicom-web/studies/{study}/metadata", environ_overrides=stranger).status_code == 404
 
 
+def test_page_of_another_site_is_not_local(web: Web):
+    """A browser on this machine shows it; what is public it may read, as everybody may."""
+    for site, count in (("cross-site", 0), ("same-site", 2), ("same-origin", 2), ("none", 2)):
+        answer = web.client.get("/dicom-web/studies", headers={"Sec-Fetch-Site": site})
+        assert len(answer.get_json(force=True)) == count
+
+
 def test_nobody_is_local_through_a_proxy(web: Web):
     assert web.client.get("/dicom-web/studies", headers={"X-Forwarded-For": "192.0.2.7"}).get_json(force=True) == []
 
