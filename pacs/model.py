@@ -223,6 +223,19 @@ class Envelope:
     site: str
     collection_ids: tuple[int, ...]
     opened_at: datetime
+    content_md5: str = ""
+    """MD5 of the one object of a request, in hexadecimal, where its sender said it; it was found true."""
+
+    @property
+    def sender(self) -> str:
+        """Who sent it, as people know them: the AE title, else the user."""
+        return self.peer or self.principal
+
+    @property
+    def submitter(self) -> str:
+        """The user who sent it; empty for an application entity without user identity, and for the operator."""
+        by_user = self.door in (Door.STOW, Door.CTP) or (self.door is Door.DIMSE and self.principal != self.peer)
+        return self.principal if by_user else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def sender_counts(archive: Archive) -> list[tuple[str, str, str, int]]:
     while chunk := list(islice(every, 400)):
         for intake_id in set(chunk) - archive.parts.receipts.states(chunk).keys():
             envelope = archive.envelope(entries[intake_id].envelope_id)
-            waiting[(envelope.peer or envelope.principal) if envelope else ""] += 1
+            waiting[envelope.sender if envelope else ""] += 1
     return [(sender, "", "waiting", count) for sender, count in sorted(waiting.items())] + [
         *archive.parts.receipts.summary()
     ]

@@ -13,13 +13,15 @@ class Receipt(Base):
     envelope_id = CharField(index=True)
     door = CharField()
     sender = CharField()
+    submitter = CharField(default="")  # the user who sent it; "" for peers and for the operator's own commands
+    site = CharField(default="")
     collection_id = IntegerField(index=True)
     original_hmac = CharField(default="", index=True)
     study_hmac = CharField(default="", index=True)
     sop_class_uid = CharField(default="")
     size_bytes = BigIntegerField(default=0)
     md5 = CharField(default="")
-    new_study_uid = CharField(default="")
+    new_study_uid = CharField(default="", index=True)
     new_series_uid = CharField(default="", index=True)
     new_sop_uid = CharField(default="", index=True)
     state = CharField(index=True)
@@ -29,6 +31,14 @@ class Receipt(Base):
     notes = TextField(default="")  # JSON: what was done that a curator may want to know; no values
     received_at = UtcField()
     ended_at = UtcField()
+
+    class Meta:
+        indexes = (
+            (("submitter", "md5"), False),
+            # These two hold all that counts by day need.
+            (("submitter", "received_at", "collection_id", "sender", "site", "state"), False),
+            (("collection_id", "received_at", "submitter", "sender", "site", "state"), False),
+        )
 
 
 class AuditEvent(Base):

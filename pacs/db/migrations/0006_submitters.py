@@ -1,0 +1,16 @@
+"""Who submitted, from which site, and what counts by day need. The statements stand beside this file, never changed."""
+
+from pathlib import Path
+
+from peewee import Database, SqliteDatabase
+from playhouse.migrate import SchemaMigrator
+
+from pacs.db.connection import execute
+
+
+def up(_migrator: SchemaMigrator, db: Database) -> None:
+    """Make the columns and indexes."""
+    kind = "sqlite" if isinstance(db, SqliteDatabase) else "postgresql"
+    script = Path(__file__).with_name(f"0006_submitters.{kind}.sql")
+    for statement in script.read_text(encoding="utf-8").splitlines():
+        execute(db, statement)
