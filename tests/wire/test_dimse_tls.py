@@ -60,7 +60,7 @@ def test_secured_connection_without_request_is_closed(impatient) -> None:
     _server, port = impatient
     peer = Secured(port)
     peer.send(associate_rq([(CT, [EXPLICIT_LE])])[:50])
-    assert ends(peer) == b""
+    assert ends(peer)[:1] in (b"\7", b"")  # an abort first, or not, as PS3.8 9.2.3 has it for garbage and for silence
 
 
 @pytest.mark.parametrize("kind", [Bare, Secured])
