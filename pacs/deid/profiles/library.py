@@ -71,7 +71,12 @@ def _strict(name: str, options: tuple[str, ...], files: int, stamps: tuple[tuple
         raise ProfileError(f"{profile.name} has no CTP script that could be applied strictly")
     script = read_script(scripts[-1].read_bytes(), scripts[-1].name)
     version = hashlib.sha256(f"{profile.version} strict".encode()).hexdigest()[:12]
-    return replace(profile, strict=script, version=version, settings=replace(profile.settings, ctp="strict"))
+    settings = replace(profile.settings, ctp="strict")
+    if stamps[files - 1][0].endswith(
+        SCRIPT_SUFFIXES
+    ):  # CTP leaves pixels alone; what identifies in them is held all the same
+        settings = replace(settings, pixels="detect")
+    return replace(profile, strict=script, version=version, settings=settings)
 
 
 def script_file(script: Script) -> ProfileFile:
@@ -79,7 +84,17 @@ def script_file(script: Script) -> ProfileFile:
     prose = "Elements that the script does not name are treated as the profile says that it is laid over."
     title = f"CTP script {Path(script.name).stem}"
     return ProfileFile(
-        Path(script.name).stem, title, prose, "basic", (), {}, rules_of_script(script), "", script.params, script.names
+        Path(script.name).stem,
+        title,
+        prose,
+        "basic",
+        (),
+        {},
+        rules_of_script(script),
+        "",
+        script.params,
+        script.names,
+        True,
     )
 
 
@@ -125,6 +140,8 @@ def assemble(
     for file in chain:
         settings |= _settings_of(file.options) | dict(file.settings)
     settings |= _settings_of(options)
+    if chain[-1].is_script:
+        settings["pixels"] = "clean"  # which the Basic Profile by itself does not do
     expressions = Expressions(
         {name: value for file in chain for name, value in file.params.items()},
         {name: value for file in chain for name, value in file.names.items()},

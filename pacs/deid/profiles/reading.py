@@ -34,6 +34,7 @@ class ProfileFile:
     script: str = ""  # a CTP script whose rules lie between the base and these
     params: Mapping[str, str] = field(default_factory=dict, repr=False)  # of expressions
     names: Mapping[str, PrivateName] = field(default_factory=dict, repr=False)  # of private elements, in expressions
+    is_script: bool = False
 
 
 def read_profile(text: str, name: str) -> ProfileFile:

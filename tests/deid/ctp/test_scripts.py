@@ -219,6 +219,15 @@ def test_safe_mode_refuses_a_kept_patient(tmp_path):
         run(tmp_path, e("PatientName", "@keep()"), "safe")
 
 
+def test_pixels_are_cleaned_in_safe_mode_and_looked_at_in_strict(tmp_path):
+    (tmp_path / "s.script").write_text("<script/>")
+    (tmp_path / "t.toml").write_text('title = "t"\nbase = "tcia"\nscript = "s.script"\n[settings]\nctp = "strict"\n')
+    assert load_profile(str(tmp_path / "s.script")).settings.pixels == "clean"
+    assert load_profile(str(tmp_path / "s.script"), None, "strict").settings.pixels == "detect"
+    assert load_profile(str(tmp_path / "t.toml")).settings.pixels == load_profile("tcia").settings.pixels
+    assert load_profile(str(tmp_path / "t.toml")).strict is not None
+
+
 def test_mode_changes_the_version(tmp_path):
     (tmp_path / "s.script").write_text("<script/>")
     name = str(tmp_path / "s.script")
