@@ -1,5 +1,8 @@
 """STOW-RS: parts go to the spool as they arrive; every part is accounted for in the answer. PS3.18 10.5."""
 
+import base64
+import binascii
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -44,7 +47,7 @@ def store_instances(study: str | None = None) -> Response:
         else:
             take_described(store, parts, kind)
     elif media.type == DICOM:
-        store.take(pieces_into(_body()))
+        store.take(pieces_into(_digested(_body(), store.envelope.content_md5)))
     elif media.type in (JSON, XML):
         take_described(store, iter([Part({"content-type": media.type}, _body())]), media.type)
     else:
@@ -86,6 +89,7 @@ def _opened(study: str | None) -> Store:
         site=first.site,
         collection_ids=allowed,
         opened_at=datetime.now(UTC),
+        content_md5=_content_md5(),
     )
     told = all(snapshot.collections[each].tell_senders for each in allowed)
     return Store(envelope, study, archive.keys_of(first) if len(allowed) == 1 else None, told)
@@ -109,6 +113,34 @@ def _body() -> Iterator[bytes]:
     while piece:
         yield piece
         piece = _read(CHUNK_BYTES)
+
+
+def _content_md5() -> str:
+    """The digest of the one object of this request in hexadecimal, where its sender says it; else empty.
+
+    With it the sender learns at once which of its files are here, even if the answer was lost. RFC 1864.
+    """
+    text = request.headers.get("Content-MD5", "").strip()
+    if not text or parse_media_type(request.headers.get("Content-Type") or "none/none").type != DICOM:
+        return ""
+    try:
+        digest = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        digest = b""
+    if len(digest) != hashlib.md5(usedforsecurity=False).digest_size:
+        raise BadRequest("Content-MD5 is no MD5 in Base64")
+    return digest.hex()
+
+
+def _digested(pieces: Iterator[bytes], wanted: str) -> Iterator[bytes]:
+    """The same pieces. Raises `BadRequest` at their end when they do not have the digest that was said."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for piece in pieces:
+        if wanted:
+            digest.update(piece)
+        yield piece
+    if wanted and digest.hexdigest() != wanted:
+        raise BadRequest("the body does not have its Content-MD5")
 
 
 def _take_parts(store: Store, parts: Iterator[Part]) -> None:
