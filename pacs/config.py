@@ -133,6 +133,14 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CtpSettings:
+    """What RSNA CTP's exporters reach."""
+
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """URL path -> collection, beside ``/ctp/<collection>``; ``/`` is what an exporter without a path sends to."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """Structured logs, one JSON line an event."""
 
@@ -150,6 +158,7 @@ class Settings:
     spool: SpoolSettings = field(default_factory=SpoolSettings)
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
+    ctp: CtpSettings = field(default_factory=CtpSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
     @property
@@ -205,6 +214,9 @@ def _check(settings: Settings) -> None:
     for name, choices in _CHOICES.items():
         if getattr(dimse, name) not in choices:
             raise ConfigError(f"setting 'dimse.{name}' must be {' or '.join(choices)}")
+    for path in settings.ctp.paths:
+        if not path.startswith("/"):
+            raise ConfigError("setting 'ctp.paths' names paths of addresses, which begin with /")
     if settings.pipeline.private_sop_classes not in ("publish", "quarantine"):
         raise ConfigError("setting 'pipeline.private_sop_classes' must be publish or quarantine")
     if settings.log.level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
@@ -277,16 +289,28 @@ def _convert(value: Any, kind: type, name: str) -> Any:
     try:
         if kind is bool:
             return _truth(value)
+        if kind == Mapping[str, str]:
+            return _pairs(value)
         if isinstance(value, bool):
             raise TypeError
         if kind is int and isinstance(value, float):
             raise ValueError
         converted = kind(value)
     except (TypeError, ValueError):
-        raise ConfigError(f"setting {name!r} must be of type {kind.__name__}") from None
+        named = "a table of texts" if kind == Mapping[str, str] else f"of type {kind.__name__}"
+        raise ConfigError(f"setting {name!r} must be {named}") from None
     if kind in (int, float) and converted < 0:
         raise ConfigError(f"setting {name!r} must not be negative")
     return converted
+
+
+def _pairs(value: Any) -> dict[str, str]:
+    """A TOML table, or ``a=b,c=d`` of the environment."""
+    if isinstance(value, str):
+        value = dict(each.strip().split("=", 1) for each in value.split(",") if each.strip())
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise TypeError
+    return value
 
 
 def _truth(value: Any) -> bool:

@@ -48,7 +48,7 @@ def create_app(installation: "App") -> Flask:
     app.before_request(_start_clock)
     app.after_request(_finish)
     dicomweb.register(app, web_door)
-    ctp.register(app)
+    ctp.register(app, settings.ctp.paths)
     web.register(app)
     app.extensions["pacs_users"] = installation.users
     app.extensions["pacs_viewer"] = viewer_folder(settings.http.viewer)

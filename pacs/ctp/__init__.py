@@ -3,14 +3,19 @@
 A door like the others: it translates, and holds no rules.
 """
 
+from collections.abc import Mapping
+from functools import partial
+
 from flask import Flask
 
 from pacs.ctp import http_import
 
 
-def register(app: Flask) -> None:
-    """Add the routes."""
+def register(app: Flask, paths: Mapping[str, str]) -> None:
+    """Add the routes, and take what CTP sends to further paths (-> collection)."""
     app.register_blueprint(http_import.blueprint)
+    if paths:
+        app.before_request(partial(http_import.at_configured_path, paths))
 
 
 __all__ = ["register"]

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import logging
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
@@ -97,6 +97,21 @@ def other(collection: str) -> Response:
     """Other methods are not found, as CTP answers them."""
     del collection
     return _plain(404)
+
+
+def at_configured_path(paths: Mapping[str, str]) -> Response | None:
+    """An answer when the request is CTP's and for one of the paths (-> collection) that are set; else None.
+
+    Pages and other services that stand at such a path go on: only what CTP sends, or asks as verifier, is taken.
+    """
+    collection = paths.get(request.path)
+    if collection is None:
+        return None
+    if request.method == "POST" and MEDIA_TYPE in request.headers.get("Content-Type", "").lower():
+        return take(collection)
+    if request.method == "GET" and "uids" in request.args:
+        return verify(collection)
+    return None
 
 
 def _refusal(error: Exception) -> Response:

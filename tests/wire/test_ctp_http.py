@@ -1,6 +1,5 @@
 """CTP's HTTP import and verifier, spoken as RSNA CTP's exporter speaks: raw requests, headers as captured from it."""
 
-import base64
 import hashlib
 import io
 import re
@@ -9,58 +8,20 @@ import zipfile
 from collections.abc import Iterator
 
 import pytest
+from pydicom import dcmread
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE
+from pynetdicom.sop_class import CTImageStorage
 
 from tests.builders import ct_bytes, uid
+from tests.wire.ctp_exporter import Site, is_ok
 from tests.wire.server import WholeServer
-
-ACCEPT = "text/html, image/gif, image/jpeg, */*; q=0.2"
-
-
-class Site:
-    """One server and the credentials of a site that submits to its collection `trial`."""
-
-    def __init__(self, server: WholeServer, token: str) -> None:
-        self.server = server
-        self.token = token
-        self.basic = "Basic " + base64.b64encode(f"site:{token}".encode()).decode()
-
-    def exchange(self, head: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
-        """Status, headers by lower-case name, and body of the answer to raw bytes."""
-        with socket.create_connection(("127.0.0.1", self.server.http_port), 20) as connection:
-            connection.sendall(head.encode("latin-1") + b"\r\n" + body)
-            answer = b""
-            while b"\r\n\r\n" not in answer:
-                answer += connection.recv(65536)
-            raw_head, _, rest = answer.partition(b"\r\n\r\n")
-            lines = raw_head.decode("latin-1").split("\r\n")
-            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-            while len(rest) < int(headers.get("content-length", 0)):
-                rest += connection.recv(65536)
-        return int(lines[0].split()[1]), headers, rest
-
-    def post(self, body: bytes, *more: str, path: str = "/ctp/trial", kind: str = "application/x-mirc"):
-        """A request as CTP's exporter makes it; `more` are header lines, and replace those of the same name."""
-        lines = [
-            f"Content-Type: {kind}", f"Authorization: {self.basic}", "User-Agent: Java/1.8.0_352", "Host: archive:8080",
-            f"Accept: {ACCEPT}", "Connection: keep-alive", f"Content-Length: {len(body)}",
-        ]  # fmt: skip
-        for line in more:
-            lines = [each for each in lines if not each.startswith(line.partition(":")[0] + ":")]
-            lines += [line] if line.partition(":")[2].strip() else []
-        return self.exchange("\r\n".join([f"POST {path} HTTP/1.1", *lines, ""]), body)
-
-    def verify(self, *uids: str) -> dict[str, str]:
-        """Digests by UID, as the verifier says them."""
-        head = f"GET /ctp/trial?uids={';'.join(uids)} HTTP/1.1\r\nHost: a\r\nRSNA: site:{self.token}\r\n"
-        status, _headers, body = self.exchange(head)
-        assert status == 200
-        assert re.fullmatch(rb'<result>(<file uid="[\d.]+" date="\d{13}" digest="[0-9a-f]+"/>)*</result>', body)
-        return dict(re.findall(r'uid="([\d.]+)" date="\d+" digest="([0-9a-f]+)"', body.decode()))
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    server = WholeServer(tmp_path_factory.mktemp("ctp") / "data")
+    paths = {"PACS_CTP__PATHS": "/=trial,/import/documents=trial,/gone=nowhere"}
+    server = WholeServer(tmp_path_factory.mktemp("ctp") / "data", environment=paths)
     server.run("collection", "create", "trial", "--release", "automatic")
     token = server.token("site", "submitter", "trial")["Authorization"].removeprefix("Bearer ")
     server.token("other", "submitter", "inbox")
@@ -68,17 +29,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     yield Site(server, token)
     server.stop()
     assert '"level":"ERROR"' not in server.log.read_text()
-
-
-def is_ok(answer: tuple[int, dict[str, str], bytes]) -> bool:
-    """Whether CTP's exporter takes the answer for success: 2xx and a body of exactly ``OK``."""
-    status, headers, body = answer
-    return (status, headers["content-type"], headers["content-length"], body) == (
-        200,
-        "text/plain;charset=UTF-8",
-        "2",
-        b"OK",
-    )
 
 
 def zipped(**files: bytes) -> bytes:
@@ -212,3 +162,61 @@ def test_body_that_breaks_off_is_not_taken(site: Site):
         answer = connection.recv(65536)
     assert b"200 OK" not in answer
     assert site.verify(uid("broken")) == {}
+
+
+def test_configured_paths_take_what_ctp_sends(site: Site):
+    body = ct_bytes(sop="ctpp", study="ctp")
+    assert is_ok(site.post(body, path="/"))
+    assert is_ok(site.post(body, path="/import/documents"))
+    assert site.post(body, "Authorization:", path="/")[0] == 401
+    assert site.post(body, path="/gone")[0] == 404
+    assert site.post(body, path="/elsewhere")[0] == 404
+    assert site.exchange("GET / HTTP/1.1\r\nHost: a\r\n")[1]["content-type"].startswith("text/html")
+    head = f"GET /import/documents?uids={uid('ctpp')} HTTP/1.1\r\nHost: a\r\nRSNA: site:{site.token}\r\n"
+    assert site.exchange(head)[2].startswith(b"<result>")
+
+
+def test_one_connection_carries_many_objects(site: Site):
+    before = site.server.wait_until_worked_off()["published"]
+    with socket.create_connection(("127.0.0.1", site.server.http_port), 20) as connection:
+        answers = connection.makefile("rb")
+        for number in range(30):
+            body = ct_bytes(sop=f"ctpk{number}", study="ctp")
+            head = "POST /ctp/trial HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-mirc\r\nConnection: keep-alive"
+            head += f"\r\nAuthorization: {site.basic}\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body)
+            lines = iter(answers.readline, b"\r\n")
+            assert next(lines).split()[1] == b"200"
+            list(lines)
+            assert answers.read(2) == b"OK"
+    assert site.server.wait_until_worked_off()["published"] == before + 30
+
+
+def test_wrong_role_is_told_for_good(site: Site):
+    """A user who sees the collection, but may not submit, will not be allowed to by trying again."""
+    token = site.server.token("reader", "researcher", "trial")["Authorization"].removeprefix("Bearer ")
+    reader = Site(site.server, token, "reader")
+    assert reader.post(ct_bytes(sop="never", study="ctp"))[0] == 403
+
+
+@pytest.mark.parametrize("boundary", ["-_b1", "_x"])
+def test_stow_as_ctp_sends_it_is_200(site: Site, boundary: str):
+    status, headers, _body = site.stow(ct_bytes(sop="ctps", study="ctp"), boundary)
+    assert status == 200
+    assert "json" in headers["content-type"] or "xml" in headers["content-type"]
+
+
+def test_stow_of_a_bad_object_is_no_success(site: Site):
+    assert site.stow(b"no DICOM")[0] >= 400
+
+
+def test_c_store_of_coerced_objects_is_0000(site: Site):
+    """CTP takes any other status, warnings too, for a failure."""
+    ae = AE("CTP")
+    ae.maximum_pdu_size = 16352
+    ae.add_requested_context(CTImageStorage, [ExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian])
+    site.server.run("peer", "add", "CTP", "127.0.0.1", "104", "--collection", "trial")
+    association = ae.associate("127.0.0.1", site.server.port, ae_title="TRIALPACS", max_pdu=16352)
+    for _ in range(2):
+        assert association.send_c_store(dcmread(io.BytesIO(ct_bytes(sop="ctpc", study="ctp")))).Status == 0
+    association.release()
