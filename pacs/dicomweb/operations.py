@@ -74,6 +74,9 @@ PARAMETERS: Mapping[str, Parameter] = {
     "imageQuality": Parameter("Of lossy pictures.", least=1, most=100),
     "presentationUID": Parameter("A presentation state of the study.", r"[0-9]+(\.[0-9]+)*"),
     "presentationSeriesUID": Parameter("Its series.", r"[0-9]+(\.[0-9]+)*"),
+    "days": Parameter("The last so many days, with today.", least=1, most=3660),
+    "sender": Parameter("Only what this AE title or user sent."),
+    "site": Parameter("Only what came from this site."),
     "next": Parameter("Where to go after signing in."),
     "uids": Parameter("SOP Instance UIDs, the sender's or ours, parted by semicolons.", r"[0-9]+(\.[0-9]+)*"),
     **{name: Parameter("Matches this attribute. PS3.18 8.3.4.1.") for name in ATTRIBUTES},
@@ -126,6 +129,9 @@ _thumbnail = Operation((*_PICTURES, MULTIPART), (*_COMMON, "viewport"), _READ, e
 _page = Operation((HTML,), errors=(401, 404))
 _file = Operation(("*/*",), success=(200, 206, 304), errors=(400, 401, 404, 416), error_media=(PLAIN_JSON, HTML))
 _facts = Operation((PLAIN_JSON,))
+_DAYS = ("days", "collection", "sender", "site")
+_FORM = "application/x-www-form-urlencoded"
+_questions = Operation((PLAIN_JSON,), body=(PLAIN_JSON,), errors=(400, 401, 403, 404, 413))
 
 # By module and name of the function that answers.
 OPERATIONS: Mapping[str, Operation] = {
@@ -189,6 +195,16 @@ OPERATIONS: Mapping[str, Operation] = {
     "look.studies": Operation((HTML,), ("collection",), errors=(401,)),
     "look.study": Operation((HTML,), ("collection",), errors=(401, 404)),
     "look.keywords": Operation((PLAIN_JSON,), success=_READ, errors=()),
+    "submission_api.show": Operation((PLAIN_JSON,), _DAYS),
+    "submission_api.show_csv": Operation(("text/csv",), _DAYS),
+    "submission_api.show_one": _facts,
+    "submission_api.show_one_csv": Operation(("text/csv",)),
+    "submission_api.find": _questions,
+    "submission_api.known": _questions,
+    "submissions_page.submissions": Operation((HTML,), _DAYS, (200, 303)),
+    "submissions_page.look_up": Operation((HTML,), (), (200, 303), (_FORM,), (400, 401, 413, 415), (PLAIN_JSON, HTML)),
+    "submissions_page.one": Operation((HTML,), (), (200, 303), errors=(401, 404)),
+    "upload.upload": Operation((HTML,), ("collection",), (200, 303), errors=(401,)),
     "pages.static_file": _file,
     "knowledge_base.knowledge_base": Operation(
         (HTML,), success=_READ, errors=(401, 404), error_media=(PLAIN_JSON, HTML)

@@ -11,12 +11,15 @@ from pacs.web.look import blueprint as look
 from pacs.web.pages import blueprint as pages
 from pacs.web.portal import blueprint as portal
 from pacs.web.session import blueprint as session
+from pacs.web.submission_api import blueprint as submission_api
+from pacs.web.submissions_page import blueprint as submissions_page
+from pacs.web.upload import blueprint as upload
 from pacs.web.viewer import blueprint as viewer
 
 
 def register(app: Flask) -> None:
     """Add the pages to an app."""
-    for blueprint in (health, portal, knowledge_base, look, pages, session, viewer):
+    for blueprint in (health, portal, knowledge_base, look, pages, session, submission_api, submissions_page, upload, viewer):
         app.register_blueprint(blueprint)
 
 
