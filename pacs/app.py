@@ -17,11 +17,11 @@ from pacs.index import Index, Trash
 from pacs.jobs import Handler, Jobs
 from pacs.jobs.sending import SEND
 from pacs.model import CollectionInfo, Release
-from pacs.registry import MappingTables, Registry
+from pacs.registry import Counters, MappingTables, Registry
 from pacs.registry.registry import NewCollection
 from pacs.registry.snapshot import INBOX
 from pacs.spool import Limits, Spool
-from pacs.vault import Crosswalk, KeyFile, NameLists, Originals, Requests
+from pacs.vault import Crosswalk, KeyFile, Lookups, NameLists, Originals, Requests
 
 DEFAULT_PROFILE = "tcia"
 
@@ -93,6 +93,8 @@ def open_app(settings: Settings) -> App:
         crosswalk=Crosswalk(folders.vault / "crosswalk.sqlite"),
         originals=Originals(folders.vault / "originals"),
         mapping=MappingTables(database),
+        counters=Counters(database),
+        lookups=Lookups(folders.vault / "lookup.sqlite"),
         names=NameLists(folders.vault / "names"),
         jobs=Jobs(database),
         requests=Requests(folders.vault / "requests"),

@@ -37,9 +37,9 @@ from pacs.model import (
     State,
     StoredInstance,
 )
-from pacs.registry import MappingTables, Registry
+from pacs.registry import Counters, MappingTables, Registry
 from pacs.spool import Expected, Spool
-from pacs.vault import Crosswalk, KeyFile, NameLists, Originals, Requests
+from pacs.vault import Crosswalk, KeyFile, Lookups, NameLists, Originals, Requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ class Parts:
     crosswalk: Crosswalk
     originals: Originals
     mapping: MappingTables
+    counters: Counters
+    lookups: Lookups
     names: NameLists
     jobs: Jobs
     requests: Requests
@@ -205,14 +207,22 @@ class Archive:
         self.parts.spool.put_back(entry)
 
     def resume_mapped(self, collection_id: int) -> int:
-        """Put back what waited for a row of the collection's mapping table that is there now; returns how many."""
+        """Put back what waited for a row of the collection's mapping or lookup table that is there now; how many."""
         count = 0
         for receipt in self.parts.receipts.waiting_for_mapping(collection_id):
-            if self.parts.mapping.has_row(collection_id, receipt.waiting_for):
+            if self._has_row(collection_id, receipt.waiting_for):
                 with suppress(NotFound):  # another process was quicker, or it is on its way into the quarantine
                     self.retry(receipt.intake_id, "mapping table")
                     count += 1
         return count
+
+    def _has_row(self, collection_id: int, waiting_for: str) -> bool:
+        """Whether what a receipt waits for is there: a patient's row, or, after a type of keys, a lookup table's."""
+        key_type, slash, digest = waiting_for.rpartition("/")
+        del key_type
+        if slash:
+            return self.parts.lookups.has(collection_id, digest)
+        return self.parts.mapping.has_row(collection_id, digest)
 
     # -- find ----------------------------------------------------------------------------------------------------------
 

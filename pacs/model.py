@@ -274,7 +274,7 @@ class Hold:
 
     reason: str
     findings: tuple[Finding, ...] = ()
-    waiting_for: str = ""  # keyed digest of the patient id that the mapping table lacks
+    waiting_for: str = ""  # keyed digest of the id that the mapping table lacks, or type/digest of a lookup table
 
 
 @dataclass(frozen=True, slots=True)

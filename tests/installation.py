@@ -24,6 +24,7 @@ def installed(folder: Path, **options: object) -> Iterator[App]:
         yield app
     finally:
         app.archive.parts.crosswalk.close()
+        app.archive.parts.lookups.close()
         app.archive.parts.database.close()
 
 

@@ -66,9 +66,15 @@ class Receipts:
         return [intake_id for (intake_id,) in rows]
 
     def waiting_for_mapping(self, collection_id: int) -> list[Receipt]:
-        """Held receipts of a collection that wait for a row of its mapping table, oldest first."""
+        """Held receipts of a collection that wait for a row of its mapping or lookup table, oldest first."""
         where = (Receipt.collection_id == collection_id) & (Receipt.waiting_for != "")
         return list(Receipt.select().where(where & (Receipt.state == State.HELD.value)).order_by(Receipt.id))
+
+    def collections_waiting(self) -> list[int]:
+        """Collections that have objects which wait for a row."""
+        where = (Receipt.waiting_for > "") & (Receipt.state == State.HELD.value)
+        rows: Any = Receipt.select(Receipt.collection_id).where(where).distinct().tuples()
+        return [collection_id for (collection_id,) in rows]
 
     def notes_in(self, collection_id: int) -> Iterator[str]:
         """What was noted (JSON) about each published object of a collection, where something was."""

@@ -9,6 +9,7 @@ from pacs.app import DEFAULT_PROFILE
 from pacs.cli.options import data_option, json_option, open_data, operator
 from pacs.cli.output import print_facts, print_table
 from pacs.curation.cleaning import doubts_of, unknown_private
+from pacs.curation.lookup import add_to_lookup, lookup_facts, read_table, replace_lookup
 from pacs.curation.mapping import add_mapping, clear_mapping, export_crosswalk, set_names
 from pacs.curation.release import release as release_series
 from pacs.deid import load_profile
@@ -24,7 +25,7 @@ _DUPLICATES = click.Choice([each.value for each in Duplicates])
 
 @click.group()
 def command() -> None:
-    """Collections: create, list, show, set, release, mapping, names, doubts, preview, crosswalk."""
+    """Collections: create, list, show, set, release, mapping, lookup, names, doubts, preview, crosswalk."""
 
 
 @command.command()
@@ -162,6 +163,29 @@ def mapping_table(
     else:
         rows = [row._asdict() for row in app.archive.parts.mapping.rows(collection.id)]
         print_table(rows, ("patient_id", "patient_name", "shift_days", "site", "batch"), as_json)
+
+
+@command.command()
+@click.argument("name")
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--add", is_flag=True, help="Add the rows of FILE to the table; else FILE replaces it.")
+@data_option
+@json_option
+def lookup(name: str, file: Path | None, add: bool, data: Path, config_file: Path | None, as_json: bool) -> None:
+    """The lookup table of a collection for its CTP script: properties, or CSV (FILE ends in .csv) with key and value.
+
+    It is kept sealed. Objects whose key is missing are held, and go on by themselves when the row is added. Without
+    FILE it shows how many rows there are by type of key, and how many objects wait; never a key. An empty FILE ends it.
+    """
+    app = open_data(data, config_file)
+    collection = app.registry.snapshot().collection_named(name)
+    if file is None:
+        print_facts(lookup_facts(app.archive, collection), as_json)
+        return
+    rows = read_table(_read_text(file), is_csv=file.suffix.lower() == ".csv")
+    taken = add_to_lookup if add else replace_lookup
+    count, resumed = taken(app.archive, collection, rows, operator())
+    print_facts({"added" if add else "rows": count, "objects that go on": resumed}, as_json)
 
 
 @command.command()

@@ -163,17 +163,19 @@ def command(
         source, out, {"--quarantine": quarantine, "--crosswalk": crosswalk, "--report": report, "--previews": previews}
     )
     load_profile(profile, profiles, ctp)  # a fault in it shows before anything is written
+    keys = _key_file(key_file, data, out)
     batch = Batch(
         out=out,
         quarantine=quarantine,
         profile=profile,
         profiles=profiles,
-        master=_master(key_file, data, out),
+        master=_master(keys),
         label=INBOX,
         site=site,
         mapping=_mapping(mapping),
         lookup=_lookup(lookup),
         ctp=ctp,
+        integers=keys.with_name(keys.name + ".integers"),
         with_report=report is not None,
         previews=previews,
     )
@@ -246,11 +248,16 @@ def _check_writable(crosswalk: Path | None, report: Path | None) -> None:
         raise BadRequest("--crosswalk cannot be written")
 
 
-def _master(key_file: Path | None, data: Path | None, out: Path) -> bytes:
-    """The key: the one named, else the data directory's, else a new one beside OUT."""
-    if key_file is None and data is not None and Folders(data).key.exists():
-        key_file = Folders(data).key
-    keys = KeyFile.open_or_create(key_file or out.with_name(out.name + ".key"))
+def _key_file(named: Path | None, data: Path | None, out: Path) -> Path:
+    """The key file: the one named, else the data directory's, else one beside OUT."""
+    if named is None and data is not None and Folders(data).key.exists():
+        return Folders(data).key
+    return named or out.with_name(out.name + ".key")
+
+
+def _master(file: Path) -> bytes:
+    """The newest key of the file, which is made when it is new."""
+    keys = KeyFile.open_or_create(file)
     return keys.master(keys.newest)
 
 

@@ -80,6 +80,14 @@ class CollectionKeys:
         """Hex digest under which a mapping table knows an original patient id."""
         return _digest(self.patient, "mapping", _normal(patient_id)).hex()
 
+    def lookup_hmac(self, key_type: str, key: str) -> str:
+        """Hex digest under which a lookup table of a CTP script knows a key."""
+        return _digest(self.patient, "lookup", key_type.strip(), _normal(key)).hex()
+
+    def counter_hmac(self, kind: str, text: str) -> str:
+        """Hex digest under which a counter of a CTP script knows a text."""
+        return _digest(self.patient, "integer", kind, text).hex()
+
     def identifier(self, kind: str, value: str) -> str:
         """A new id for something else that is told apart by ids, such as a specimen; 65 bits."""
         return self._shown(_digest(self.patient, "other", kind, _normal(value)))

@@ -9,7 +9,8 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from datetime import datetime
+from functools import cache, partial
 from io import FileIO
 from itertools import chain, count
 from pathlib import Path
@@ -36,6 +37,7 @@ from pacs.model import (
     Release,
 )
 from pacs.pipeline.crosswalk import crosswalk_rows
+from pacs.pipeline.integers import IntegerFile
 from pacs.pipeline.learned import LearnedNames
 from pacs.pipeline.previews import write_preview
 from pacs.pipeline.stages import OBJECT_STAGES, fold
@@ -62,6 +64,8 @@ class Batch:
     mapping: Collection[MappingRow] = field(default=(), repr=False)
     lookup: Mapping[str, str] = field(default_factory=dict, repr=False)
     ctp: str = "safe"
+    integers: Path | None = None  # the file of numbers that scripts give
+    started: datetime = field(default_factory=datetime.now)  # now, as scripts see it
     with_report: bool = False
     previews: Path | None = None
 
@@ -134,7 +138,7 @@ def work_on(file: Path, batch: Batch) -> Work:
     profile = _profile(batch.profile, batch.profiles, batch.ctp)
     keys = _keys(batch.master, batch.label)
     patients = _Patients(batch, keys) if batch.mapping else None
-    context = Context(site=batch.site, collection=batch.label, patients=patients, outside=_outside(batch))
+    context = Context(site=batch.site, collection=batch.label, patients=patients, outside=_outside(batch, keys))
     return Work(content, _collection(batch), profile, keys, context, scratch, _learned())
 
 
@@ -144,9 +148,19 @@ def _profile(name: str, folder: Path | None, ctp: str) -> Profile:
     return load_profile(name, folder, ctp)
 
 
-def _outside(batch: Batch) -> Outside:
-    """What expressions of a CTP script ask for. Numbers are not counted: no run would know those of another."""
-    return Outside(batch.lookup)
+def _outside(batch: Batch, keys: CollectionKeys) -> Outside:
+    """What expressions of a CTP script ask for."""
+    counted = partial(_numbered, batch.integers, keys) if batch.integers is not None else None
+    return Outside(batch.lookup, counted, lambda: batch.started)
+
+
+def _numbered(file: Path, keys: CollectionKeys, kind: str, text: str) -> int:
+    return _integers(file).number(kind, keys.counter_hmac(kind, text))
+
+
+@cache
+def _integers(file: Path) -> IntegerFile:
+    return IntegerFile(file)
 
 
 @cache

@@ -32,9 +32,8 @@ class Housekeeping:
         self._often_at = now + OFTEN_S
         try:
             recover(self.archive.parts.spool)
-            for collection in self.archive.registry.snapshot().collections.values():
-                if collection.mapped:
-                    self.archive.resume_mapped(collection.id)
+            for collection_id in self.archive.parts.receipts.collections_waiting():
+                self.archive.resume_mapped(collection_id)
             run_series_stages(self.archive, self.settle_s)
             if now >= self._seldom_at:
                 self._seldom_at = now + SELDOM_S

@@ -82,7 +82,7 @@ def deidentify_elements(work: Work) -> Outcome:
     except Unmapped as error:
         return Hold("Waiting for mapping: the collection's table has no row for this patient.", (), error.patient_hmac)
     except MissingKey as error:
-        waiting_for = work.keys.patient_hmac(f"{error.key_type}/{error.key}")
+        waiting_for = f"{error.key_type}/{work.keys.lookup_hmac(error.key_type, error.key)}"
         return Hold(f"Waiting for mapping: {error}.", (), waiting_for)
     start = file_start(result.sop_class_uid, result.sop_uid, work.transfer_syntax_uid)
     target = encoding_of(work.transfer_syntax_uid)

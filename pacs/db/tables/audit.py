@@ -26,7 +26,9 @@ class Receipt(Base):
     new_sop_uid = CharField(default="", index=True)
     state = CharField(index=True)
     reason = TextField(default="")
-    waiting_for = CharField(default="", index=True)  # keyed digest of a patient id that the mapping table lacks
+    waiting_for = CharField(
+        default="", index=True
+    )  # keyed digest of an id that a table lacks; type/digest for a lookup table
     findings = TextField(default="")  # JSON: tag paths and rules, no values
     notes = TextField(default="")  # JSON: what was done that a curator may want to know; no values
     received_at = UtcField()

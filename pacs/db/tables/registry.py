@@ -35,6 +35,8 @@ class Collection(Base):
     created_at = UtcField()
     commitment = CharField(default="off")
     tell_senders = CharField(default="yes")  # whether answers to who stores name new UIDs
+    import_filter = TextField(default="")  # a filter script; "" lets everything in
+    filter_action = CharField(default="quarantine")  # what becomes of objects that it does not let in
 
 
 class Site(Base):
@@ -61,10 +63,11 @@ class Peer(Base):
 
 
 class Forward(Base):
-    """A rule: what is released in a collection is sent to an application entity."""
+    """A rule: what is released in a collection is sent to an application entity, if it passes the rule's filter."""
 
     collection = ForeignKeyField(Collection, on_delete="CASCADE")
     aet = CharField()
+    send_filter = TextField(default="")
 
     class Meta:
         indexes = ((("collection", "aet"), True),)
@@ -109,6 +112,18 @@ class Mapping(Base):
         indexes = ((("collection", "from_hmac", "site"), True),)
 
 
+class Counter(Base):
+    """A number that a CTP script's `@integer` gave a text, by the text's keyed digest; each number is given once."""
+
+    collection = ForeignKeyField(Collection, on_delete="CASCADE", index=False)
+    kind = CharField()
+    digest = CharField()
+    number = IntegerField()
+
+    class Meta:
+        indexes = ((("collection", "kind", "digest"), True), (("collection", "kind", "number"), True))
+
+
 class NameList(Base):
     """A version of the names that a collection uploaded for text cleaning; the names themselves are in the vault."""
 
@@ -124,4 +139,4 @@ class RegistryState(Base):
     revision = IntegerField(default=0)
 
 
-TABLES = (Collection, Site, Peer, Forward, Profile, ProfileVersion, Mapping, NameList, RegistryState)
+TABLES = (Collection, Site, Peer, Forward, Profile, ProfileVersion, Mapping, Counter, NameList, RegistryState)

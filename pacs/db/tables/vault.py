@@ -19,4 +19,21 @@ class SealedPair(Model):
         legacy_table_names = False
 
 
+class SealedEntry(Model):
+    """An entry of a lookup table: its value sealed, its key as keyed digest alone. `kind` is the key's type.
+
+    It stands in a file of its own, ``lookup.sqlite``.
+    """
+
+    collection_id = IntegerField()
+    kind = CharField()
+    lookup = CharField()
+    sealed = BlobField()
+
+    class Meta:
+        indexes = ((("collection_id", "lookup"), True),)
+        legacy_table_names = False
+
+
 VAULT_TABLES = (SealedPair,)
+LOOKUP_TABLES = (SealedEntry,)

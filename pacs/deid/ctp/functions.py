@@ -11,7 +11,7 @@ from pacs.deid.ctp import days
 from pacs.deid.ctp.digests import decimal_md5, decrypted, encrypted, hashed_name, hashed_uid, shortened
 from pacs.deid.ctp.expressions import Call, Expression
 from pacs.deid.ctp.expressions import Element as Reference
-from pacs.deid.ctp.scope import MissingKey, Quarantined, Scope, Skipped
+from pacs.deid.ctp.scope import Quarantined, Scope, Skipped
 
 REMOVE = "@remove()"
 Function = Callable[[Call, Scope], str]
@@ -113,7 +113,7 @@ def _incrementdate(call: Call, scope: Scope) -> str:
         key_type = scope.param(call.arg(2)) or ""
         amount = scope.outside.found(key_type, _key(_text(call, scope, 1) or ""))
         if amount is None and not scope.strict:
-            raise MissingKey(key_type, _key(_text(call, scope, 1) or ""))
+            raise scope.outside.missing(key_type, _key(_text(call, scope, 1) or ""))
     else:
         amount = scope.param(call.arg(1))
     try:
@@ -157,7 +157,7 @@ def _dateinterval(call: Call, scope: Scope) -> str:
     key = _key(scope.text(reference) or "")
     entry = scope.outside.found(key_type, key)
     if entry is None:
-        raise MissingKey(key_type, key)
+        raise scope.outside.missing(key_type, key)
     base = days.american(entry)
     if day is None or base is None:
         raise Quarantined("an interval between dates of it cannot be counted")
@@ -230,7 +230,7 @@ def _without_entry(call: Call, scope: Scope, action: str, key_type: str, key: st
         return scope.param(call.arg(3)) or ""
     if action == "ignore" and re.fullmatch(call.arg(3), key):
         return key
-    raise MissingKey(key_type, key)
+    raise scope.outside.missing(key_type, key)
 
 
 def _integer(call: Call, scope: Scope) -> str:

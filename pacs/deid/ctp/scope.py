@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol
 
 from pacs.deid.ctp.expressions import Element as Reference
 from pacs.deid.ctp.expressions import Expression
@@ -34,24 +35,47 @@ class MissingKey(RuleError):
         self.key = key
 
 
+class Lookup(Protocol):
+    """A lookup table."""
+
+    def get(self, name: str, /) -> str | None:
+        """The value of ``type/key``; None when there is none."""
+
+
 @dataclass(frozen=True)
 class Outside:
-    """What expressions need besides the object: the lookup table, counters that are remembered, and the time."""
+    """What expressions need besides the object: the lookup table, counters that are remembered, and the time.
 
-    lookup: Mapping[str, str] = field(default_factory=dict, repr=False)
+    `integer` numbers a text within a kind.
+    """
+
+    lookup: Lookup = field(default_factory=dict[str, str], repr=False)
     integer: Callable[[str, str], int] | None = None
     now: Callable[[], datetime] = datetime.now
 
     def found(self, key_type: str, key: str) -> str | None:
         """The entry of the lookup table, through entries that name another one; None when there is none."""
-        name = f"{key_type}/{key}"
+        return self._followed(key_type, key)[0]
+
+    def missing(self, key_type: str, key: str) -> RuleError:
+        """What to raise when `found` has nothing: it names the entry that is missing, at the end of all links."""
+        _value, name = self._followed(key_type, key)
+        if self.lookup.get(name) is not None:
+            return Quarantined("entries of the lookup table name each other in a circle, or too long a row")
+        end, _slash, rest = name.partition("/")
+        return MissingKey(end, rest)
+
+    def _followed(self, key_type: str, key: str) -> tuple[str | None, str]:
+        """The value, and the name of the last entry that was looked for."""
+        name = f"{key_type.strip()}/{key.strip()}"
         for _hop in range(_HOPS):
-            value = self.lookup.get(name.strip())
+            value = self.lookup.get(name)
             link = _LINK.fullmatch(value) if value is not None else None
             if link is None or "/" not in link[1]:
-                return value
-            name = link[1]
-        return None
+                return value, name
+            end, _slash, rest = link[1].partition("/")
+            name = f"{end.strip()}/{rest.strip()}"
+        return None, name
 
 
 @dataclass(frozen=True)

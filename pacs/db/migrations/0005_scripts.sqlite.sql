@@ -1,0 +1,6 @@
+CREATE TABLE "counter" ("id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "collection_id" INTEGER NOT NULL, "kind" VARCHAR(255) NOT NULL, "digest" VARCHAR(255) NOT NULL, "number" INTEGER NOT NULL, FOREIGN KEY ("collection_id") REFERENCES "collection" ("id") ON DELETE CASCADE);
+CREATE UNIQUE INDEX "counter_collection_id_kind_digest" ON "counter" ("collection_id", "kind", "digest");
+CREATE UNIQUE INDEX "counter_collection_id_kind_number" ON "counter" ("collection_id", "kind", "number");
+ALTER TABLE "collection" ADD COLUMN "import_filter" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "collection" ADD COLUMN "filter_action" VARCHAR(255) NOT NULL DEFAULT 'quarantine';
+ALTER TABLE "forward" ADD COLUMN "send_filter" TEXT NOT NULL DEFAULT '';
