@@ -74,6 +74,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "imageQuality": Parameter("Of lossy pictures.", least=1, most=100),
     "presentationUID": Parameter("A presentation state of the study.", r"[0-9]+(\.[0-9]+)*"),
     "presentationSeriesUID": Parameter("Its series.", r"[0-9]+(\.[0-9]+)*"),
+    "added": Parameter("Whether a row was added just now.", choices=("1",)),
     "days": Parameter("The last so many days, with today.", least=1, most=3660),
     "sender": Parameter("Only what this AE title or user sent."),
     "site": Parameter("Only what came from this site."),
@@ -132,6 +133,11 @@ _facts = Operation((PLAIN_JSON,))
 _DAYS = ("days", "collection", "sender", "site")
 _FORM = "application/x-www-form-urlencoded"
 _questions = Operation((PLAIN_JSON,), body=(PLAIN_JSON,), errors=(400, 401, 403, 404, 413))
+_table = Operation(
+    (PLAIN_JSON,),
+    body=("text/csv", "text/plain", PLAIN_JSON),
+    errors=(400, 401, 403, 404, 409, 413),
+)
 
 # By module and name of the function that answers.
 OPERATIONS: Mapping[str, Operation] = {
@@ -195,6 +201,13 @@ OPERATIONS: Mapping[str, Operation] = {
     "look.studies": Operation((HTML,), ("collection",), errors=(401,)),
     "look.study": Operation((HTML,), ("collection",), errors=(401, 404)),
     "look.keywords": Operation((PLAIN_JSON,), success=_READ, errors=()),
+    "lookup.editor": Operation((HTML,), ("added",), errors=(401, 403, 404)),
+    "lookup.add_row": Operation(
+        (HTML,), (), (303,), ("application/x-www-form-urlencoded",), (400, 401, 403, 404, 413, 415), (PLAIN_JSON, HTML)
+    ),
+    "lookup.show": Operation((PLAIN_JSON,), errors=(401, 403, 404)),
+    "lookup.replace": _table,
+    "lookup.add": _table,
     "submission_api.show": Operation((PLAIN_JSON,), _DAYS),
     "submission_api.show_csv": Operation(("text/csv",), _DAYS),
     "submission_api.show_one": _facts,

@@ -8,6 +8,7 @@ from flask import Flask
 from pacs.web.health import blueprint as health
 from pacs.web.knowledge_base import blueprint as knowledge_base
 from pacs.web.look import blueprint as look
+from pacs.web.lookup import blueprint as lookup
 from pacs.web.pages import blueprint as pages
 from pacs.web.portal import blueprint as portal
 from pacs.web.session import blueprint as session
@@ -19,7 +20,19 @@ from pacs.web.viewer import blueprint as viewer
 
 def register(app: Flask) -> None:
     """Add the pages to an app."""
-    for blueprint in (health, portal, knowledge_base, look, pages, session, submission_api, submissions_page, upload, viewer):
+    for blueprint in (
+        health,
+        portal,
+        knowledge_base,
+        look,
+        lookup,
+        pages,
+        session,
+        submission_api,
+        submissions_page,
+        upload,
+        viewer,
+    ):
         app.register_blueprint(blueprint)
 
 
