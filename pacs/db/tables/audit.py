@@ -27,3 +27,29 @@ class Receipt(Base):
     state = CharField(index=True)
     reason = TextField(default="")
     waiting_for = CharField(default="", index=True)  # keyed digest of an id that a table lacks; see `Archive`
+    findings = TextField(default="")  # JSON: tag paths and rules, no values
+    notes = TextField(default="")  # JSON: what was done that a curator may want to know; no values
+    received_at = UtcField()
+    ended_at = UtcField()
+
+    class Meta:
+        indexes = (
+            (("submitter", "md5"), False),
+            # These two hold all that counts by day need.
+            (("submitter", "received_at", "collection_id", "sender", "site", "state"), False),
+            (("collection_id", "received_at", "submitter", "sender", "site", "state"), False),
+        )
+
+
+class AuditEvent(Base):
+    """One thing that somebody did. `digest` chains each row to the one before it, so that a gap or a change shows."""
+
+    at = UtcField()
+    actor = CharField()
+    action = CharField(index=True)
+    target = TextField()
+    detail = TextField(default="")
+    digest = CharField()
+
+
+TABLES = (Receipt, AuditEvent)
