@@ -218,7 +218,18 @@ def _kept(version: str, name: str) -> dict[int, str]:
 def kept_by(profile: Profile) -> Mapping[int, str]:
     """Public tags that a named rule of the profile keeps, with that rule: for the second reader to excuse."""
     _base(profile)
-    return _kept(profile.version, profile.name)
+    kept: Mapping[int, str] = _kept(profile.version, profile.name)
+    return kept if profile.strict is None else kept | _kept_groups(profile.name, profile.strict.keep_groups)
+
+
+# Groups about how an image was made. Others hold what people are known by, which no rule for a whole group excuses.
+_TECHNICAL_GROUPS = frozenset((0x0018, 0x0028))
+
+
+@lru_cache(maxsize=16)
+def _kept_groups(name: str, groups: frozenset[int]) -> dict[int, str]:
+    """Public tags of technical groups that a strictly applied CTP script keeps as a whole."""
+    return {tag: f"{name}: group {tag >> 16:04X} is kept" for tag in VR_OF if tag >> 16 in groups & _TECHNICAL_GROUPS}
 
 
 _tables: dict[tuple[str, str], Table] = {}

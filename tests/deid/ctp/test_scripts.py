@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pacs.deid import CollectionKeys, Context, Result, deidentify, load_profile
+from pacs.deid.actions import kept_by
 from pacs.deid.ctp import MissingKey, Outside, Quarantined, Skipped, read_script
 from pacs.deid.ctp.lookup import read_lookup
 from pacs.dicom.dictionary import tag_of, vr_of
@@ -226,6 +227,14 @@ def test_pixels_are_cleaned_in_safe_mode_and_looked_at_in_strict(tmp_path):
     assert load_profile(str(tmp_path / "s.script"), None, "strict").settings.pixels == "detect"
     assert load_profile(str(tmp_path / "t.toml")).settings.pixels == load_profile("tcia").settings.pixels
     assert load_profile(str(tmp_path / "t.toml")).strict is not None
+
+
+def test_kept_technical_group_is_excused_from_the_second_reader(tmp_path):
+    (tmp_path / "s.script").write_text('<script><k en="T" t="0018"/><k en="T" t="0010"/></script>')
+    kept = kept_by(load_profile(str(tmp_path / "s.script"), None, "strict"))
+    assert tag_of("DeviceSerialNumber") in kept
+    assert tag_of("PatientID") not in kept
+    assert tag_of("DeviceSerialNumber") not in kept_by(load_profile(str(tmp_path / "s.script")))
 
 
 def test_mode_changes_the_version(tmp_path):
