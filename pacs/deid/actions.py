@@ -219,7 +219,7 @@ def kept_by(profile: Profile) -> Mapping[int, str]:
     """Public tags that a named rule of the profile keeps, with that rule: for the second reader to excuse."""
     _base(profile)
     kept: Mapping[int, str] = _kept(profile.version, profile.name)
-    return kept if profile.strict is None else kept | _kept_groups(profile.name, profile.strict.keep_groups)
+    return kept if profile.strict is None else {**kept, **_kept_groups(profile.name, profile.strict.keep_groups)}
 
 
 # Groups about how an image was made. Others hold what people are known by, which no rule for a whole group excuses.
