@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 
 from pacs.archive import Archive, Parts
 from pacs.audit import Receipts, Trail
@@ -14,14 +15,14 @@ from pacs.deid import load_profile
 from pacs.deid.profiles import rules_json
 from pacs.errors import BadRequest, ConfigError
 from pacs.index import Index, Trash
-from pacs.jobs import Handler, Jobs
+from pacs.jobs import Claimed, Handler, Jobs
 from pacs.jobs.sending import SEND
 from pacs.model import CollectionInfo, Release
 from pacs.registry import Counters, MappingTables, Registry
 from pacs.registry.registry import NewCollection
 from pacs.registry.snapshot import INBOX
 from pacs.spool import Limits, Spool
-from pacs.vault import Crosswalk, KeyFile, Lookups, NameLists, Originals, Requests
+from pacs.vault import Crosswalk, KeyFile, Lookups, NameLists, Originals, Remotes, Requests
 
 DEFAULT_PROFILE = "tcia"
 
@@ -39,6 +40,11 @@ class App:
     def registry(self) -> Registry:
         """Collections, sites and peers."""
         return self.archive.registry
+
+    @property
+    def remotes(self) -> Remotes:
+        """HTTP services of others, and queues for them."""
+        return Remotes(self.folders.vault / "remotes", self.archive.parts.keys)
 
     def check_called_aet(self, aet: str) -> None:
         """Raise `BadRequest` for a collection that claims our own title: it would take all that is sent to us."""
@@ -134,6 +140,7 @@ def _fill_new(app: App) -> None:
 
 def job_handlers(app: App) -> dict[str, Handler]:
     """Who does the jobs of each name. They are imported here alone, so that nothing below imports upwards."""
+    from pacs.ctp.http_export import ExportService  # noqa: PLC0415
     from pacs.dimse.commitment import COMMIT  # noqa: PLC0415
     from pacs.dimse.committing import CommitService  # noqa: PLC0415
     from pacs.dimse.options import options_from  # noqa: PLC0415 - only the process of jobs needs it
@@ -141,4 +148,9 @@ def job_handlers(app: App) -> dict[str, Handler]:
 
     options = options_from(app.settings)
     sending = SendService(app.archive, options, app.archive.parts.jobs)
-    return {SEND: sending, COMMIT: CommitService(app.archive, options)}
+    exporting = ExportService(app.archive, app.archive.parts.jobs, app.remotes)
+
+    def send(job: Claimed, halt: Event) -> str:
+        return (exporting if exporting.knows(job) else sending)(job, halt)
+
+    return {SEND: send, COMMIT: CommitService(app.archive, options)}

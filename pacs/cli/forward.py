@@ -18,9 +18,9 @@ def command() -> None:
 @click.argument("aet")
 @data_option
 def add(collection: str, aet: str, data: Path, config_file: Path | None) -> None:
-    """Send each series of COLLECTION to the peer AET once it is released."""
+    """Send each series of COLLECTION to the peer (or service, see `pacs remote`) AET once it is released."""
     app = open_data(data, config_file)
-    app.registry.add_forward(collection, aet)
+    app.registry.add_forward(collection, aet, is_peer=not app.remotes.has(aet.strip()))
     app.archive.parts.trail.add(operator(), "add forward", f"{collection} {aet}")
 
 

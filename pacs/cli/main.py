@@ -28,6 +28,7 @@ COMMANDS = {
     "profile": "profile",
     "send": "send",
     "forward": "forward",
+    "remote": "remote",
     "jobs": "jobs",
     "conformance": "conformance",
     "viewer": "viewer",

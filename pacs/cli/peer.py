@@ -41,6 +41,8 @@ def add(
     app = open_data(data, config_file)
     if aet.strip() == app.settings.dimse.aet:
         raise BadRequest("that is the archive's own AE title (dimse.aet)")
+    if app.remotes.has(aet.strip()):
+        raise BadRequest("a service of that name is there already; see `pacs remote list`")
     known = app.registry.snapshot().peers.get(aet.strip())
     services = frozenset(each.strip() for each in (allow or "").split(",") if each.strip())
     if allow is None:

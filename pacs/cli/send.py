@@ -19,7 +19,7 @@ _POLL_S = 0.2
 
 
 @click.command()
-@click.option("--to", "aet", required=True, help="AE title of the receiver; see `pacs peer`.")
+@click.option("--to", "aet", required=True, help="Receiver; see `pacs peer`, `pacs remote`.")
 @click.option("--study", "study_uid", default="", help="Study Instance UID (new).")
 @click.option("--series", "series_uid", default="", help="Series Instance UID (new).")
 @click.option("--collection", default="", help="Everything that is released in a collection.")
@@ -36,7 +36,7 @@ def command(
     config_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Send released objects to a peer: a study, a series or a collection.
+    """Send released objects to a peer or service: a study, a series or a collection.
 
     It is a job: what is interrupted, or meets a receiver that is away, goes on later from where it was, by the server
     or with `pacs jobs retry`. Objects go as they are stored; compressed ones are decompressed for a receiver that does
@@ -46,12 +46,13 @@ def command(
         raise BadRequest("say what to send: --study, --series or --collection")
     app = open_data(data, config_file)
     snapshot = app.registry.snapshot()
-    if aet.strip() not in snapshot.peers:
+    is_service = app.remotes.has(aet.strip())
+    if not is_service and aet.strip() not in snapshot.peers:
         raise NotFound(f"there is no peer {aet!r}")
     if collection:
         snapshot.collection_named(collection)
     sending = Sending(aet.strip(), study_uid.strip(), series_uid.strip(), collection)
-    _check_there_is_something(app, snapshot.peers[sending.aet], sending)
+    _check_there_is_something(app, None if is_service else snapshot.peers[sending.aet], sending)
     jobs = app.archive.parts.jobs
     job_id = jobs.add(SEND, sending.arguments())
     app.archive.parts.trail.add(operator(), "send", aet.strip(), study_uid or series_uid or collection)
@@ -63,11 +64,11 @@ def command(
         raise PacsError("not everything was sent")
 
 
-def _check_there_is_something(app: App, peer: PeerInfo, sending: Sending) -> None:
+def _check_there_is_something(app: App, peer: PeerInfo | None, sending: Sending) -> None:
     """Before anything is written down: a UID that was typed may be an original one, and stays inside the wall."""
     named = {"StudyInstanceUID": sending.study_uid, "SeriesInstanceUID": sending.series_uid}
     matches = tuple(Match(keyword, Exact((uid,))) for keyword, uid in named.items() if uid)
-    receiver = Principal(PrincipalKind.PEER, peer.aet, services=peer.allow, collections=peer.collection_ids)
+    receiver = Principal(PrincipalKind.PEER, sending.aet, collections=peer.collection_ids if peer else None)
     query = Query(Level.SERIES, matches, collection=sending.collection or None, limit=1)
     if not list(app.archive.find(query, receiver)):
         raise NotFound("nothing of it is released, and visible to the receiver; UIDs are the new ones")

@@ -211,16 +211,16 @@ class Registry:
                 raise NotFound("there is no such peer")
             self._changed()
 
-    def add_forward(self, collection: str, aet: str) -> None:
-        """Send what is released in a collection to a peer from now on.
+    def add_forward(self, collection: str, aet: str, *, is_peer: bool = True) -> None:
+        """Send what is released in a collection to a peer from now on; `is_peer`: else to a service of that name.
 
         Raises `NotFound`; `Conflict` when there is such a rule, or the peer is bound to other collections.
         """
         snapshot = self.snapshot()
         peer, wanted = snapshot.peers.get(aet.strip()), snapshot.collection_named(collection)
-        if peer is None:
+        if peer is None and is_peer:
             raise NotFound("there is no such peer")
-        if peer.collection_ids is not None and wanted.id not in peer.collection_ids:
+        if peer is not None and peer.collection_ids is not None and wanted.id not in peer.collection_ids:
             raise Conflict("the peer is bound to other collections, and may not see this one")
         with self._database.atomic():
             try:

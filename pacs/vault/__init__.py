@@ -9,6 +9,7 @@ from pacs.vault.keyfile import KeyFile
 from pacs.vault.lookups import Lookups
 from pacs.vault.namelists import NameLists
 from pacs.vault.originals import Originals
+from pacs.vault.remotes import Remote, Remotes
 from pacs.vault.requests import Requests
 
-__all__ = ["Crosswalk", "KeyFile", "Lookups", "NameLists", "Originals", "Requests"]
+__all__ = ["Crosswalk", "KeyFile", "Lookups", "NameLists", "Originals", "Remote", "Remotes", "Requests"]

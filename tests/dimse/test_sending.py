@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pacs.dimse.sending import MOST_FRUITLESS, SOON_S, again_or_never
+from pacs.curation.sending import MOST_FRUITLESS, SOON_S, again_or_never
 from pacs.jobs import GiveUp, TryAgain
 from pacs.jobs.sending import Sending
 

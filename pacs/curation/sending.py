@@ -1,0 +1,127 @@
+"""Sending what is released, series by series, as a job that goes on where its last attempt ended.
+
+How one object gets to the receiver is told by whoever sends: by DIMSE in `pacs.dimse.sending`, as RSNA CTP sends by
+HTTP in `pacs.ctp.http_export`. A receiver that is away or full is tried again later; an object that it refuses counts
+as refused, and the rest goes on.
+"""
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pacs.archive import Archive
+from pacs.errors import NotFound, PacsError
+from pacs.jobs import Claimed, GiveUp, Jobs, TryAgain
+from pacs.jobs.queue import wait_after
+from pacs.jobs.sending import Sending
+from pacs.model import Exact, InstanceKey, Level, Match, Principal, Query, StoredInstance
+
+MOST_FRUITLESS = 100  # attempts in a row; about four days, at an hour between the later ones
+REMEMBER_S = 2.0
+SOON_S = 5.0  # until the next attempt, when the last one got on
+
+
+class HaltError(PacsError):
+    """The process stops, or somebody cancelled the job."""
+
+
+class Run(ABC):
+    """One attempt of a job that sends. `principal` is the receiver: what it may see is what can be sent to it."""
+
+    def __init__(self, archive: Archive, jobs: Jobs, job: Claimed, principal: Principal, halt: threading.Event) -> None:
+        self.archive = archive
+        self.jobs = jobs
+        self.job = job
+        self.sending = Sending.of(job.arguments)
+        self.principal = principal
+        self.halt = halt
+        self.remembered_at = time.monotonic()
+
+    @abstractmethod
+    def send_series(self, instances: Sequence[StoredInstance]) -> None:
+        """Send instances of one series; calls `tick` between them, and `taken` or `refused` for each."""
+
+    def attempt(self, *passing: type[PacsError]) -> str:
+        """Send all that is left; a note for people. Errors of the kinds `passing` break off: later it may go.
+
+        Raises `TryAgain`, `GiveUp`.
+        """
+        before = self.sending
+        try:
+            self.send()
+        except HaltError:
+            self.remember()
+            raise TryAgain("stopped in the middle; goes on from there", 0.0) from None
+        except passing as error:
+            raise again_or_never(self, before, str(error)) from None
+        self.remember()
+        done = self.sending
+        if done.refused:
+            raise GiveUp(f"{done.sent} sent; {done.refused} refused by the receiver, or not in a form that it takes")
+        return f"{done.sent} sent"
+
+    def send(self) -> None:
+        """Send every series that is not done yet. Raises what ends the attempt."""
+        series = self.series()
+        if not series:
+            raise GiveUp("nothing of it is released, and visible to the receiver")
+        left = [each for each in series if each[0] > self.sending.after]
+        for number, (series_uid, study_uid) in enumerate(left):
+            try:
+                instances = self.archive.open(
+                    InstanceKey(study_uid, series_uid, collection=self.sending.collection or None), self.principal
+                )
+            except NotFound:  # withdrawn meanwhile
+                instances = []
+            done = frozenset(self.sending.done)
+            self.send_series([each for each in instances if each.id not in done])
+            self.sending = replace(self.sending, after=series_uid, done=())
+            self.remember((len(series) - len(left) + number + 1) / len(series))
+
+    def series(self) -> list[tuple[str, str]]:
+        """Series and study UID of all that is to be sent, in the order of the series."""
+        wanted, matches = self.sending, []
+        if wanted.study_uid:
+            matches.append(Match("StudyInstanceUID", Exact((wanted.study_uid,))))
+        if wanted.series_uid:
+            matches.append(Match("SeriesInstanceUID", Exact((wanted.series_uid,))))
+        query = Query(Level.SERIES, tuple(matches), collection=wanted.collection or None)
+        rows = self.archive.find(query, self.principal)
+        return sorted({(str(row["SeriesInstanceUID"]), str(row["StudyInstanceUID"])) for row in rows})
+
+    def taken(self, instance: StoredInstance) -> None:
+        """The receiver has one more."""
+        self.sending = replace(self.sending, done=(*self.sending.done, instance.id), sent=self.sending.sent + 1)
+
+    def refused(self, instance: StoredInstance) -> None:
+        """The receiver does not want one, and will not."""
+        done = replace(self.sending, done=(*self.sending.done, instance.id))
+        self.sending = done.with_refused(instance.sop_uid)
+
+    def tick(self) -> None:
+        """Between objects, and each second while an answer is awaited."""
+        if self.halt.is_set():
+            raise HaltError("halted")
+        if time.monotonic() - self.remembered_at > REMEMBER_S:
+            self.remember()
+
+    def remember(self, progress: float | None = None) -> None:
+        """Write down how far it is."""
+        self.jobs.keep(self.job, self.sending.arguments())
+        self.jobs.beat(self.job, progress)
+        self.remembered_at = time.monotonic()
+
+
+def again_or_never(run: Run, before: Sending, trouble: str) -> PacsError:
+    """What follows an attempt that broke off: a next one, soon when this one got on, else after a wait that doubles."""
+    after = run.sending
+    got_on = after.sent + after.refused > before.sent + before.refused
+    fruitless = 0 if got_on else after.fruitless + 1
+    hopeless = fruitless >= MOST_FRUITLESS
+    run.sending = replace(after, fruitless=0 if hopeless else fruitless)  # who has it tried again starts anew
+    run.remember()
+    if hopeless:
+        return GiveUp(f"given up after {fruitless} attempts without progress: {trouble}")
+    return TryAgain(f"{after.sent} sent so far; {trouble}", SOON_S if got_on else wait_after(fruitless))
