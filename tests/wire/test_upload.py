@@ -1,0 +1,135 @@
+"""The upload page in a real browser: nothing is lost and nothing doubled, whatever interrupts it."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.builders import ct_bytes
+from tests.wire.browser import browser
+from tests.wire.server import WholeServer
+
+
+class Uploader:
+    """A signed-in submitter before the page."""
+
+    def __init__(self, whole: WholeServer, chromium: Any, name: str) -> None:
+        self.whole = whole
+        self.headers = whole.token(name, "submitter", "inbox")
+        self.context = chromium.new_context(viewport={"width": 1280, "height": 900})
+        self.page = self.context.new_page()
+        self.faults: list[str] = []
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", self._on_console)
+        self.page.on("dialog", lambda dialog: dialog.accept())
+        self.page.goto(f"{whole.root}/login?next=/upload")
+        self.page.fill("#token", self.headers["Authorization"].removeprefix("Bearer "))
+        self.page.press("#token", "Enter")
+        self.page.wait_for_selector("#zone")
+
+    def _on_console(self, message: Any) -> None:
+        if message.type == "error" and "Security Policy" in message.text:
+            self.faults.append(message.text)
+
+    def choose(self, folder: Path) -> None:
+        self.page.set_input_files("#folder", str(folder))
+
+    def count(self, name: str) -> int:
+        return int(self.page.text_content(f"#count-{name}").replace(",", ""))
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        for _ in range(3000):
+            if condition():
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(self.faults)
+
+    def until_done(self) -> str:
+        self.until(lambda: self.page.get_attribute("#end", "data-done") == "yes")
+        return str(self.page.text_content("#sum"))
+
+    def received(self) -> dict[str, Any]:
+        return dict(requests.get(f"{self.whole.root}/api/submissions", headers=self.headers, timeout=30).json())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeServer]:
+    server = WholeServer(tmp_path_factory.mktemp("upload") / "data")
+    server.serve()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as running:
+        yield running
+
+
+def make_folder(folder: Path, count: int, kind: str) -> Path:
+    """Objects in folders of fifty."""
+    for number in range(count):
+        path = folder / f"series {number // 50}" / f"image {number}.dcm"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(ct_bytes(sop=f"{kind}{number}", series=f"{kind}{number // 50}", study=kind, patient=kind))
+    return folder
+
+
+def check_interrupted(whole: WholeServer, chromium: Any, folder: Path, count: int) -> None:
+    who = Uploader(whole, chromium, f"sam-{count}")
+    who.choose(folder)
+    who.until(lambda: who.count("sent") >= count // 5)
+    who.page.click("#pause")
+    who.page.click("#pause")
+    who.page.reload()
+    assert "Choose the same folder again" in who.page.text_content("#unfinished")
+    before = who.received()["received"]
+    assert before < count
+    who.choose(folder)
+    who.until(lambda: who.count("sent") >= 20)
+    who.context.set_offline(True)
+    who.until(lambda: "no network" in who.page.text_content("#trouble"))
+    who.context.set_offline(False)
+    assert who.until_done() == f"{count} files = {count} published"
+    assert who.count("here") >= before
+    assert who.count("failed") == 0
+    found = who.received()
+    assert found["sentence"] == f"{count} received = {count} published"
+    assert not who.faults
+    who.context.close()
+
+
+def test_upload_goes_on_after_reload_and_lost_network(whole, chromium, tmp_path):
+    check_interrupted(whole, chromium, make_folder(tmp_path / "study", 200, "r"), 200)
+
+
+@pytest.mark.long
+def test_two_thousand_files_survive_a_reload(whole, chromium, tmp_path):
+    check_interrupted(whole, chromium, make_folder(tmp_path / "study", 2000, "l"), 2000)
+
+
+def test_upload_accounts_for_every_file(whole, chromium, tmp_path):
+    folder = make_folder(tmp_path / "study", 8, "e")
+    shutil.copy(folder / "series 0" / "image 1.dcm", folder / "copy.dcm")
+    (folder / "report <b>.txt").write_text("no DICOM")
+    (folder / "empty").touch()
+    (folder / ".DS_Store").write_text("not counted")
+    who = Uploader(whole, chromium, "erna")
+    who.choose(folder)
+    assert who.until_done() == "11 files = 8 published + 1 the same as another file + 2 not taken"
+    rows = who.page.locator("#errors tbody tr").all_text_contents()
+    assert sorted(rows) == [
+        "study/emptyThe file is empty.",
+        "study/report <b>.txtThis is no DICOM object, or a broken one.",
+    ]
+    assert who.received()["sentence"] == "8 received = 8 published"
+    who.page.screenshot(path=str(tmp_path / "end.png"), full_page=True)
+    who.choose(folder)
+    assert who.until_done() == "11 files = 8 published + 1 the same as another file + 2 not taken"
+    assert (who.count("sent"), who.count("here")) == (0, 8)
+    assert who.received()["received"] == 8
+    assert not who.faults
+    who.context.close()
