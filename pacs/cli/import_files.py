@@ -3,6 +3,7 @@
 import os
 import shutil
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ class Source:
                     raise NotDicom("the ZIP member is larger than a DICOM file can be")
                 with archive.open(info) as file:
                     yield file  # type: ignore[misc] # ZipExtFile reads like a binary file
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, LookupError) as error:
             raise NotDicom("the ZIP member cannot be read") from error
 
 
@@ -133,12 +134,20 @@ def sources(paths: tuple[Path, ...]) -> Iterator[Source]:
 
 def _source(path: Path, *, inside_folder: bool) -> Iterator[Source]:
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            yield from (Source(path, info.filename) for info in archive.infolist() if not info.is_dir())
+        yield from (Source(path, name) for name in _member_names(path))
     elif not inside_folder and path.name.upper().startswith("DICOMDIR"):
         yield from _of_dicomdir(path)
     else:
         yield Source(path)
+
+
+def _member_names(path: Path) -> list[str]:
+    """The files of a ZIP; a damaged one is itself the only thing to try, and is refused as no DICOM object."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [info.filename for info in archive.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, NotImplementedError, LookupError, ValueError):
+        return [""]
 
 
 def _of_dicomdir(path: Path) -> Iterator[Source]:

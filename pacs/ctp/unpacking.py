@@ -1,8 +1,8 @@
 """ZIP bodies, unpacked one file at a time. Names within them are not used, so none can lead astray."""
 
+import errno
 import shutil
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,10 +11,21 @@ from pacs.errors import Refused
 MAX_MEMBERS = 100_000
 MAX_RATIO = 1000  # a member that grows more is a bomb, not an image
 _CHUNK_BYTES = 1 << 20
+_ZIP = b"PK\x03\x04"
 
 
 class TooLarge(Refused):
     """A body, or what it unpacks to, is beyond the limits; sending it again will not help."""
+
+
+def objects(body: Path, temporary: Callable[[], Path], limit_bytes: int) -> Iterator[Path]:
+    """The objects of a body: itself, or the files of a ZIP, each unpacked into a file of its own. See `members`."""
+    with body.open("rb") as file:
+        is_zip = file.read(4) == _ZIP and zipfile.is_zipfile(file)
+    if is_zip:
+        yield from members(body, temporary, limit_bytes)
+    else:
+        yield body
 
 
 def members(archive: Path, temporary: Callable[[], Path], limit_bytes: int) -> Iterator[Path]:
@@ -25,20 +36,28 @@ def members(archive: Path, temporary: Callable[[], Path], limit_bytes: int) -> I
     """
     unpacked: list[Path] = []
     try:
-        try:
-            _unpack(archive, temporary, limit_bytes, unpacked)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
-            yield archive
-            return
-        if not unpacked:
-            yield archive
-        yield from unpacked
+        yield from unpacked if _unpack(archive, temporary, limit_bytes, unpacked) else [archive]
     finally:
         for path in unpacked:
             path.unlink(missing_ok=True)
 
 
-def _unpack(archive: Path, temporary: Callable[[], Path], limit_bytes: int, unpacked: list[Path]) -> None:
+def _unpack(archive: Path, temporary: Callable[[], Path], limit_bytes: int, unpacked: list[Path]) -> bool:
+    """Fill `unpacked`; whether anything could be unpacked, and everything. Raises `TooLarge` and the disk's OSError."""
+    try:
+        _unpack_all(archive, temporary, limit_bytes, unpacked)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a seek before the start, where the ZIP's own numbers point
+            raise
+        return False
+    except (TooLarge, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 - zipfile fails in many ways on a damaged archive
+        return False
+    return bool(unpacked)
+
+
+def _unpack_all(archive: Path, temporary: Callable[[], Path], limit_bytes: int, unpacked: list[Path]) -> None:
     with zipfile.ZipFile(archive) as opened:
         files = [info for info in opened.infolist() if not info.is_dir()]
         if len(files) > MAX_MEMBERS or sum(info.file_size for info in files) > limit_bytes:

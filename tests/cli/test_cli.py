@@ -94,6 +94,13 @@ def test_wrong_usage_is_status_two(tmp_path, arguments):
     assert pacs(*arguments, data=tmp_path / "d").returncode == 2
 
 
+def with_nameless_member(content: bytes) -> bytes:
+    """A ZIP whose directory gives its first file no name, its length moved into the comment's."""
+    at = content.index(b"PK\1\2")
+    name_length = content[at + 28 : at + 30]
+    return content[: at + 28] + b"\0\0" + content[at + 30 : at + 32] + name_length + content[at + 34 :]
+
+
 def test_import_takes_files_folders_and_zips(tmp_path):
     data, folder = tmp_path / "d", tmp_path / "in"
     (folder / "deep").mkdir(parents=True)
@@ -103,10 +110,12 @@ def test_import_takes_files_folders_and_zips(tmp_path):
     with zipfile.ZipFile(folder / "more.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x/c.dcm", ct_bytes(sop="c"))
         archive.writestr("../escape.dcm", ct_bytes(sop="d"))
+    broken = (folder / "more.zip").read_bytes()
+    (folder / "nameless.zip").write_bytes(with_nameless_member(broken))
     done = pacs("import", str(folder), "--json", "--refused", str(tmp_path / "refused"), data=data)
     counts = json.loads(done.stdout)
     assert done.returncode == 1
-    assert (counts["accepted"], counts["refused"], counts["skipped"]) == (3, 1, 1)
+    assert (counts["accepted"], counts["refused"], counts["skipped"]) == (3, 1, 2)
     assert "cut.dcm" in (tmp_path / "refused").read_text()
     assert json.loads(ok("status", "--json", data=data))["waiting"] == 3
     assert not list(tmp_path.rglob("escape.dcm"))

@@ -1,6 +1,8 @@
-"""``python -m tests.fuzz.seeds FOLDER [dimse|web|pictures|store]`` writes inputs to begin with: one of each kind."""
+"""``python -m tests.fuzz.seeds FOLDER [dimse|web|pictures|store|ctp]`` writes inputs to begin with."""
 
+import io
 import sys
+import zipfile
 from pathlib import Path
 
 import orjson
@@ -70,6 +72,37 @@ def picture_seeds() -> list[bytes]:
     return [bytes([number]) + each for number, each in enumerate(found)]
 
 
+def ctp_seeds() -> list[bytes]:
+    """In the order of the target of what comes from CTP."""
+    script = (
+        b'<script><p t="R">1.2.3</p><e en="T" t="00080018" n="SOPInstanceUID">@hashuid(@R,this,PatientID)</e>'
+        b'<e en="T" t="00100020" n="">@lookup(this,a,default,"x")@integer(this,a,3)</e><k en="T" t="0018"/>'
+        b'<e en="T" t="0009[MAKER]01" n="Inside">@if(this,contains,"in"){@truncate(this,-2)}{@remove()}</e>'
+        b'<e en="T" t="00081140">@process()</e><e en="T" t="00120064">113100/reset</e><r en="T" t="overlays"/></script>'
+    )
+    calls = (
+        b'@contents(this,"([A-Z]+)","$1")@round(PatientAge,5)@incrementdate(StudyDate,-5)@modifydate(StudyDate,*,2,31)'
+        b"@dateinterval(StudyDate,a,this,20000101)@initials(PatientName,1)@hashname(PatientName,6,2)@encrypt(this,k)"
+        b"@select(){@date(-)}{@time(:)}@append(){x}@value(root:PatientSex,M)@pathelement(this,-1)@param(@A)\\@y"
+    )
+    return [
+        b"\0" + script,
+        b"\0param.A=1\nset.[0010,0020]PatientID=@hash(this)\n#x\nkeep.group0018=\nremove.curves=\n",
+        b"\1" + calls,
+        b"\2\0ptid/A\\ B\\:=x\\u0041\n# c\n",
+        b'\2\xffa/b,"c"\n',
+        b"\3" + _zip(),
+    ]
+
+
+def _zip() -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../a", b"a" * 2000)
+        archive.writestr("b/", b"")
+    return target.getvalue()
+
+
 def seeds() -> list[bytes]:
     """In the order of the fuzz target's table."""
     content = ct_bytes()
@@ -92,6 +125,6 @@ def _implicit(keys: object) -> bytes:
 
 
 if __name__ == "__main__":
-    makers = {"web": web_seeds, "pictures": picture_seeds, "store": store_seeds}
+    makers = {"web": web_seeds, "pictures": picture_seeds, "store": store_seeds, "ctp": ctp_seeds}
     for number, each in enumerate(makers.get("".join(sys.argv[2:]), seeds)()):
         (Path(sys.argv[1]) / f"seed-{number}").write_bytes(each)

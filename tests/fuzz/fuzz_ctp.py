@@ -1,0 +1,102 @@
+"""Fuzzing what comes from users of RSNA CTP: scripts, lookup tables, ZIP bodies. Run by ``scripts/fuzz``.
+
+The first byte chooses what the rest is. A script is refused with a fault or applied to an object; nothing else may
+happen, whatever stands in it.
+"""
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["pacs.deid.ctp", "pacs.ctp"]):
+    from pacs.ctp.unpacking import TooLarge, members
+    from pacs.deid.ctp import Outside, Script, read_script
+    from pacs.deid.ctp.conversion import profile_of_script
+    from pacs.deid.ctp.lookup import read_lookup
+    from pacs.deid.ctp.strict import StrictAnonymizer
+
+from pacs.deid.profiles.reading import read_profile
+from pacs.dicom.elements import DataSet, Element
+from pacs.dicom.syntaxes import EXPLICIT_LE, encoding_of
+from pacs.dicom.writing import encode
+from pacs.errors import BadRequest, PacsError, ProfileError
+from tests.fuzz.running import fuzz
+
+ENCODING = encoding_of(EXPLICIT_LE)
+FOLDER = Path(tempfile.mkdtemp(prefix="pacs-fuzz-"))
+
+
+def an_object() -> DataSet:
+    """One with values of several kinds, a sequence and a private block."""
+    found = DataSet()
+    found.put(0x00080016, "UI", b"1.2.840.10008.5.1.4.1.1.2")
+    found.put(0x00080018, "UI", b"1.2.3.4")
+    found.put(0x00080020, "DA", b"20240229")
+    found.put(0x00100010, "PN", b"Doe^John^Q")
+    found.put(0x00100020, "LO", b"PID-0042")
+    found.put(0x00101010, "AS", b"064Y")
+    found.put(0x00280010, "US", b"\0\2")
+    found.put(0x00091001, "LO", b"inside")
+    found.put(0x00090010, "LO", b"MAKER")
+    item = DataSet()
+    item.put(0x00081155, "UI", b"1.2.3.5")
+    found[0x00081140] = Element(0x00081140, "SQ", b"", [item])
+    return found
+
+
+def applied(script: Script) -> None:
+    """The script over an object; the result can be written. And as a profile of ours, which is read again."""
+    with suppress(PacsError):
+        anonymizer = StrictAnonymizer(script, Outside({"a/PID-0042": "@a/PID-0042"}), lambda _tag, _item: False)
+        target = anonymizer.run(an_object(), DataSet(), ENCODING)
+        b"".join(encode(target, ENCODING, ENCODING))
+    try:
+        written = profile_of_script(script)
+    except ProfileError:
+        return
+    with suppress(ProfileError):  # of what a script says twice, or of text that a reason cannot hold
+        read_profile(written, "fuzz")
+
+
+def whole_script(data: bytes) -> None:
+    """A file of either form."""
+    with suppress(ProfileError):
+        applied(read_script(data, "fuzz.script"))
+
+
+def expression(data: bytes) -> None:
+    """One rule's expression."""
+    text = data.decode("utf-8", "replace").replace("&", "").replace("<", "").replace("]]>", "")
+    text = "".join(letter for letter in text if letter.isprintable())
+    content = f'<script><p t="A">1.2</p><e en="T" t="00100020" n="">{text}</e></script>'
+    with suppress(ProfileError):
+        applied(read_script(content.encode(), "fuzz.script"))
+
+
+def lookup(data: bytes) -> None:
+    """A lookup table of either form."""
+    with suppress(BadRequest):
+        read_lookup(data[1:].decode("utf-8", "replace"), is_csv=data[:1] < b"\x80", default_type="ptid")
+
+
+def zipped(data: bytes) -> None:
+    """A ZIP body; nothing stays, whatever is in it."""
+    archive = FOLDER / "body"
+    archive.write_bytes(data)
+    count = 0
+
+    def temporary() -> Path:
+        nonlocal count
+        count += 1
+        return FOLDER / f"part{count}"
+
+    with suppress(TooLarge):
+        for path in members(archive, temporary, 1 << 20):
+            assert path.stat().st_size <= max(1 << 20, len(data))
+    assert [path.name for path in FOLDER.iterdir()] == ["body"]
+
+
+if __name__ == "__main__":
+    fuzz([whole_script, expression, lookup, zipped])
