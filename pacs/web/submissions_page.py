@@ -73,6 +73,7 @@ def _overview_page(*, missed: bool = False) -> Response:
         for each in archive().registry.snapshot().collections.values()
         if may_store(principal, each) or is_curator_of(principal, each.id)
     ]
+    curates = any(is_curator_of(principal, each) for each in found.collections)
     days = found.by_day()
     response = page(
         "submissions.html",
@@ -86,6 +87,7 @@ def _overview_page(*, missed: bool = False) -> Response:
         periods=PERIODS,
         days_asked=request.args.get("days", DEFAULT_DAYS, int),
         collections=sorted(collections),
+        curates=curates,
         query=request.query_string.decode(),
         narrowed={name: request.args.get(name, "") for name in ("collection", "site", "sender")},
         missed=missed,
@@ -101,12 +103,13 @@ def _bars(found: Overview, count: int) -> list[tuple[str, dict[str, int]]]:
     width = -(-count // _MOST_BARS) if count > _MOST_BARS else 1
     bars = []
     for start in range(count - 1, -1, -width):
-        days = [(last - timedelta(days=each)).isoformat() for each in range(start, max(start - width, -1), -1)]
+        oldest = last - timedelta(days=start)
+        days = [(oldest + timedelta(days=each)).isoformat() for each in range(min(width, start + 1))]
         total: dict[str, int] = {}
         for day in days:
             for state, number in by_day.get(day, {}).items():
                 total[state] = total.get(state, 0) + number
-        bars.append((days[0], total))
+        bars.append((f"{oldest:%b} {oldest.day}" if count <= 366 else f"{oldest:%b %Y}", total))
     return bars
 
 

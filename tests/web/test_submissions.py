@@ -159,7 +159,9 @@ def test_digests_tell_what_was_sent_already(app, client):
     answer = client.post("/api/submissions/known", json=asked, headers=sam).get_json()
     assert answer == {"states": ["published", "waiting", None, None]}
     assert client.post("/api/submissions/known", json=asked).status_code in (401, 404)
-    for wrong in ({}, [], {"collection": "inbox", "md5": ["x"]}, {"collection": "inbox", "md5": ["0" * 32] * 1001}):
+    too_many = {"collection": "inbox", "md5": ["0" * 32] * 1001}
+    refused: tuple[object, ...] = ({}, [], {"collection": "inbox", "md5": ["x"]}, too_many)
+    for wrong in refused:
         assert client.post("/api/submissions/known", json=wrong, headers=sam).status_code == 400
 
 
