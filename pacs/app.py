@@ -141,6 +141,7 @@ def _fill_new(app: App) -> None:
 def job_handlers(app: App) -> dict[str, Handler]:
     """Who does the jobs of each name. They are imported here alone, so that nothing below imports upwards."""
     from pacs.ctp.http_export import ExportService  # noqa: PLC0415
+    from pacs.ctp.queues import Queues  # noqa: PLC0415
     from pacs.dimse.commitment import COMMIT  # noqa: PLC0415
     from pacs.dimse.committing import CommitService  # noqa: PLC0415
     from pacs.dimse.options import options_from  # noqa: PLC0415 - only the process of jobs needs it
@@ -148,7 +149,7 @@ def job_handlers(app: App) -> dict[str, Handler]:
 
     options = options_from(app.settings)
     sending = SendService(app.archive, options, app.archive.parts.jobs)
-    exporting = ExportService(app.archive, app.archive.parts.jobs, app.remotes)
+    exporting = ExportService(app.archive, app.archive.parts.jobs, app.remotes, Queues(app.folders.queues))
 
     def send(job: Claimed, halt: Event) -> str:
         return (exporting if exporting.knows(job) else sending)(job, halt)

@@ -339,6 +339,11 @@ class Folders:
         return self.data / "quarantine"
 
     @property
+    def queues(self) -> Path:
+        """Which objects wait for whoever empties a queue, by their new UIDs."""
+        return self.data / "queues"
+
+    @property
     def vault(self) -> Path:
         """Sealed originals."""
         return self.data / "vault"

@@ -13,8 +13,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from pacs import ctp, dicomweb, web
 from pacs.auth.http import identify
+from pacs.ctp.queues import Queues
 from pacs.dicomweb import WebDoor
-from pacs.dicomweb.door import caller, door, is_foreign, public_root
+from pacs.dicomweb.door import caller, caller_address, door, is_foreign, public_root
 from pacs.dicomweb.reply import between
 from pacs.dicomweb.transport import compress, send_range
 from pacs.errors import BadRequest
@@ -51,6 +52,8 @@ def create_app(installation: "App") -> Flask:
     ctp.register(app, settings.ctp.paths)
     web.register(app)
     app.extensions["pacs_users"] = installation.users
+    app.extensions["pacs_remotes"] = installation.remotes
+    app.extensions["pacs_queues"] = Queues(installation.folders.queues)
     app.extensions["pacs_viewer"] = viewer_folder(settings.http.viewer)
     app.extensions["pacs_metrics"] = registry_for(installation.archive)
     return app
@@ -60,7 +63,7 @@ def _start_clock() -> None:
     g.started = time.perf_counter()
     g.request_id = token_hex(8)  # ours, not the caller's: what callers name their requests after is unknown
     # Doors on one level do not import each other.
-    g.identify, g.public_root, g.is_foreign = caller, public_root, is_foreign
+    g.identify, g.public_root, g.is_foreign, g.caller_address = caller, public_root, is_foreign, caller_address
     if (request.content_length or 0) > door().max_body_bytes:
         raise RequestEntityTooLarge
     if "Host" not in request.headers and request.environ.get("SERVER_PROTOCOL") == "HTTP/1.1":

@@ -63,13 +63,17 @@ def run_worker_process(settings: Settings) -> None:
 
 
 def run_jobs_process(settings: Settings) -> None:
-    """Sends objects to peers and reports storage commitment."""
+    """Sends objects to peers, reports storage commitment, and fetches from services that are polled."""
+    from pacs.ctp.polling import run_polling
     from pacs.jobs import run_jobs
 
     stop = stop_on_signal()
     app = start_process(settings)
     parts = app.archive.parts
+    polling = Thread(target=run_polling, args=(app.archive, app.remotes, settings.http.max_body_bytes, stop))
+    polling.start()
     run_jobs(parts.jobs, job_handlers(app), stop, parts.database)
+    polling.join()
 
 
 def run_web_process(settings: Settings) -> None:

@@ -26,6 +26,7 @@ def command() -> None:
 @click.option("--password-file", type=click.File("r"), help="Read the password from here; - is standard input.")
 @click.option("--digest", is_flag=True, help="Send each object's MD5 in a header Digest.")
 @click.option("--poll", "collection", default="", help="Ask there every 10 s for objects for this collection.")
+@click.option("--address", default="", help="A queue: who calls from this address may empty it without credentials.")
 @data_option
 @json_option
 def add(
@@ -35,14 +36,15 @@ def add(
     password_file: TextIO | None,
     digest: bool,
     collection: str,
+    address: str,
     data: Path,
     config_file: Path | None,
     as_json: bool,
 ) -> None:
     """Add an HTTP import service at URL, or replace the one of that name; `pacs forward add` sends there.
 
-    With --poll objects come from there: from a service that serves its queue. Without URL it is a queue here, which
-    others empty at /ctp/COLLECTION/queue. All of it is kept sealed in the vault.
+    With --poll objects come from there: from a service that serves its queue. Without URL it is a queue here, which the
+    --user (of ours, with a token) or --address empties at /ctp/COLLECTION/queue. All of it is kept sealed in the vault.
     """
     app = open_data(data, config_file)
     if name in app.registry.snapshot().peers:
@@ -52,9 +54,9 @@ def add(
         if not url:
             raise BadRequest("say which address to poll")
     password = ""
-    if user:
+    if user and url:
         password = password_file.read().strip() if password_file else click.prompt("Password", hide_input=True)
-    remote = Remote(name, url, user, password, digest, collection)
+    remote = Remote(name, url, user, password, digest, collection, address=address)
     app.remotes.add(remote)
     app.archive.parts.trail.add(operator(), "add remote", name, remote.kind)
     _hasten(app, name)

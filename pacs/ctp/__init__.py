@@ -8,12 +8,13 @@ from functools import partial
 
 from flask import Flask
 
-from pacs.ctp import http_import
+from pacs.ctp import http_import, polled
 
 
 def register(app: Flask, paths: Mapping[str, str]) -> None:
     """Add the routes, and take what CTP sends to further paths (-> collection)."""
     app.register_blueprint(http_import.blueprint)
+    app.register_blueprint(polled.blueprint)
     if paths:
         app.before_request(partial(http_import.at_configured_path, paths))
 

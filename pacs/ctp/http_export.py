@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pacs.archive import Archive
 from pacs.ctp.exchange import AwayError, Exchange, Reply
+from pacs.ctp.queues import Queues
 from pacs.curation.sending import Run
 from pacs.errors import NotFound
 from pacs.jobs import Claimed, GiveUp, Jobs, TryAgain
@@ -29,6 +30,7 @@ class ExportService:
     archive: Archive
     jobs: Jobs
     remotes: Remotes
+    queues: Queues
 
     def knows(self, job: Claimed) -> bool:
         """Whether the job's receiver is one of ours."""
@@ -40,6 +42,8 @@ class ExportService:
             remote = self.remotes.get(Sending.of(job.arguments).aet)
         except NotFound as error:
             raise GiveUp(str(error)) from None
+        if remote.kind == "queue":
+            return _Queuing(self, job, remote, halt).attempt()
         if remote.kind != "send":
             raise GiveUp("the service is one that is polled, not sent to")
         if remote.stopped:
@@ -84,6 +88,21 @@ class _Run(Run):
             self.taken(instance)
         else:
             self.refused(instance)
+
+
+class _Queuing(_Run):
+    """One attempt to fill a queue here."""
+
+    def __init__(self, service: ExportService, job: Claimed, remote: Remote, halt: threading.Event) -> None:
+        super().__init__(service, job, remote, halt)
+        self.queues = service.queues
+
+    def send_series(self, instances: Sequence[StoredInstance]) -> None:
+        """Append the rest of a series."""
+        self.tick()
+        self.queues.put(self.remote.name, self.job.id, instances)
+        for instance in instances:
+            self.taken(instance)
 
 
 def _digest(instance: StoredInstance) -> str:

@@ -8,7 +8,6 @@ passes is a 404, never a 5xx, and an object is taken whatever it is: what is no 
 import base64
 import hashlib
 import logging
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from pacs.archive import Archive
 from pacs.auth import may_store, scope_of
 from pacs.auth.http import WrongCredentials
 from pacs.auth.peers import is_loopback
-from pacs.ctp.unpacking import TooLarge, members
+from pacs.ctp.unpacking import TooLarge, objects
 from pacs.ctp.verifier import verified
 from pacs.errors import NotAllowed, NotFound, PacsError
 from pacs.model import CollectionInfo, Door, Envelope, Principal, PrincipalKind
@@ -34,7 +33,6 @@ blueprint = Blueprint("ctp", __name__)
 PATH = "/ctp"
 MEDIA_TYPE = "application/x-mirc"
 CHUNK_BYTES = 1 << 20
-_ZIP = b"PK\x03\x04"
 
 
 def _as_ctp(answer: Callable[[str], Response]) -> Callable[[str], Response]:
@@ -75,7 +73,7 @@ def take(collection: str) -> Response:
     )
     with _temporary(archive) as body:
         _receive_body(body)
-        for each in _objects(archive, body):
+        for each in objects(body, archive.parts.spool.temporary, _limit_bytes()):
             accepted = archive.receive(each, envelope, any_file=True)
             facts: dict[str, object] = {"door": "ctp", "envelope": envelope.id, "principal": principal.name}
             log.info("object accepted", extra=facts | {"intake": accepted.intake_ids})
@@ -196,7 +194,7 @@ def _receive_body(target: Path) -> None:
     """Stream the body into a file. Raises `NotFound` for an empty one and for one that its Digest does not fit."""
     wanted = _digest_wanted()
     digest = hashlib.md5(usedforsecurity=False)
-    total, limit = 0, int(current_app.extensions["pacs"].max_body_bytes)
+    total, limit = 0, _limit_bytes()
     with target.open("xb", buffering=0) as file:
         while piece := request.stream.read(CHUNK_BYTES):
             total += len(piece)
@@ -222,12 +220,5 @@ def _digest_wanted() -> int | None:
         raise NotFound("the digest is no number") from None
 
 
-def _objects(archive: Archive, body: Path) -> Iterator[Path]:
-    """The objects of a body: itself, or the files of a ZIP, each unpacked into a file of its own."""
-    with body.open("rb") as file:
-        is_zip = file.read(4) == _ZIP and zipfile.is_zipfile(file)
-    if not is_zip:
-        yield body
-        return
-    limit = int(current_app.extensions["pacs"].max_body_bytes)
-    yield from members(body, archive.parts.spool.temporary, limit)
+def _limit_bytes() -> int:
+    return int(current_app.extensions["pacs"].max_body_bytes)

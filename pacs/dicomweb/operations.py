@@ -194,6 +194,8 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "http_import.verify": Operation(("text/xml",), ("uids",), errors=(401, 403, 404), error_media=("text/plain",)),
     "http_import.other": Operation((), (), (), errors=(404,), error_media=("text/plain", PLAIN_JSON)),
+    "polled.first": Operation((DICOM,), (), errors=(404,), error_media=(HTML,)),
+    "polled.named": Operation((DICOM,), (), errors=(404,), error_media=(HTML,)),
     "health.healthz": Operation((PLAIN_JSON,), errors=()),
     "health.readyz": Operation((PLAIN_JSON,), success=(200, 503), errors=()),
     "health.metrics": Operation(("text/plain",), errors=()),

@@ -24,8 +24,8 @@ _LABEL = "remotes"
 class Remote:
     """One service. `collection`: what is polled there goes into it; "" sends there instead.
 
-    Without `url` it is a queue here, which the other side empties. `stopped`: it refused our credentials, and is left
-    alone until somebody has looked.
+    Without `url` it is a queue here, which `user` empties, or whoever calls from `address`. `stopped`: it refused our
+    credentials, and is left alone until somebody has looked.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Remote:
     digest: bool = False
     collection: str = ""
     stopped: bool = False
+    address: str = ""
 
     @property
     def kind(self) -> str:

@@ -19,6 +19,7 @@ class CtpReceiver:
 
     answers: list[bytes] = field(default_factory=list)
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    closing: bool = False  # after each answer
 
     def __enter__(self) -> "CtpReceiver":
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -59,4 +60,4 @@ class CtpReceiver:
         self.requests.append((line, headers, body))
         given = self.answers.pop(0) if self.answers else OK
         connection.sendall(given)
-        return bool(given)
+        return bool(given) and not self.closing

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 from pydicom import dcmread
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE
-from pynetdicom.sop_class import CTImageStorage
 
 from tests.builders import ct_bytes, uid
 from tests.wire.ctp_exporter import Site, is_ok
@@ -220,3 +219,24 @@ def test_c_store_of_coerced_objects_is_0000(site: Site):
     for _ in range(2):
         assert association.send_c_store(dcmread(io.BytesIO(ct_bytes(sop="ctpc", study="ctp")))).Status == 0
     association.release()
+
+
+def test_released_objects_wait_in_a_queue_and_go_to_another_archive(site: Site):
+    """Our exporter against our own import; then the queue as CTP's polling service empties it."""
+    run, root = site.server.run, site.server.root
+    assert is_ok(site.post(ct_bytes(sop="ctpq", study="ctpq")))
+    site.server.wait_until_worked_off()
+    run("collection", "create", "second")
+    second = site.server.token("mirror", "submitter", "second")["Authorization"].removeprefix("Bearer ")
+    secret = site.server.data.parent / "secret"
+    secret.write_text(second)
+    run("remote", "add", "mirror", f"{root}/ctp/second", "--user", "mirror", "--password-file", str(secret))
+    run("remote", "add", "waiting", "--address", "127.0.0.1")
+    run("forward", "add", "trial", "waiting")
+    site.server.wait_until_worked_off()
+    for receiver in ("mirror", "waiting"):
+        assert " sent" in run("send", "--to", receiver, "--collection", "trial")
+    assert second not in run("remote", "list") + run("jobs", "list", "--json")
+    status, headers, body = site.exchange("GET /ctp/trial/queue HTTP/1.1\r\nHost: a\r\n")
+    assert (status, body[128:132]) == (200, b"DICM")
+    assert headers["content-disposition"].startswith("attachment")

@@ -1,0 +1,123 @@
+"""Queues that others empty, and services whose queues are emptied."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pacs.app import App
+from pacs.ctp.exchange import AwayError
+from pacs.ctp.polling import drain
+from pacs.ctp.queues import Queues
+from pacs.model import InstanceKey, Role
+from pacs.vault import Remote
+from pacs.wsgi import create_app
+from tests.builders import ct_bytes
+from tests.ctp.receiver import CtpReceiver, answer
+from tests.ctp.test_http_export import HUB, attempt, queue, series_of, stored
+from tests.installation import installed, send_ct, work
+
+LIMIT = 1 << 30
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    """Three published slices that wait in the queue `hub` of `inbox`."""
+    with installed(tmp_path) as app:
+        for number in range(3):
+            send_ct(app, sop=f"e{number}", study="export")
+        assert work(app)["published"] == 3
+        app.users.add("taker", Role.RESEARCHER)
+        app.users.add("other", Role.RESEARCHER)
+        app.users.add("blind", Role.SUBMITTER)
+        app.remotes.add(Remote("hub", user="taker"))
+        app.registry.add_forward("inbox", "hub", is_peer=False)
+        assert attempt(app, queue(app)).note == "3 sent"
+        yield app
+
+
+def ask(app: App, user: str = "taker", path: str = "/ctp/inbox/queue", **more: Any) -> Any:
+    token = app.users.create_token(user) if user else ""
+    basic = base64.b64encode(f"{user}:{token}".encode()).decode()
+    headers = {"Authorization": f"Basic {basic}"} if user else {}
+    return create_app(app).test_client().open(path, headers=headers, **more)
+
+
+def test_objects_come_in_order_and_once(app: App):
+    answers = [ask(app) for _ in range(3)]
+    assert [each.data for each in answers] == stored(app)
+    first = answers[0].headers
+    assert first["Content-Disposition"].startswith('attachment; filename="')
+    assert int(first["Content-Length"]) == len(stored(app)[0])
+    empty = ask(app)
+    assert (empty.status_code, empty.data) == (404, b"")
+
+
+@pytest.mark.parametrize(
+    ("user", "path"),
+    [
+        ("", "/ctp/inbox/queue"), ("other", "/ctp/inbox/queue"), ("taker", "/ctp/nowhere/queue"),
+        ("taker", "/ctp/inbox/queue/none"),
+    ],
+)  # fmt: skip
+def test_wrong_callers_are_told_nothing(app: App, user: str, path: str):
+    refused = ask(app, user, path)
+    assert (refused.status_code, refused.data) == (404, b"")
+    assert ask(app, path="/ctp/inbox/queue/hub").status_code == 200
+
+
+def test_caller_who_sees_nothing_of_the_collection_gets_nothing(app: App):
+    app.remotes.add(Remote("hub", user="blind"))
+    assert ask(app, "blind").status_code == 404
+
+
+def test_address_of_a_ctp_stands_for_credentials(app: App):
+    app.remotes.add(Remote("hub", address="10.1.1.1"))
+    assert ask(app, "", environ_base={"REMOTE_ADDR": "10.1.1.2"}).status_code == 404
+    assert ask(app, "", environ_base={"REMOTE_ADDR": "10.1.1.1"}).status_code == 200
+
+
+def test_object_that_was_not_sent_stays(app: App):
+    broken = ask(app, buffered=False)
+    next(iter(broken.iter_encoded()))
+    second = ask(app)  # while the first is under way
+    broken.close()
+    assert second.data == stored(app)[1]
+    assert ask(app).data == stored(app)[0]
+    assert ask(app, method="HEAD").status_code == 404
+
+
+def test_queue_has_an_object_once_however_often_it_is_filled(app: App):
+    queues, series = Queues(app.folders.queues), app.archive.open(InstanceKey(series_of(app)[1]), HUB)
+    for _ in range(2):
+        queues.put("again", 7, series)
+    taken = [queues.take("again") for _ in range(4)]
+    assert [each.key.sop_uid if each else "" for each in taken] == [*(each.sop_uid for each in series), ""]
+    for each in taken[:3]:
+        assert each is not None
+        each.forget()
+    assert list((app.folders.queues / "again").iterdir()) == []
+
+
+def poll(app: App, receiver: CtpReceiver) -> int:
+    remote = Remote("far", f"http://127.0.0.1:{receiver.port}/stage", "site", "pw", collection="inbox")
+    return drain(app.archive, remote, LIMIT, lambda: False)
+
+
+def test_service_is_polled_until_it_has_nothing(app: App):
+    bodies = [ct_bytes(sop=f"p{number}", study="polled") for number in range(2)]
+    with CtpReceiver([*(answer(200, body) for body in bodies), answer(200, b"no DICOM"), answer(404)]) as far:
+        assert poll(app, far) == 404
+    assert {line for line, _headers, _body in far.requests} == {"GET /stage HTTP/1.1"}
+    assert far.requests[0][1]["authorization"].startswith("Basic ")
+    counts = work(app)
+    assert (counts["published"], counts["quarantined"]) == (5, 1)
+
+
+def test_broken_answer_is_not_taken(app: App):
+    with CtpReceiver([answer(200, ct_bytes(sop="cut"))[:-10]], closing=True) as far, pytest.raises(AwayError):
+        poll(app, far)
+    assert work(app)["published"] == 3
+    assert list(app.archive.incoming.iterdir()) == []
