@@ -146,6 +146,8 @@ class CollectionInfo:
     words: tuple[str, ...] = ()
     commitment: str = "off"
     tell_senders: bool = True  # whether answers to who stores name new UIDs
+    import_filter: str = ""  # a filter script; "" lets everything in
+    filter_action: str = "quarantine"  # or drop: what becomes of objects that it does not let in
 
 
 class PatientRow(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from pacs.app import DEFAULT_PROFILE
-from pacs.cli.options import data_option, json_option, open_data, operator
+from pacs.cli.options import data_option, filter_text, json_option, open_data, operator
 from pacs.cli.output import print_facts, print_table
 from pacs.curation.cleaning import doubts_of, unknown_private
 from pacs.curation.lookup import add_to_lookup, lookup_facts, read_table, replace_lookup
@@ -118,6 +118,10 @@ def show(name: str, data: Path, config_file: Path | None, as_json: bool) -> None
     "--commitment", help="Storage commitment: off, published, kept (also what is held). See docs/workstations.md first."
 )
 @click.option("--tell-senders", help="Whether answers to who stores by STOW-RS name new UIDs: yes, no.")
+@click.option(
+    "--filter", "import_filter", help="A filter (docs/ctp.md), or a file with one: what passes is let in; empty: all."
+)
+@click.option("--filter-action", help="What becomes of what does not pass the filter: quarantine, drop.")
 @click.option("--trial", help="Trial's name, for the private block that TCIA's tools read.")
 @click.option("--site-id", help="Site's number, for the same block.")
 @click.option("--words", help="Words that stay in cleaned text, blank separated.")
@@ -130,6 +134,8 @@ def set_collection(name: str, data: Path, config_file: Path | None, as_json: boo
         raise click.UsageError("name at least one setting to change")
     app = open_data(data, config_file)
     app.check_called_aet(given.get("called_aet", ""))
+    if "import_filter" in given:
+        given["import_filter"] = filter_text(given["import_filter"])
     if "profile" in given:
         load_profile(given["profile"], app.folders.profiles)
     changed = app.registry.set_collection(name, given)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pacs.cli.options import data_option, json_option, open_data, operator
+from pacs.cli.options import data_option, filter_text, json_option, open_data, operator
 from pacs.cli.output import print_table
 
 
@@ -16,11 +16,16 @@ def command() -> None:
 @command.command()
 @click.argument("collection")
 @click.argument("aet")
+@click.option("--filter", "send_filter", default="", help="A filter (docs/ctp.md), or a file with one.")
 @data_option
-def add(collection: str, aet: str, data: Path, config_file: Path | None) -> None:
-    """Send each series of COLLECTION to the peer (or service, see `pacs remote`) AET once it is released."""
+def add(collection: str, aet: str, send_filter: str, data: Path, config_file: Path | None) -> None:
+    """Send each series of COLLECTION to the peer (or service, see `pacs remote`) AET once it is released.
+
+    With a filter, only its instances that pass; it is asked about the de-identified instance.
+    """
     app = open_data(data, config_file)
-    app.registry.add_forward(collection, aet, is_peer=not app.remotes.has(aet.strip()))
+    send_filter = filter_text(send_filter)
+    app.registry.add_forward(collection, aet, is_peer=not app.remotes.has(aet.strip()), send_filter=send_filter)
     app.archive.parts.trail.add(operator(), "add forward", f"{collection} {aet}")
 
 
@@ -31,11 +36,11 @@ def list_forwards(data: Path, config_file: Path | None, as_json: bool) -> None:
     """All rules."""
     snapshot = open_data(data, config_file).registry.snapshot()
     rows = [
-        {"collection": snapshot.collections[each].name, "aet": aet}
+        {"collection": snapshot.collections[each].name, "aet": aet, "filter": send_filter}
         for each in snapshot.order
-        for aet in snapshot.forwards.get(each, ())
+        for aet, send_filter in snapshot.forwards.get(each, {}).items()
     ]
-    print_table(rows, ("collection", "aet"), as_json)
+    print_table(rows, ("collection", "aet", "filter"), as_json)
 
 
 @command.command()

@@ -10,6 +10,7 @@ import click
 
 from pacs.app import App, open_app
 from pacs.config import Settings, load_settings
+from pacs.deid.filters import read_filter
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,6 +56,18 @@ def settings_of(data: Path, config_file: Path | None, options: Mapping[str, Any]
 def open_data(data: Path, config_file: Path | None, options: Mapping[str, Any] | None = None) -> App:
     """The installation in a data directory, made when it is new."""
     return open_app(settings_of(data, config_file, options))
+
+
+def filter_text(given: str) -> str:
+    """The text of a filter that is given as it is, or as the name of a file; "" for none. Raises `ProfileError`."""
+    if not given.strip():
+        return ""
+    text, name = given, "filter"
+    with suppress(OSError, ValueError):  # a long text is no name
+        if Path(given).is_file():
+            text, name = Path(given).read_text(encoding="utf-8-sig"), Path(given).name
+    read_filter(text, name)
+    return text
 
 
 def operator() -> str:

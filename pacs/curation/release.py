@@ -18,10 +18,10 @@ def release(archive: Archive, collection: str, series_uid: str | None, actor: st
         hidden = archive.parts.index.hidden(found.id)
         wanted = hidden if series_uid is None else [each for each in hidden if each == series_uid]
         count = archive.parts.index.release(found.id, wanted, released=True)
-        aets = archive.registry.snapshot().forwards.get(found.id, ())
-        if aets:  # a series that has yet to settle is forwarded when it has, whole and once
+        rules = archive.registry.snapshot().forwards.get(found.id, {})
+        if rules:  # a series that has yet to settle is forwarded when it has, whole and once
             unsettled = archive.parts.index.unexamined(found.id)
-            queue_sends(archive.parts.jobs, aets, found.name, [each for each in wanted if each not in unsettled])
+            queue_sends(archive.parts.jobs, rules, found.name, [each for each in wanted if each not in unsettled])
         archive.parts.trail.add(actor, "release", f"{collection} {series_uid or 'all series'}", f"{count} series")
     if found.originals == "until-release":
         for intake_id in archive.parts.receipts.published_in(found.id, series_uid):

@@ -5,6 +5,7 @@ HTTP in `pacs.ctp.http_export`. A receiver that is away or full is tried again l
 as refused, and the rest goes on.
 """
 
+import mmap
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -12,6 +13,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pacs.archive import Archive
+from pacs.deid.filters import read_filter
+from pacs.dicom.elements import parse
+from pacs.dicom.fileformat import read_start
+from pacs.dicom.syntaxes import encoding_of
 from pacs.errors import NotFound, PacsError
 from pacs.jobs import Claimed, GiveUp, Jobs, TryAgain
 from pacs.jobs.queue import wait_after
@@ -76,9 +81,21 @@ class Run(ABC):
             except NotFound:  # withdrawn meanwhile
                 instances = []
             done = frozenset(self.sending.done)
-            self.send_series([each for each in instances if each.id not in done])
+            self.send_series([each for each in instances if each.id not in done and self.passes(each)])
             self.sending = replace(self.sending, after=series_uid, done=())
             self.remember((len(series) - len(left) + number + 1) / len(series))
+
+    def passes(self, instance: StoredInstance) -> bool:
+        """Whether an instance passes the filter of the rule that it is sent by."""
+        self.tick()
+        if not self.sending.send_filter:
+            return True
+        with instance.path.open("rb") as opened:
+            content = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+        start = read_start(content)
+        encoding = encoding_of(start.transfer_syntax_uid)
+        data_set = parse(content[start.data_set_offset :], encoding)
+        return read_filter(self.sending.send_filter).passes(data_set, encoding, start.meta)
 
     def series(self) -> list[tuple[str, str]]:
         """Series and study UID of all that is to be sent, in the order of the series."""

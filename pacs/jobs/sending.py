@@ -17,6 +17,7 @@ class Sending:
     Series go in the order of their UIDs. `after`: the last one that is done; `done`: which instances of the next one
     are, by their number in the index, so that what is released between two attempts is not passed over.
     `failed` names instances that the receiver refused. `fruitless`: attempts in a row in which nothing got on.
+    `send_filter` is a filter's text: instances that do not pass it are left out.
     """
 
     aet: str
@@ -29,6 +30,7 @@ class Sending:
     sent: int = 0
     refused: int = 0
     failed: tuple[str, ...] = ()
+    send_filter: str = ""
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> "Sending":
@@ -46,11 +48,12 @@ class Sending:
         return replace(self, refused=self.refused + 1, failed=(*self.failed, sop_uid)[:MOST_NAMED])
 
 
-def queue_sends(jobs: Jobs, aets: Iterable[str], collection: str, series_uids: Iterable[str]) -> int:
-    """Queue a job for each series and receiver; how many."""
+def queue_sends(jobs: Jobs, rules: Mapping[str, str], collection: str, series_uids: Iterable[str]) -> int:
+    """Queue a job for each series and receiver, `rules` being filters by receiver; how many."""
     series, count = list(series_uids), 0
-    for aet in aets:
+    for aet, send_filter in rules.items():
         for series_uid in series:
-            jobs.add(SEND, Sending(aet, series_uid=series_uid, collection=collection).arguments())
+            sending = Sending(aet, series_uid=series_uid, collection=collection, send_filter=send_filter)
+            jobs.add(SEND, sending.arguments())
             count += 1
     return count

@@ -43,7 +43,7 @@ def clean_pixels_stage(work: Work) -> Outcome:
     policy = PixelPolicy(
         mode=work.policy("pixels"),
         paper=work.profile.settings.scanned_paper,
-        signatures=_signatures(work.profile.pixel_scripts),
+        signatures=_signatures(work.profile.pixel_scripts, exact=work.profile.strict is None),
         scratch=work.scratch,
     )
     evidence = _LazyEvidence(work)
@@ -60,9 +60,9 @@ def clean_pixels_stage(work: Work) -> Outcome:
 
 
 @lru_cache(maxsize=8)
-def _signatures(scripts: tuple[tuple[str, str], ...]) -> tuple[Signature, ...]:
+def _signatures(scripts: tuple[tuple[str, str], ...], *, exact: bool) -> tuple[Signature, ...]:
     """The site's signatures, then the program's own."""
-    return (*(each for name, text in scripts for each in pixel_script(text, name)), *built_in())
+    return (*(each for name, text in scripts for each in pixel_script(text, name, exact=exact)), *built_in())
 
 
 def _read_again(work: Work, frames: tuple[int, ...]) -> Outcome:

@@ -74,9 +74,9 @@ def run_series_stages(archive: Archive, settle_s: float) -> int:
 
 def forward(archive: Archive, collection: CollectionInfo, series_uid: str) -> None:
     """Queue what the collection's forwarding rules want, for a settled series that is released."""
-    aets = archive.registry.snapshot().forwards.get(collection.id, ())
-    if aets and archive.parts.index.is_released(collection.id, series_uid):
-        queue_sends(archive.parts.jobs, aets, collection.name, [series_uid])
+    rules = archive.registry.snapshot().forwards.get(collection.id, {})
+    if rules and archive.parts.index.is_released(collection.id, series_uid):
+        queue_sends(archive.parts.jobs, rules, collection.name, [series_uid])
 
 
 def faces_policy(archive: Archive, collection: CollectionInfo) -> str:

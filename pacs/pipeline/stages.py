@@ -8,6 +8,7 @@ from pacs.deid import deidentify
 from pacs.deid.actions import PATIENT_ID, PATIENT_NAME, kept_by
 from pacs.deid.ctp import MissingKey
 from pacs.deid.dummies import ENCAPSULATED_DOCUMENT
+from pacs.deid.filters import read_filter
 from pacs.dicom.elements import PIXEL_TAGS, parse
 from pacs.dicom.fileformat import file_start, read_start, stored_syntax, text_of
 from pacs.dicom.syntaxes import DEFLATED_LE, STORAGE_CLASSES, encoding_of
@@ -57,6 +58,20 @@ def check_uids(work: Work) -> Outcome:
         if not VALID_UID.fullmatch(uid):
             return Quarantine(f"Its {name} is {'no valid UID' if uid else 'missing'}.")
     return Keep()
+
+
+def ask_filter(work: Work) -> Outcome:
+    """The collection's filter, where it has one: what does not pass is quarantined, or dropped by its rule."""
+    text, name = work.collection.import_filter, work.collection.name
+    if not text:
+        return Keep()
+    assert work.start is not None
+    assert work.encoding is not None
+    condition = read_filter(text, f"filter of {name}").failing(work.original, work.encoding, work.start.meta)
+    if not condition:
+        return Keep()
+    reason = f"It does not pass the filter of collection {name}: {condition}."
+    return Drop(reason) if work.collection.filter_action == "drop" else Quarantine(reason)
 
 
 def quarantine_private_classes(work: Work) -> Outcome:
@@ -141,12 +156,13 @@ def stages_for(settings: PipelineSettings) -> tuple[Stage, ...]:
     """The stages that the settings ask for."""
     if settings.private_sop_classes == "publish":
         return OBJECT_STAGES
-    return (*OBJECT_STAGES[:2], quarantine_private_classes, *OBJECT_STAGES[2:])
+    return (*OBJECT_STAGES[:3], quarantine_private_classes, *OBJECT_STAGES[3:])
 
 
 OBJECT_STAGES: tuple[Stage, ...] = (
     parse_object,
     check_uids,
+    ask_filter,
     refuse_documents,
     deidentify_elements,
     clean_pixels_stage,

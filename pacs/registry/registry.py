@@ -27,6 +27,7 @@ _POLICIES = {
     "documents": ("", "quarantine", "blank"),
     "commitment": ("off", "published", "kept"),
     "tell_senders": ("yes", "no"),
+    "filter_action": ("quarantine", "drop"),
 }
 _ORIGINALS = re.compile(r"discard|until-release|forever|days:[1-9][0-9]{0,4}")
 
@@ -73,10 +74,10 @@ class Registry:
     def _read(self, revision: int) -> Snapshot:
         collections = {row.id: _collection_info(row) for row in Collection.select()}
         peers = {row.aet: _peer_info(row) for row in Peer.select()}
-        forwards: dict[int, tuple[str, ...]] = {}
-        rules: Any = Forward.select(Forward.collection, Forward.aet).order_by(Forward.id).tuples()
-        for collection_id, aet in rules:
-            forwards[collection_id] = (*forwards.get(collection_id, ()), aet)
+        forwards: dict[int, dict[str, str]] = {}
+        rules: Any = Forward.select(Forward.collection, Forward.aet, Forward.send_filter).order_by(Forward.id).tuples()
+        for collection_id, aet, send_filter in rules:
+            forwards.setdefault(collection_id, {})[aet] = send_filter
         return Snapshot(revision, collections, peers, forwards)
 
     def _changed(self) -> None:
@@ -116,7 +117,8 @@ class Registry:
 
     def set_collection(self, name: str, changes: Mapping[str, str]) -> CollectionInfo:
         """Change settings of a collection: title, release, access, duplicates, originals, called_aet, site, profile,
-        pixels, faces, documents, trial, site_id, words, commitment, tell_senders.
+        pixels, faces, documents, trial, site_id, words, commitment, tell_senders, import_filter (which the caller has
+        read), filter_action.
 
         Raises `NotFound`, or `BadRequest` for a value that means nothing.
         """
@@ -211,8 +213,10 @@ class Registry:
                 raise NotFound("there is no such peer")
             self._changed()
 
-    def add_forward(self, collection: str, aet: str, *, is_peer: bool = True) -> None:
+    def add_forward(self, collection: str, aet: str, *, is_peer: bool = True, send_filter: str = "") -> None:
         """Send what is released in a collection to a peer from now on; `is_peer`: else to a service of that name.
+
+        `send_filter`, which the caller has read: what does not pass it is not sent.
 
         Raises `NotFound`; `Conflict` when there is such a rule, or the peer is bound to other collections.
         """
@@ -224,7 +228,7 @@ class Registry:
             raise Conflict("the peer is bound to other collections, and may not see this one")
         with self._database.atomic():
             try:
-                Forward.create(collection=wanted.id, aet=aet.strip())
+                Forward.create(collection=wanted.id, aet=aet.strip(), send_filter=send_filter)
             except IntegrityError:
                 raise Conflict("there is such a rule already") from None
             self._changed()
@@ -293,6 +297,8 @@ def _collection_info(row: Collection) -> CollectionInfo:
         words=tuple(row.words.split()),
         commitment=row.commitment,
         tell_senders=row.tell_senders == "yes",
+        import_filter=row.import_filter,
+        filter_action=row.filter_action,
     )
 
 

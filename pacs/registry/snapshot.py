@@ -11,12 +11,15 @@ INBOX = "inbox"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Collections by id, peers by AE title, and by collection the titles that get what is released there."""
+    """Collections by id, peers by AE title, and by collection the titles that get what is released there.
+
+    Each of those titles has the text of a filter, or "": what does not pass it is not sent there.
+    """
 
     revision: int = -1
     collections: Mapping[int, CollectionInfo] = field(default_factory=dict)
     peers: Mapping[str, PeerInfo] = field(default_factory=dict)
-    forwards: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    forwards: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
     def collection_named(self, name: str) -> CollectionInfo:
         """A collection by name. Raises `NotFound`."""

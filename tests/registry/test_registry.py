@@ -132,4 +132,4 @@ def test_refuses_to_forward_to_a_peer_of_other_collections(registry):
         registry.add_forward("LUNG", "BRAINS")
     registry.add_forward("BRAIN", "BRAINS")
     registry.add_forward("LUNG", "ALL")
-    assert sorted(registry.snapshot().forwards.values()) == [("ALL",), ("BRAINS",)]
+    assert sorted(map(tuple, registry.snapshot().forwards.values())) == [("ALL",), ("BRAINS",)]

@@ -165,7 +165,7 @@ class _Work:
 
     def text(self, image: Image, outcome: PixelOutcome, suspicion: Suspicion) -> PixelOutcome:
         """Known regions, or what can be read."""
-        signature = signature_of(self.original, self.policy.signatures)
+        signature = signature_of(self.original, self.policy.signatures, encoding_of(self.syntax))
         if signature is not None and self.policy.mode == "clean":
             boxes = signature.boxes(image.format)
             outcome = self.blank(image, outcome, [(box, f"signature {signature.name}") for box in boxes], "signature")

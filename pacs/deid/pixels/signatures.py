@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from pacs.dicom.dictionary import tag_of
 from pacs.dicom.elements import DataSet
+from pacs.dicom.syntaxes import Encoding
 from pacs.dicom.values import first_text, numbers_of
 from pacs.pixels.image import Format
 from pacs.pixels.ocr import Box
@@ -40,7 +41,7 @@ class Signature(NamedTuple):
     """
 
     name: str
-    fits: Callable[[DataSet], bool]
+    fits: Callable[[DataSet, Encoding], bool]
     rectangles: tuple[Rectangle, ...]
     complete: bool = True
 
@@ -50,9 +51,9 @@ class Signature(NamedTuple):
         return [box for box in boxes if box.width > 0 and box.height > 0]
 
 
-def signature_of(data_set: DataSet, signatures: Sequence[Signature]) -> Signature | None:
-    """The first signature that fits an object."""
-    return next((signature for signature in signatures if signature.fits(data_set)), None)
+def signature_of(data_set: DataSet, signatures: Sequence[Signature], encoding: Encoding) -> Signature | None:
+    """The first signature that fits an object; `encoding` is how it was read."""
+    return next((signature for signature in signatures if signature.fits(data_set, encoding)), None)
 
 
 @cache
@@ -70,22 +71,22 @@ def built_in() -> tuple[Signature, ...]:
     )
 
 
-def _all_equal(wanted: Mapping[str, Sequence[str | int]]) -> Callable[[DataSet], bool]:
+def _all_equal(wanted: Mapping[str, Sequence[str | int]]) -> Callable[[DataSet, Encoding], bool]:
     """Whether an object has one of the values of each attribute."""
     conditions = [
         (tag_of(keyword), frozenset(str(value).lower() for value in values)) for keyword, values in wanted.items()
     ]
 
-    def fits(data_set: DataSet) -> bool:
-        return all(_value(data_set, tag) in values for tag, values in conditions)
+    def fits(data_set: DataSet, encoding: Encoding) -> bool:
+        return all(_value(data_set, tag, encoding) in values for tag, values in conditions)
 
     return fits
 
 
-def _value(data_set: DataSet, tag: int) -> str:
+def _value(data_set: DataSet, tag: int, encoding: Encoding) -> str:
     element = data_set.get(tag)
     if element is None or element.items is not None:
         return ""
     if element.vr in ("US", "SS"):
-        return "\\".join(str(number) for number in numbers_of(element))
+        return "\\".join(str(number) for number in numbers_of(element, little_endian=encoding.little_endian))
     return first_text(data_set, tag).strip().lower()
