@@ -93,7 +93,7 @@ def check_interrupted(whole: WholeServer, chromium: Any, folder: Path, count: in
     who.context.set_offline(True)
     who.until(lambda: "no network" in who.page.text_content("#trouble"))
     who.context.set_offline(False)
-    assert who.until_done() == f"{count} files = {count} published"
+    assert who.until_done() == f"{count:,} files = {count:,} published"
     assert who.count("here") >= before
     assert who.count("failed") == 0
     found = who.received()
