@@ -133,6 +133,18 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IntakeSettings:
+    """Watched folders, from which files are taken in."""
+
+    folders: Mapping[str, str] = field(default_factory=dict)
+    """Folder -> collection; ``*``: the collection that each subfolder is named after."""
+    settle_s: float = 30.0
+    """A file is taken when its size and time have not changed for so long."""
+    after: str = "move"
+    """What becomes of the original: ``move`` (to ``.done`` in its folder), ``delete`` or ``leave``."""
+
+
+@dataclass(frozen=True, slots=True)
 class CtpSettings:
     """What RSNA CTP's exporters reach."""
 
@@ -158,6 +170,7 @@ class Settings:
     spool: SpoolSettings = field(default_factory=SpoolSettings)
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
     ctp: CtpSettings = field(default_factory=CtpSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
@@ -214,9 +227,7 @@ def _check(settings: Settings) -> None:
     for name, choices in _CHOICES.items():
         if getattr(dimse, name) not in choices:
             raise ConfigError(f"setting 'dimse.{name}' must be {' or '.join(choices)}")
-    for path in settings.ctp.paths:
-        if not path.startswith("/"):
-            raise ConfigError("setting 'ctp.paths' names paths of addresses, which begin with /")
+    _check_paths(settings)
     if settings.pipeline.private_sop_classes not in ("publish", "quarantine"):
         raise ConfigError("setting 'pipeline.private_sop_classes' must be publish or quarantine")
     if settings.log.level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
@@ -228,6 +239,16 @@ def _check(settings: Settings) -> None:
     for name, number in least.items():
         if number < 1:
             raise ConfigError(f"setting {name!r} must be at least 1")
+
+
+def _check_paths(settings: Settings) -> None:
+    if settings.intake.after not in ("move", "delete", "leave"):
+        raise ConfigError("setting 'intake.after' must be move, delete or leave")
+    if not all(folder.startswith("/") for folder in settings.intake.folders):
+        raise ConfigError("setting 'intake.folders' names folders from the root, which begin with /")
+    for path in settings.ctp.paths:
+        if not path.startswith("/"):
+            raise ConfigError("setting 'ctp.paths' names paths of addresses, which begin with /")
 
 
 def _check_ports(http: HttpSettings, dimse: DimseSettings) -> None:

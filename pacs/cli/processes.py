@@ -63,17 +63,23 @@ def run_worker_process(settings: Settings) -> None:
 
 
 def run_jobs_process(settings: Settings) -> None:
-    """Sends objects to peers, reports storage commitment, and fetches from services that are polled."""
+    """Sends objects to peers, reports storage commitment, polls services and watches folders."""
     from pacs.ctp.polling import run_polling
+    from pacs.intake import run_folders
     from pacs.jobs import run_jobs
 
     stop = stop_on_signal()
     app = start_process(settings)
     parts = app.archive.parts
-    polling = Thread(target=run_polling, args=(app.archive, app.remotes, settings.http.max_body_bytes, stop))
-    polling.start()
+    others = (
+        Thread(target=run_polling, args=(app.archive, app.remotes, settings.http.max_body_bytes, stop)),
+        Thread(target=run_folders, args=(app.archive, settings.intake, app.folders.vault, stop)),
+    )
+    for each in others:
+        each.start()
     run_jobs(parts.jobs, job_handlers(app), stop, parts.database)
-    polling.join()
+    for each in others:
+        each.join()
 
 
 def run_web_process(settings: Settings) -> None:

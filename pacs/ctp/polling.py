@@ -11,6 +11,7 @@ from secrets import token_hex
 from pacs.archive import Archive
 from pacs.ctp.exchange import AwayError, Exchange
 from pacs.ctp.unpacking import TooLarge, objects
+from pacs.db import close_thread
 from pacs.errors import OutOfResources, PacsError
 from pacs.model import CollectionInfo, Door, Envelope
 from pacs.vault import Remote, Remotes
@@ -24,11 +25,14 @@ def run_polling(
     archive: Archive, remotes: Remotes, limit_bytes: int, stop: threading.Event, poll_s: float = POLL_S
 ) -> None:
     """Empty every service that is to be polled, again and again, until `stop` is set."""
-    while not stop.is_set():
-        for remote in remotes.all():
-            if remote.kind == "poll" and not remote.stopped:
-                _drain_one(archive, remotes, remote, limit_bytes, stop.is_set)
-        stop.wait(poll_s)
+    try:
+        while not stop.is_set():
+            for remote in remotes.all():
+                if remote.kind == "poll" and not remote.stopped:
+                    _drain_one(archive, remotes, remote, limit_bytes, stop.is_set)
+            stop.wait(poll_s)
+    finally:
+        close_thread(archive.parts.database)
 
 
 def _drain_one(

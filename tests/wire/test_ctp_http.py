@@ -14,13 +14,16 @@ from pynetdicom import AE
 
 from tests.builders import ct_bytes, uid
 from tests.wire.ctp_exporter import Site, is_ok
-from tests.wire.server import WholeServer
+from tests.wire.server import WholeServer, wait_for
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    paths = {"PACS_CTP__PATHS": "/=trial,/import/documents=trial,/gone=nowhere"}
-    server = WholeServer(tmp_path_factory.mktemp("ctp") / "data", environment=paths)
+    folder = tmp_path_factory.mktemp("ctp")
+    (folder / "drop").mkdir()
+    settings = {"PACS_CTP__PATHS": "/=trial,/import/documents=trial,/gone=nowhere"}
+    settings |= {"PACS_INTAKE__FOLDERS": f"{folder / 'drop'}=trial", "PACS_INTAKE__SETTLE_S": "0.2"}
+    server = WholeServer(folder / "data", environment=settings)
     server.run("collection", "create", "trial", "--release", "automatic")
     token = server.token("site", "submitter", "trial")["Authorization"].removeprefix("Bearer ")
     server.token("other", "submitter", "inbox")
@@ -240,3 +243,11 @@ def test_released_objects_wait_in_a_queue_and_go_to_another_archive(site: Site):
     status, headers, body = site.exchange("GET /ctp/trial/queue HTTP/1.1\r\nHost: a\r\n")
     assert (status, body[128:132]) == (200, b"DICM")
     assert headers["content-disposition"].startswith("attachment")
+
+
+def test_files_of_a_watched_folder_are_published(site: Site):
+    before = site.server.wait_until_worked_off()["published"]
+    folder = site.server.data.parent / "drop"
+    (folder / "one.dcm").write_bytes(ct_bytes(sop="dropped", study="dropped"))
+    wait_for((folder / ".done" / "one.dcm").exists)
+    assert site.server.wait_until_worked_off()["published"] == before + 1
