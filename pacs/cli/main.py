@@ -17,6 +17,7 @@ COMMANDS = {
     "web": "web",
     "import": "import_files",
     "deid": "deid",
+    "analyze": "analyze",
     "collection": "collection",
     "peer": "peer",
     "user": "user",

@@ -55,7 +55,7 @@ def shows_surface(instances: Sequence[Instance]) -> bool:
     size = max(_numbers(first, "00280010") + _numbers(first, "00280011"), default=0.0)
     if pixel > _COARSEST_IN_PLANE or (pixel and not _FIELD_OF_VIEW[0] <= pixel * size <= _FIELD_OF_VIEW[1]):
         return False
-    places = sorted({place for each in instances if (place := _place(each)) is not None})
+    places = sorted({place for each in instances if (place := place_of(each)) is not None})
     if len(places) < 2:
         frames = max(_numbers(first, "00280008"), default=1.0)
         step = max(_numbers(first, "00180088") + _numbers(first, "00180050"), default=0.0)
@@ -66,7 +66,7 @@ def shows_surface(instances: Sequence[Instance]) -> bool:
     return steps[len(steps) // 2] <= _COARSEST_SLICES and places[-1] - places[0] >= _LEAST_COVERED
 
 
-def _place(instance: Instance) -> float | None:
+def place_of(instance: Instance) -> float | None:
     """Where a slice stands along its normal. PS3.3 C.7.6.2.1.1."""
     position, directions = _numbers(instance, "00200032"), _numbers(instance, "00200037")
     if len(position) != 3 or len(directions) != 6:

@@ -57,3 +57,23 @@ def _round_up(value: int) -> int:
     while unit * 10 < value:
         unit *= 10
     return max(-(-value // unit) * unit, 2)
+
+
+def lying_bars(rows: Sequence[tuple[str, int]], title: str) -> Markup:
+    """A bar to the right for each name, with its count, in the order given."""
+    height = 24 * len(rows) + 4
+    highest = max((count for _name, count in rows), default=1) or 1
+    drawn = [Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(_WIDTH, height, title)]
+    for number, (name, count) in enumerate(rows):
+        width = max(count / highest * 440, 1.5)
+        drawn.append(
+            Markup(
+                '<text x="400" y="{0}" text-anchor="end">{1}</text><rect x="412" y="{2}" width="{3:.1f}" height="16"/>'
+                '<text class="tick" x="{4:.1f}" y="{0}">{5:,}</text>'
+            ).format(24 * number + 17, _short(name), 24 * number + 4, width, 420 + width, count)
+        )
+    return Markup("").join([*drawn, Markup("</svg>")])
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 56 else f"{name[:55]}…"
