@@ -30,6 +30,7 @@ COMMANDS = {
     "send": "send",
     "forward": "forward",
     "remote": "remote",
+    "ctp": "ctp",
     "jobs": "jobs",
     "conformance": "conformance",
     "viewer": "viewer",

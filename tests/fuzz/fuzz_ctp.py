@@ -1,4 +1,4 @@
-"""Fuzzing what comes from users of RSNA CTP: scripts, lookup tables, ZIP bodies. Run by ``scripts/fuzz``.
+"""Fuzzing what comes from users of RSNA CTP: scripts, lookup tables, ZIP bodies, filters. Run by ``scripts/fuzz``.
 
 The first byte chooses what the rest is. A script is refused with a fault or applied to an object; nothing else may
 happen, whatever stands in it.
@@ -10,12 +10,16 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["pacs.deid.ctp", "pacs.ctp"]):
+with atheris.instrument_imports(include=["pacs.deid.ctp", "pacs.deid.filters", "pacs.ctp"]):
+    from pacs.ctp.configuration import read_configuration
+    from pacs.ctp.translation import translated
     from pacs.ctp.unpacking import TooLarge, members
     from pacs.deid.ctp import Outside, Script, read_script
     from pacs.deid.ctp.conversion import profile_of_script
     from pacs.deid.ctp.lookup import read_lookup
     from pacs.deid.ctp.strict import StrictAnonymizer
+    from pacs.deid.filters import read_filter
+    from pacs.deid.pixels.pixel_script import pixel_script
 
 from pacs.deid.profiles.reading import read_profile
 from pacs.dicom.elements import DataSet, Element
@@ -98,5 +102,23 @@ def zipped(data: bytes) -> None:
     assert [path.name for path in FOLDER.iterdir()] == ["body"]
 
 
+def filtered(data: bytes) -> None:
+    """A filter, and a pixel script with it; regular expressions are the operator's own risk, so they are left out."""
+    text = data.decode("utf-8", "replace").replace("matches", "equals")
+    with suppress(ProfileError):
+        chosen = read_filter.__wrapped__(text, "fuzz")
+        assert bool(chosen.failing(an_object(), ENCODING)) is not chosen.passes(an_object(), ENCODING)
+    with suppress(ProfileError):
+        pixel_script(f"{{ {text} }} (1,2,3,4)")
+
+
+def configuration(data: bytes) -> None:
+    """A config.xml."""
+    with suppress(BadRequest):
+        plan = translated(read_configuration(data, "fuzz.xml"), FOLDER)
+        assert all("\n" not in each.text + each.where for each in plan.remarks)
+        assert plan.script().startswith("#!/bin/sh")
+
+
 if __name__ == "__main__":
-    fuzz([whole_script, expression, lookup, zipped])
+    fuzz([whole_script, expression, lookup, zipped, filtered, configuration])

@@ -92,6 +92,11 @@ def ctp_seeds() -> list[bytes]:
         b"\2\0ptid/A\\ B\\:=x\\u0041\n# c\n",
         b'\2\xffa/b,"c"\n',
         b"\3" + _zip(),
+        b'\4!(Modality.equals("CT") + [0009[MAKER]01].contains("in")) * Rows.isLessThan("5") // x',
+        b'\5<Configuration><Server port="1"/><Pipeline name="A"><a class="x.DicomFilter" script="f" b="c"/>'
+        b'<b class="HttpExportService" url="http://h/" username="u" password="p" dicomScript="f"><x/></b>'
+        b'<c class="DicomExportService" url="dicom://A:B@h:104"/><d class="DicomAnonymizer" script="s"/></Pipeline>'
+        b"</Configuration>",
     ]
 
 
