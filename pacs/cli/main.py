@@ -32,6 +32,7 @@ COMMANDS = {
     "remote": "remote",
     "ctp": "ctp",
     "jobs": "jobs",
+    "kit": "kit",
     "conformance": "conformance",
     "viewer": "viewer",
     "doctor": "doctor",
