@@ -52,6 +52,7 @@ def create_app(installation: "App") -> Flask:
     ctp.register(app, settings.ctp.paths)
     web.register(app)
     app.extensions["pacs_users"] = installation.users
+    app.extensions["pacs_settings"] = settings
     app.extensions["pacs_remotes"] = installation.remotes
     app.extensions["pacs_queues"] = Queues(installation.folders.queues)
     app.extensions["pacs_viewer"] = viewer_folder(settings.http.viewer)

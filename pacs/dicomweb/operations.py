@@ -207,6 +207,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "lookup.add_row": Operation(
         (HTML,), (), (303,), ("application/x-www-form-urlencoded",), (400, 401, 403, 404, 413, 415), (PLAIN_JSON, HTML)
     ),
+    "kits.ask": Operation((HTML,), errors=(401, 403, 404)),
+    "kits.make": Operation(
+        (ZIP,), (), (200,), ("application/x-www-form-urlencoded",), (400, 401, 403, 404, 413, 415), (PLAIN_JSON, HTML)
+    ),
     "lookup.show": Operation((PLAIN_JSON,), errors=(401, 403, 404)),
     "lookup.replace": _table,
     "lookup.add": _table,

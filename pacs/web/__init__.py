@@ -6,6 +6,7 @@ It shares the Flask app with DICOMweb and holds no rule: what it shows comes fro
 from flask import Flask
 
 from pacs.web.health import blueprint as health
+from pacs.web.kits import blueprint as kits
 from pacs.web.knowledge_base import blueprint as knowledge_base
 from pacs.web.look import blueprint as look
 from pacs.web.lookup import blueprint as lookup
@@ -23,6 +24,7 @@ def register(app: Flask) -> None:
     for blueprint in (
         health,
         portal,
+        kits,
         knowledge_base,
         look,
         lookup,

@@ -1,0 +1,56 @@
+"""Kits by the web: for curators of the collection alone, and for users who can only submit."""
+
+import io
+import zipfile
+
+import pytest
+
+from pacs.model import Role
+from pacs.wsgi import create_app
+from tests.installation import inbox_id
+
+PAGE = "/kits/inbox"
+FORM = {"site": "St. Elsewhere", "user": "elsewhere"}
+
+
+@pytest.fixture
+def client(app):
+    return create_app(app).test_client()
+
+
+@pytest.fixture
+def curator(app):
+    app.users.add("cora", Role.CURATOR, inbox_id(app))
+    return {"Authorization": f"Bearer {app.users.create_token('cora')}"}
+
+
+def test_curator_downloads_a_kit_whose_token_submits(app, client, curator):
+    assert b"Download the kit" in client.get(PAGE, headers=curator).data
+    answer = client.post(PAGE, data=FORM, headers=curator)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="kit-inbox.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as kit:
+        token = kit.read("kit-inbox/token.txt").decode().strip()
+        assert "kit-inbox/READ-ME.html" in kit.namelist()
+        assert "kit-inbox/send-with-dcmtk.sh" not in kit.namelist()  # the collection has no AE title
+    assert app.users.principal_of(token).name == "elsewhere"
+
+
+@pytest.mark.parametrize("form", [FORM | {"user": "cora"}, FORM | {"user": "admin"}, FORM | {"site": ""}, {}])
+def test_kit_for_who_may_do_more_is_refused(client, curator, form):
+    answer = client.post(PAGE, data=form, headers=curator)
+    assert answer.status_code == 400
+    assert answer.mimetype == "text/html"
+
+
+def test_others_get_no_kit(app, client):
+    app.users.add("sam", Role.SUBMITTER, inbox_id(app))
+    app.users.add("rita", Role.RESEARCHER, inbox_id(app))
+    for name, status in (("sam", 404), ("rita", 403)):
+        headers = {"Authorization": f"Bearer {app.users.create_token(name)}"}
+        assert client.post(PAGE, data=FORM, headers=headers).status_code == status
+    assert client.post(PAGE, data=FORM).status_code == 401
+
+
+def test_page_of_another_site_gets_no_kit(client, curator):
+    headers = curator | {"Sec-Fetch-Site": "cross-site"}
+    assert client.post(PAGE, data=FORM, headers=headers).status_code == 403
