@@ -1,4 +1,4 @@
-"""Our engine over a folder, as its peers are measured: IN OUT PROFILE. Reads, changes, writes each file; prints JSON.
+"""Our engine over a folder, as its peers are measured: IN OUT PROFILE [safe|strict]. It prints figures as JSON.
 
 The stages are those of `pacs deid` and of the server but for the look at pixels, which no peer has: parsing, the
 elements, the new header in front of the old pixel bytes, and the second reader.
@@ -22,11 +22,12 @@ STAGES = tuple(stage for stage in OBJECT_STAGES if stage is not clean_pixels_sta
 def main() -> None:
     """Run it."""
     source, out, profile = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    ctp = sys.argv[4] if len(sys.argv) > 4 else "safe"
     out.mkdir(parents=True, exist_ok=True)
     warm_up()
     written = failed = 0
     with TemporaryDirectory() as scratch:
-        batch = Batch(out, Path(scratch), profile, None, b"k" * 32)
+        batch = Batch(out, Path(scratch), profile, None, b"k" * 32, ctp=ctp)
         started = time.process_time()
         for file in sorted(source.iterdir()):
             work = work_on(file, batch)
