@@ -209,10 +209,11 @@ class Archive:
     def resume_mapped(self, collection_id: int) -> int:
         """Put back what waited for a row of the collection's mapping or lookup table that is there now; how many."""
         count = 0
-        for receipt in self.parts.receipts.waiting_for_mapping(collection_id):
-            if self._has_row(collection_id, receipt.waiting_for):
+        receipts = self.parts.receipts
+        for row in receipts.waiting(collection_id):
+            for intake_id in receipts.waiting_for(collection_id, row) if self._has_row(collection_id, row) else ():
                 with suppress(NotFound):  # another process was quicker, or it is on its way into the quarantine
-                    self.retry(receipt.intake_id, "mapping table")
+                    self.retry(intake_id, "mapping table")
                     count += 1
         return count
 

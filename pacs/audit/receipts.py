@@ -65,10 +65,23 @@ class Receipts:
         rows: Any = Receipt.select(Receipt.intake_id).where(where).tuples()
         return [intake_id for (intake_id,) in rows]
 
-    def waiting_for_mapping(self, collection_id: int) -> list[Receipt]:
-        """Held receipts of a collection that wait for a row of its mapping or lookup table, oldest first."""
-        where = (Receipt.collection_id == collection_id) & (Receipt.waiting_for != "")
-        return list(Receipt.select().where(where & (Receipt.state == State.HELD.value)).order_by(Receipt.id))
+    def waiting(self, collection_id: int) -> dict[str, int]:
+        """What held objects of a collection wait for, rows of its mapping or lookup table, and how many for each."""
+        where = (Receipt.collection_id == collection_id) & (Receipt.waiting_for > "")
+        rows: Any = (
+            Receipt.select(Receipt.waiting_for, fn.COUNT(Receipt.id))
+            .where(where & (Receipt.state == State.HELD.value))
+            .group_by(Receipt.waiting_for)
+            .order_by(Receipt.waiting_for)
+        )
+        return dict(rows.tuples())
+
+    def waiting_for(self, collection_id: int, row: str) -> list[str]:
+        """Intake ids of held objects of a collection that wait for one row, oldest first."""
+        where = (Receipt.collection_id == collection_id) & (Receipt.waiting_for == row)
+        held = where & (Receipt.state == State.HELD.value)
+        rows: Any = Receipt.select(Receipt.intake_id).where(held).order_by(Receipt.id).tuples()
+        return [intake_id for (intake_id,) in rows]
 
     def collections_waiting(self) -> list[int]:
         """Collections that have objects which wait for a row."""

@@ -62,9 +62,11 @@ def _entries(archive: Archive, collection: CollectionInfo, rows: Mapping[str, st
 
 def lookup_facts(archive: Archive, collection: CollectionInfo) -> dict[str, object]:
     """How many rows the table has by the type of their keys, and how many objects wait for a key of which type."""
-    receipts = archive.parts.receipts.waiting_for_mapping(collection.id)
-    types = (each.waiting_for.rpartition("/")[0] for each in receipts)
-    waiting = Counter(each for each in types if each)
+    waiting: Counter[str] = Counter()
+    for row, count in archive.parts.receipts.waiting(collection.id).items():
+        key_type, slash, _digest = row.rpartition("/")
+        if slash:
+            waiting[key_type] += count
     return {
         "collection": collection.name,
         "rows": archive.parts.lookups.counts(collection.id),
