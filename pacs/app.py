@@ -9,11 +9,12 @@ from pacs.archive import Archive, Parts
 from pacs.audit import Receipts, Trail
 from pacs.auth import Users
 from pacs.blobs import LocalBlobs
-from pacs.config import Folders, Settings
+from pacs.config import Settings
 from pacs.db import connect
 from pacs.deid import load_profile
 from pacs.deid.profiles import rules_json
 from pacs.errors import BadRequest, ConfigError
+from pacs.folders import Folders
 from pacs.index import Index, Trash
 from pacs.jobs import Claimed, Handler, Jobs
 from pacs.jobs.sending import SEND
@@ -142,10 +143,13 @@ def job_handlers(app: App) -> dict[str, Handler]:
     """Who does the jobs of each name. They are imported here alone, so that nothing below imports upwards."""
     from pacs.ctp.http_export import ExportService  # noqa: PLC0415
     from pacs.ctp.queues import Queues  # noqa: PLC0415
+    from pacs.curation.alarms import WATCH, Watch  # noqa: PLC0415
     from pacs.dimse.commitment import COMMIT  # noqa: PLC0415
     from pacs.dimse.committing import CommitService  # noqa: PLC0415
     from pacs.dimse.options import options_from  # noqa: PLC0415 - only the process of jobs needs it
     from pacs.dimse.sending import SendService  # noqa: PLC0415
+
+    from pacs.jobs.notices import NOTICE, Notices  # noqa: PLC0415
 
     options = options_from(app.settings)
     sending = SendService(app.archive, options, app.archive.parts.jobs)
@@ -154,4 +158,5 @@ def job_handlers(app: App) -> dict[str, Handler]:
     def send(job: Claimed, halt: Event) -> str:
         return (exporting if exporting.knows(job) else sending)(job, halt)
 
-    return {SEND: send, COMMIT: CommitService(app.archive, options)}
+    found: dict[str, Handler] = {SEND: send, COMMIT: CommitService(app.archive, options)}
+    return found | {WATCH: Watch(app.archive, app.settings.alarms), NOTICE: Notices(app.settings.alarms)}

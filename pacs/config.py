@@ -153,6 +153,45 @@ class CtpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmSettings:
+    """Who is told when something needs people. Nothing identified is in what they get."""
+
+    webhook: str = ""
+    """Address that gets JSON by POST; empty: none."""
+    email: str = ""
+    """Who gets mail, joined by commas; empty: nobody."""
+    email_from: str = ""
+    """Sender of mail."""
+    smtp_host: str = ""
+    """Server that mail is given to."""
+    smtp_port: int = 25
+    """Its TCP port."""
+    smtp_security: str = "none"
+    """``none``, ``starttls`` or ``tls``."""
+    smtp_user: str = ""
+    """User at the mail server; empty: no login."""
+    smtp_password_file: str = ""
+    """File with the password."""
+    quarantined: bool = True
+    """Tell when something was quarantined."""
+    backlog: int = 0
+    """Tell when more objects than this wait for a worker; 0: never."""
+    digest: bool = False
+    """Tell every day what became of the day before."""
+    digest_hour: int = 6
+    """Hour of the day, in UTC, from which on that is told."""
+    sites: Mapping[str, str] = field(default_factory=dict)
+    """Mail addresses by site, joined by commas: each gets its own digest."""
+    every_s: float = 300.0
+    """How often is looked."""
+
+    @property
+    def are_on(self) -> bool:
+        """Whether anybody is told anything."""
+        return bool(self.webhook or self.email or (self.digest and self.sites))
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """Structured logs, one JSON line an event."""
 
@@ -172,6 +211,7 @@ class Settings:
     storage: StorageSettings = field(default_factory=StorageSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     ctp: CtpSettings = field(default_factory=CtpSettings)
+    alarms: AlarmSettings = field(default_factory=AlarmSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
     @property
@@ -222,6 +262,7 @@ def _check(settings: Settings) -> None:
     """Raise `ConfigError` for values that no server could run with."""
     http, dimse = settings.http, settings.dimse
     _check_ports(http, dimse)
+    _check_alarms(settings.alarms)
     if not AE_TITLE.fullmatch(dimse.aet):
         raise ConfigError("setting 'dimse.aet' must have 1 to 16 printable characters, without backslash")
     for name, choices in _CHOICES.items():
@@ -249,6 +290,17 @@ def _check_paths(settings: Settings) -> None:
     for path in settings.ctp.paths:
         if not path.startswith("/"):
             raise ConfigError("setting 'ctp.paths' names paths of addresses, which begin with /")
+
+
+def _check_alarms(alarms: AlarmSettings) -> None:
+    if alarms.webhook and not alarms.webhook.startswith(("http://", "https://")):
+        raise ConfigError("setting 'alarms.webhook' must be an address that begins with http:// or https://")
+    if (alarms.email or alarms.sites) and not (alarms.email_from and alarms.smtp_host):
+        raise ConfigError("mail needs 'alarms.email_from' and 'alarms.smtp_host'")
+    if alarms.smtp_security not in ("none", "starttls", "tls"):
+        raise ConfigError("setting 'alarms.smtp_security' must be none, starttls or tls")
+    if alarms.digest_hour > 23:
+        raise ConfigError("setting 'alarms.digest_hour' must be an hour, 0 to 23")
 
 
 def _check_ports(http: HttpSettings, dimse: DimseSettings) -> None:
@@ -341,60 +393,3 @@ def _truth(value: Any) -> bool:
     if str(value).lower() not in words:
         raise ValueError
     return words[str(value).lower()]
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Where things stand in a data directory. The first three are the wall: only they hold identified data."""
-
-    data: Path
-
-    @property
-    def spool(self) -> Path:
-        """Accepted objects that wait for a worker."""
-        return self.data / "spool"
-
-    @property
-    def quarantine(self) -> Path:
-        """Originals that could not be published, or are held, each with its reason."""
-        return self.data / "quarantine"
-
-    @property
-    def queues(self) -> Path:
-        """Which objects wait for whoever empties a queue, by their new UIDs."""
-        return self.data / "queues"
-
-    @property
-    def vault(self) -> Path:
-        """Sealed originals."""
-        return self.data / "vault"
-
-    @property
-    def profiles(self) -> Path:
-        """The site's own profiles, and its imported knowledge base of private tags."""
-        return self.data / "profiles"
-
-    @property
-    def tls(self) -> Path:
-        """The certificate that is made when none is set, and its key."""
-        return self.data / "tls"
-
-    @property
-    def associations(self) -> Path:
-        """Record locks that count associations over processes."""
-        return self.data / "associations"
-
-    @property
-    def blobs(self) -> Path:
-        """De-identified objects."""
-        return self.data / "blobs"
-
-    @property
-    def key(self) -> Path:
-        """The key file, 0600; not part of a backup."""
-        return self.data / "key"
-
-    @property
-    def admin_token(self) -> Path:
-        """The first administrator's token, 0600."""
-        return self.data / "admin-token"

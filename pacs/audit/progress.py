@@ -15,6 +15,7 @@ from pacs.model import State
 
 _CHUNK = 400
 _RECENT = 200  # receipts that the present pace is told by
+_SETTLED_S = 10.0
 _EXPLAINED = (State.HELD.value, State.QUARANTINED.value, State.DROPPED.value)
 
 
@@ -99,3 +100,19 @@ def pace() -> float | None:
         return None
     seconds = (now - min(times)).total_seconds()
     return len(times) / seconds if seconds > 0 else None
+
+
+def quarantined_since(after: int | None) -> tuple[int, list[tuple[int, str, str, str, int]]]:
+    """The last receipt there is, and what was quarantined after another: collection, site, sender, reason, how many.
+
+    What was written in the last seconds is left for the next time: a transaction with a lower number may still be open.
+    """
+    settled = Receipt.ended_at <= datetime.now(UTC) - timedelta(seconds=_SETTLED_S)
+    newest: Any = Receipt.select(Receipt.id).order_by(Receipt.id.desc()).where(settled).first()
+    last = max(newest.id if newest is not None else 0, after or 0)
+    if after is None or last == after:
+        return last, []
+    names = (Receipt.collection_id, Receipt.site, Receipt.sender, Receipt.reason)
+    where = (Receipt.id > after) & (Receipt.id <= last) & (Receipt.state == State.QUARANTINED.value)
+    rows: Any = Receipt.select(*names, fn.COUNT(Receipt.id)).where(where).group_by(*names)
+    return last, sorted(rows.tuples())

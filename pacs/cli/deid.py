@@ -20,11 +20,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from pacs.app import DEFAULT_PROFILE
 from pacs.cli.compare import compare_profiles
-from pacs.config import Folders
 from pacs.deid import load_profile
 from pacs.deid.ctp.lookup import read_lookup
 from pacs.deid.mapping import MappingRow, read_mapping
 from pacs.errors import BadRequest
+from pacs.folders import Folders
 from pacs.model import CrosswalkRow
 from pacs.pipeline.batch import Batch, Done, deidentify_file, prepare, tidy
 from pacs.pipeline.face_removal import SeriesDone, held_for, remove_faces

@@ -65,12 +65,14 @@ def run_worker_process(settings: Settings) -> None:
 def run_jobs_process(settings: Settings) -> None:
     """Sends objects to peers, reports storage commitment, polls services and watches folders."""
     from pacs.ctp.polling import run_polling
+    from pacs.curation.alarms import keep_watch
     from pacs.intake import run_folders
     from pacs.jobs import run_jobs
 
     stop = stop_on_signal()
     app = start_process(settings)
     parts = app.archive.parts
+    keep_watch(parts.jobs, settings.alarms)
     others = (
         Thread(target=run_polling, args=(app.archive, app.remotes, settings.http.max_body_bytes, stop)),
         Thread(target=run_folders, args=(app.archive, settings.intake, app.folders.vault, stop)),

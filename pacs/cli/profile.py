@@ -9,7 +9,6 @@ import click
 
 from pacs.cli.options import data_option, json_option, open_data, operator, settings_of
 from pacs.cli.output import print_facts, print_table
-from pacs.config import Folders
 from pacs.deid import load_profile
 from pacs.deid.ctp import read_script
 from pacs.deid.ctp.conversion import profile_of_script
@@ -18,6 +17,7 @@ from pacs.deid.profiles import profile_names
 from pacs.deid.profiles.library import PIXEL_SCRIPT_SUFFIX, PRIVATE_TAGS_FILE, SCRIPT_SUFFIXES, shipped_folder
 from pacs.deid.profiles.private_tags import read_knowledge_base
 from pacs.errors import BadRequest
+from pacs.folders import Folders
 from pacs.web.knowledge_base import profile_page, shown_rules
 
 

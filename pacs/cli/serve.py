@@ -13,8 +13,9 @@ from pacs.app import make_data_folder, open_app
 from pacs.cli.options import data_option, settings_of
 from pacs.cli.run import run_processes
 from pacs.cli.supervise import is_listening, reserved_port
-from pacs.config import Folders, Settings
+from pacs.config import Settings
 from pacs.errors import ConfigError
+from pacs.folders import Folders
 from pacs.model import Release
 from pacs.registry.snapshot import INBOX
 from pacs.web.viewer import viewer_folder

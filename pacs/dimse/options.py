@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pacs.auth.peers import DoorPolicy
-from pacs.config import Folders, Settings
+from pacs.config import Settings
 from pacs.dimse.tls import client_context, server_context
+from pacs.folders import Folders
 
 LEAST_PDU_BYTES = 16384
 _FIRST_TRY = DoorPolicy(local=True)
