@@ -148,12 +148,13 @@ def job_handlers(app: App) -> dict[str, Handler]:
     from pacs.dimse.committing import CommitService  # noqa: PLC0415
     from pacs.dimse.options import options_from  # noqa: PLC0415 - only the process of jobs needs it
     from pacs.dimse.sending import SendService  # noqa: PLC0415
-
     from pacs.jobs.notices import NOTICE, Notices  # noqa: PLC0415
 
     options = options_from(app.settings)
     sending = SendService(app.archive, options, app.archive.parts.jobs)
-    exporting = ExportService(app.archive, app.archive.parts.jobs, app.remotes, Queues(app.folders.queues))
+    exporting = ExportService(
+        app.archive, app.archive.parts.jobs, app.remotes, Queues(app.folders.queues), app.folders.sent
+    )
 
     def send(job: Claimed, halt: Event) -> str:
         return (exporting if exporting.knows(job) else sending)(job, halt)

@@ -17,6 +17,7 @@ class Sending:
     Series go in the order of their UIDs. `after`: the last one that is done; `done`: which instances of the next one
     are, by their number in the index, so that what is released between two attempts is not passed over.
     `failed` names instances that the receiver refused. `fruitless`: attempts in a row in which nothing got on.
+    `once`: a rule asks; a service that remembers what it has gets only what is new.
     `send_filter` is a filter's text: instances that do not pass it are left out.
     """
 
@@ -31,6 +32,7 @@ class Sending:
     refused: int = 0
     failed: tuple[str, ...] = ()
     send_filter: str = ""
+    once: bool = False
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> "Sending":
@@ -53,7 +55,7 @@ def queue_sends(jobs: Jobs, rules: Mapping[str, str], collection: str, series_ui
     series, count = list(series_uids), 0
     for aet, send_filter in rules.items():
         for series_uid in series:
-            sending = Sending(aet, series_uid=series_uid, collection=collection, send_filter=send_filter)
+            sending = Sending(aet, series_uid=series_uid, collection=collection, send_filter=send_filter, once=True)
             jobs.add(SEND, sending.arguments())
             count += 1
     return count

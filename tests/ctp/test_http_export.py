@@ -3,12 +3,15 @@
 import hashlib
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pacs.app import App, job_handlers
-from pacs.ctp.exchange import Reply, reply_of
+from pacs.ctp.exchange import Exchange, Reply, reply_of
+from pacs.db.tables.jobs import Job
 from pacs.errors import BadRequest, NotFound
 from pacs.jobs.queue import JobView
 from pacs.jobs.runner import run_one
@@ -89,6 +92,19 @@ def test_objects_go_one_a_request_as_ctp_sends_them(app: App):
         assert not headers["digest"].startswith("0")
 
 
+def test_series_that_grows_sends_what_is_new(app: App):
+    """A rule asks again for a series to which something came; each object goes once."""
+    with CtpReceiver() as receiver:
+        add_hub(app, receiver)
+        again = Sending("hub", series_uid=series_of(app)[0], collection="inbox", once=True).arguments()
+        for sent in (3, 0, 1):
+            if sent == 1:
+                send_ct(app, sop="later", study="export")
+                work(app)
+            assert attempt(app, app.archive.parts.jobs.add(SEND, again)).note == f"{sent} sent"
+    assert sorted(receiver.bodies) == sorted(stored(app))
+
+
 def test_without_credentials_and_path_none_are_sent(app: App):
     with CtpReceiver() as receiver:
         add_hub(app, receiver, "", user="", password="")
@@ -157,3 +173,27 @@ def test_addresses_that_cannot_be_are_refused(app: App, url: str):
         app.remotes.add(Remote("hub", url))
     with pytest.raises(NotFound):
         app.remotes.get("../key")
+
+
+class Killed(BaseException):
+    """Stands for kill -9: the job's row stays as it is."""
+
+
+def test_killed_process_goes_on_where_it_was(app: App, monkeypatch: pytest.MonkeyPatch):
+    with CtpReceiver() as receiver:
+        add_hub(app, receiver)
+        job_id, post, calls = queue(app), Exchange.post, []
+
+        def dying(*values: Any) -> Reply:
+            calls.append(1)
+            if len(calls) == 3:
+                raise Killed
+            return post(*values)
+
+        monkeypatch.setattr(Exchange, "post", dying)
+        with pytest.raises(Killed):
+            attempt(app, job_id)
+        assert app.archive.parts.jobs.get(job_id).state == "running"
+        Job.update(heartbeat_at=datetime(2026, 1, 1, tzinfo=UTC)).where(Job.id == job_id).execute()
+        assert attempt(app, job_id).note == "3 sent"
+    assert receiver.bodies == stored(app)  # each once
