@@ -70,6 +70,13 @@ def test_rows_that_name_each_other_end_in_quarantine(app, trial):
     assert work(app)["quarantined"] == 1
 
 
+def test_object_without_the_value_that_is_looked_up_does_not_wait(app, trial):
+    send_ct(app, PatientID="")
+    assert work(app)["quarantined"] == 1
+    (receipt,) = app.archive.parts.receipts.in_states(State.QUARANTINED)
+    assert "looks up as ptid is empty" in receipt.reason
+
+
 def test_table_is_replaced_as_a_whole_and_known_keys_keep_their_value(app, trial):
     assert replace_lookup(app.archive, trial, ROW | {"shift/ID-P1-4711": "-10"}, "test") == (2, 0)
     assert add_to_lookup(app.archive, trial, ROW, "test") == (0, 0)

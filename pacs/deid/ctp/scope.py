@@ -59,6 +59,8 @@ class Outside:
 
     def missing(self, key_type: str, key: str) -> RuleError:
         """What to raise when `found` has nothing: it names the entry that is missing, at the end of all links."""
+        if not key.replace("|", "").strip():
+            return Quarantined(f"what the script looks up as {key_type.strip()} is empty in this object")
         _value, name = self._followed(key_type, key)
         if self.lookup.get(name) is not None:
             return Quarantined("entries of the lookup table name each other in a circle, or too long a row")
