@@ -157,10 +157,11 @@ def _submitter(name: str) -> tuple[Principal, CollectionInfo]:
 def _caller() -> Principal:
     """Who calls, by the usual credentials or by CTP's header ``RSNA: user:password``.
 
-    That header stands in clear on the wire, so it counts over TLS or from this machine only.
+    That header stands in clear on the wire, so it counts over TLS (to a proxy too) or from this machine only.
     """
     given = request.headers.get("RSNA", "")
-    if given and "Authorization" not in request.headers and (request.is_secure or is_loopback(_address())):
+    is_safe = request.is_secure or g.public_root().startswith("https:") or is_loopback(g.caller_address())
+    if given and "Authorization" not in request.headers and is_safe:
         basic = f"Basic {base64.b64encode(given.strip().encode()).decode()}"
         g.principal = current_app.extensions["pacs"].identify(basic, "", _address())
         found: Principal = g.principal
