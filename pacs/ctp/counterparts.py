@@ -41,7 +41,8 @@ STAGES: Mapping[str, Counterpart] = {
         {"port": _PORT, "ssl": _TLS, "requireAuthentication": _USER},
     ),
     "DirectoryImportService": Counterpart(
-        "pacs import FOLDER --collection {collection} takes a folder in", {"import": ""}
+        'intake.folders of the settings names folders that are watched: {{ "FOLDER" = "{collection}" }}',
+        {"import": "", "interval": "", "minAge": "files count once they have settled"},
     ),
     "ArchiveImportService": Counterpart(
         "pacs import FOLDER --collection {collection} takes a folder in", {"treeRoot": ""}
