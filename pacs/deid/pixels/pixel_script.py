@@ -11,6 +11,7 @@ from pacs.deid.filters import read_filter
 from pacs.deid.pixels.signatures import Rectangle, Signature
 from pacs.errors import ProfileError
 
+_BRACES = re.compile(r'\{(?:"[^"\n]*"|[^"}])*\}')  # a brace in quotes, as of a regular expression, ends nothing
 _RECTANGLE = re.compile(r"\(\s*(-?\d{1,9})\s*,\s*(-?\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*\)")
 
 
@@ -23,7 +24,8 @@ def pixel_script(text: str, name: str = "script", *, exact: bool = True) -> tupl
     position = text.find("{")
     while position >= 0:
         line = _line_of(text, position)
-        end = text.find("}", position)
+        whole = _BRACES.match(text, position)
+        end = whole.end() - 1 if whole is not None else text.find("}", position)
         if end < 0:
             raise ProfileError(f"{name}, line {line}: the filter that starts here has no closing brace")
         chosen = read_filter(text[position + 1 : end], name, line)

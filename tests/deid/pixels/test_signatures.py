@@ -90,6 +90,11 @@ def test_regions_are_black_in_every_syntax_that_is_decoded(kind):
         assert (frame[48:80, :] > 170).all()
 
 
+def test_brace_in_quotes_ends_no_filter():
+    (signature,) = pixel_script('{ Modality.matches("[A-Z]{2}") } (1,2,3,4)')
+    assert signature.fits(parsed(as_object(ground()))[0], LITTLE)
+
+
 def test_parenthesis_that_is_no_rectangle_is_text():
     (signature,) = pixel_script("{ true. } (the older one) (1, 2) (a,b,c,d) (1,2,3,4)")
     assert signature.rectangles == (Rectangle(1, 2, 3, 4),)
