@@ -1,6 +1,7 @@
 """Queues that others empty, and services whose queues are emptied."""
 
 import base64
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from pacs.app import App
 from pacs.ctp.exchange import AwayError
-from pacs.ctp.polling import drain
+from pacs.ctp.polling import drain, run_polling
 from pacs.ctp.queues import Queues
 from pacs.model import InstanceKey, Role
 from pacs.vault import Remote
@@ -18,6 +19,7 @@ from tests.builders import ct_bytes
 from tests.ctp.receiver import CtpReceiver, answer
 from tests.ctp.test_http_export import HUB, attempt, queue, series_of, stored
 from tests.installation import installed, send_ct, work
+from tests.wire.server import wait_for
 
 LIMIT = 1 << 30
 
@@ -121,3 +123,22 @@ def test_broken_answer_is_not_taken(app: App):
         poll(app, far)
     assert work(app)["published"] == 3
     assert list(app.archive.incoming.iterdir()) == []
+
+
+def test_polling_goes_on_when_a_service_is_away_and_stops_when_it_refuses(app: App):
+    """One service is away, one refuses our credentials; the third has an object, and is asked again."""
+    stop = threading.Event()
+    with (
+        CtpReceiver([answer(401)]) as refusing,
+        CtpReceiver([answer(200, ct_bytes(sop="polled")), *[answer(404)] * 1000]) as far,
+    ):
+        for name, port in (("a", 9), ("b", refusing.port), ("c", far.port)):
+            app.remotes.add(Remote(name, f"http://127.0.0.1:{port}/", collection="inbox"))
+        polling = threading.Thread(target=run_polling, args=(app.archive, app.remotes, LIMIT, stop, 0.05))
+        polling.start()
+        wait_for(lambda: len(far.requests) >= 3)
+        stop.set()
+        polling.join()
+    assert len(refusing.requests) == 1
+    assert {each.name for each in app.remotes.all() if each.stopped} == {"b"}
+    assert work(app)["published"] == 4
