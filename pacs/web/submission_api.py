@@ -47,7 +47,7 @@ def show_csv() -> Response:
     )
 
 
-@blueprint.post("/api/submissions/find")
+@blueprint.post("/api/reconciliation")
 def find() -> Response:
     """The sum of one study, object or submission: ``{"uid": ...}`` of the sender or ours, or an intake id."""
     identifier = _body().get("uid")
@@ -56,7 +56,7 @@ def find() -> Response:
     return json_reply(of_identifier(archive(), caller(), identifier.strip()).as_json())
 
 
-@blueprint.post("/api/submissions/known")
+@blueprint.post("/api/known-files")
 def known() -> Response:
     """Which files the caller has sent into a collection: the state by each MD5, null for those that are not here."""
     body = _body()

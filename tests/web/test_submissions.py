@@ -51,7 +51,7 @@ def said_md5(content: bytes) -> dict[str, str]:
 
 
 def find(client: FlaskClient, headers: Headers, identifier: str):
-    return client.post("/api/submissions/find", json={"uid": identifier}, headers=headers)
+    return client.post("/api/reconciliation", json={"uid": identifier}, headers=headers)
 
 
 def test_received_is_sum_of_what_became(app, client):
@@ -156,13 +156,13 @@ def test_digests_tell_what_was_sent_already(app, client):
     store(client, second, sam, **said_md5(second))
     store(client, third, tom, **said_md5(third))
     asked = {"collection": "inbox", "md5": [md5(first), md5(second), md5(third), "0" * 32]}
-    answer = client.post("/api/submissions/known", json=asked, headers=sam).get_json()
+    answer = client.post("/api/known-files", json=asked, headers=sam).get_json()
     assert answer == {"states": ["published", "waiting", None, None]}
-    assert client.post("/api/submissions/known", json=asked).status_code in (401, 404)
+    assert client.post("/api/known-files", json=asked).status_code in (401, 404)
     too_many = {"collection": "inbox", "md5": ["0" * 32] * 1001}
     refused: tuple[object, ...] = ({}, [], {"collection": "inbox", "md5": ["x"]}, too_many)
     for wrong in refused:
-        assert client.post("/api/submissions/known", json=wrong, headers=sam).status_code == 400
+        assert client.post("/api/known-files", json=wrong, headers=sam).status_code == 400
 
 
 def test_body_that_differs_from_its_digest_is_refused(app, client):

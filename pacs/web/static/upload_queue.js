@@ -125,7 +125,7 @@ export class Upload {
   async known(digests) {
     for (let tries = 1; ; tries++) {
       try {
-        const reply = await fetch(`${BASE}/api/submissions/known`, {
+        const reply = await fetch(`${BASE}/api/known-files`, {
           method: "POST",
           headers: { "Content-Type": "application/json" },
           body: JSON.stringify({ collection: this.collection, md5: digests }),
