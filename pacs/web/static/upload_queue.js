@@ -14,7 +14,9 @@ const REASONS = {
 const rest = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 class Passing extends Error {} // trying again may help
-class SignedOut extends Error {}
+class Stopped extends Error {} // somebody has to do something first; the message says what
+const SIGNED_OUT = "You are signed out. Sign in again in another tab, then resume.";
+const NOT_ALLOWED = "You may not send to this collection.";
 
 export class Upload {
   constructor(collection) {
@@ -130,7 +132,8 @@ export class Upload {
           headers: { "Content-Type": "application/json" },
           body: JSON.stringify({ collection: this.collection, md5: digests }),
         });
-        if (reply.status === 401) throw new SignedOut();
+        if (reply.status === 401) throw new Stopped(SIGNED_OUT);
+        if (reply.status === 403 || reply.status === 404) throw new Stopped(NOT_ALLOWED);
         if (!reply.ok) throw new Passing();
         this.trouble = "";
         return (await reply.json()).states;
@@ -167,8 +170,8 @@ export class Upload {
   }
 
   async wait(error, tries) {
-    if (error instanceof SignedOut) {
-      this.trouble = "You are signed out. Sign in again in another tab, then resume.";
+    if (error instanceof Stopped) {
+      this.trouble = error.message;
       this.paused = true;
       return this.turn();
     }
@@ -225,8 +228,8 @@ export class Upload {
 function verdict(request) {
   const { status } = request;
   if (status === 200) return "";
-  if (status === 401) throw new SignedOut();
-  if (status === 403 || status === 404) return "You may not send to this collection.";
+  if (status === 401) throw new Stopped(SIGNED_OUT);
+  if (status === 403 || status === 404) return NOT_ALLOWED;
   if (status === 413) return "The file is larger than the archive takes.";
   if (status === 400) throw new Passing("The file arrived broken three times. It may have changed, or the network breaks it.");
   if (status === 409) {
