@@ -78,7 +78,7 @@ def test_removed_objects_are_told_as_such(empty: Web):
     def told() -> tuple[dict, list[bool]]:
         states = empty.client.get(sent.headers["Location"], headers=empty.admin).get_json()["states"]
         facts = receipt_facts(empty.app.archive, trace(empty.app.archive, uid("t1")))
-        return states, sorted(row["removed"] for row in facts)
+        return states, sorted(bool(row["removed"]) for row in facts)
 
     assert told() == ({"published": 1, "removed": 1}, [False, True])
     assert empty.client.post(f"{entry}/restore", headers=empty.admin).get_json() == {"restored": 1}

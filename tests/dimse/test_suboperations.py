@@ -1,6 +1,5 @@
 """Counting sub-operations, and which contexts are proposed for them. PS3.4 C.4.2."""
 
-
 from hypothesis import given
 from hypothesis import strategies as st
 

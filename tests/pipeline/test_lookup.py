@@ -9,7 +9,7 @@ from pacs.curation.lookup import add_to_lookup, lookup_facts, read_table, replac
 from pacs.db import close_thread
 from pacs.deid import CollectionKeys
 from pacs.errors import BadRequest, Conflict
-from pacs.model import State
+from pacs.model import Publication, State
 from pacs.pipeline import Worker
 from pacs.pipeline.integers import IntegerFile
 from pacs.registry import Counters, Registry
@@ -121,6 +121,8 @@ def test_second_run_of_an_entry_gives_the_same_bytes(app, trial):
     (entry,) = worker.claims.claim(10)
     first, second = (worker.processor.process(entry) for _ in range(2))
     worker.claims.close()
+    assert isinstance(first, Publication)
+    assert isinstance(second, Publication)
     assert b"seen " in first.blob_path.read_bytes()
     assert first.blob_digest == second.blob_digest
 

@@ -216,7 +216,7 @@ def test_sequences_match_by_what_is_inside(holdings: Server) -> None:
 def test_keys_beyond_the_columns_come_from_stored_objects(holdings: Server, syntax: str) -> None:
     """Each with its own VR, in the character set of the answer; bulk data, and what there is not, comes empty."""
     step = item(ScheduledProcedureStepID="", RequestedProcedureDescription="")
-    wanted = {
+    wanted: dict[str, Any] = {
         "KVP": "",
         "SmallestImagePixelValue": None,
         "FocalSpots": "",
