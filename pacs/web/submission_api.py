@@ -11,7 +11,7 @@ from pacs.archive import Archive
 from pacs.auth import is_curator_of, may_store
 from pacs.curation.reconciliation import MOST_DAYS, Filter, Overview, last_days, of_identifier, overview
 from pacs.curation.submission import known_digests, submission
-from pacs.errors import BadRequest, NotFound
+from pacs.errors import BadRequest, NotAllowed, NotFound
 from pacs.model import Principal, PrincipalKind
 
 blueprint = Blueprint("submission_api", __name__)
@@ -59,6 +59,8 @@ def find() -> Response:
 @blueprint.post("/api/known-files")
 def known() -> Response:
     """Which files the caller has sent into a collection: the state by each MD5, null for those that are not here."""
+    if caller().kind is not PrincipalKind.USER:
+        raise NotAllowed("only who signed in has sent something")
     body = _body()
     digests, name = body.get("md5"), body.get("collection")
     if not isinstance(digests, list) or not isinstance(name, str):

@@ -133,3 +133,16 @@ def test_upload_accounts_for_every_file(whole, chromium, tmp_path):
     assert who.received()["received"] == 8
     assert not who.faults
     who.context.close()
+
+
+def test_upload_waits_for_who_is_signed_out(whole, chromium, tmp_path):
+    who = Uploader(whole, chromium, "olga")
+    cookies = who.context.cookies()
+    who.context.clear_cookies()
+    who.choose(make_folder(tmp_path / "study", 3, "o"))
+    who.until(lambda: "signed out" in who.page.text_content("#trouble"))
+    who.context.add_cookies(cookies)
+    assert who.page.text_content("#pause") == "Resume"
+    who.page.click("#pause")
+    assert who.until_done() == "3 files = 3 published"
+    who.context.close()

@@ -32,6 +32,7 @@ async function take(fill) {
   }
   if (upload === null || !upload.running) start(collection.value);
   const mine = upload;
+  say("Reading the folder…");
   await fill((file, path) => mine.add(file, path));
   if (mine !== upload || !mine.files.length) {
     if (!mine.files.length) say("There is no file in it.");
@@ -54,6 +55,7 @@ async function go() {
   doneBefore = upload.doneBytes;
   part("collection").disabled = true;
   part("unfinished").hidden = true;
+  part("hint").textContent = "";
   part("going").hidden = false;
   part("pause").hidden = false;
   const ticking = setInterval(show, 250);
@@ -67,7 +69,7 @@ async function go() {
 }
 
 function say(text) {
-  part("said").textContent = text;
+  part(part("going").hidden ? "hint" : "said").textContent = text;
 }
 
 function show() {
@@ -155,7 +157,7 @@ for (const name of ["folder", "files"]) {
   part(name).addEventListener("change", ({ target }) => {
     const list = [...target.files];
     target.value = "";
-    if (list.length) take(async (found) => chosen(list, found));
+    if (list.length) take((found) => chosen(list, found));
   });
 }
 const zone = part("zone");

@@ -1,4 +1,5 @@
 // Files of what was chosen or dropped, folders and all below them.
+const LONGEST_TURN_MS = 30;
 const LEFT_OUT = /^(\.|Thumbs\.db$|desktop\.ini$)/i;
 
 // `found` is called with each file and its path below what was dropped; returns when all were found.
@@ -7,9 +8,15 @@ export async function dropped(items, found) {
   for (const entry of entries) await walk(entry, found);
 }
 
-export function chosen(list, found) {
+// To ask a chosen file for its size takes the browser a moment each: the page must live between them.
+export async function chosen(list, found) {
+  let since = performance.now();
   for (const file of list) {
     if (!LEFT_OUT.test(file.name)) found(file, file.webkitRelativePath || file.name);
+    if (performance.now() - since > LONGEST_TURN_MS) {
+      await new Promise((resolve) => setTimeout(resolve));
+      since = performance.now();
+    }
   }
 }
 
