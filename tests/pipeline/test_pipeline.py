@@ -389,7 +389,7 @@ def test_encapsulated_uncompressed_frames_are_cut_as_stored(app):
 def test_region_of_an_imported_pixel_script_is_blanked(app):
     folder = app.folders.profiles
     folder.mkdir()
-    (folder / "ours.pixels").write_text('Our scanner { Manufacturer.equals("ACME") } (0, 0, 3, 1)')
+    (folder / "ours.pixels").write_text('Our scanner { Manufacturer.equals("ACME") } (0, 0, 4, 2)')
     app.follow_profiles()
     send_ct(app)
     assert work(app)["published"] == 1

@@ -13,11 +13,18 @@ from pathlib import Path
 from typing import Any
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that is free now, and that no other call of this process was given."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 30.0, rest_s: float = 0.02) -> Any:

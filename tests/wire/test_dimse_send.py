@@ -169,8 +169,8 @@ def test_released_series_are_forwarded_once(filled: Server, tmp_path: Path) -> N
         assert sent_to_dest(filled) == 3
         wait_for(lambda: len(receiver.objects) == 4)
     assert json.loads(filled.run("forward", "list", "--json")) == [
-        {"collection": "inbox", "aet": "DEST"},
-        {"collection": "trial", "aet": "DEST"},
+        {"collection": "inbox", "aet": "DEST", "filter": ""},
+        {"collection": "trial", "aet": "DEST", "filter": ""},
     ]
 
 
