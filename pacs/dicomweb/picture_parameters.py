@@ -80,13 +80,15 @@ def profile_of(text: str) -> str:
 
 def whole_number(text: str, name: str, least: int, most: int) -> int:
     """A number from `least` to `most`."""
-    if not _SIZE.fullmatch(text.strip()) or not least <= int(text) <= most:
+    text = text.strip(" ")
+    if not _SIZE.fullmatch(text) or not least <= int(text) <= most:
         raise BadRequest(f"{name} takes whole numbers from {least} to {most}")
     return int(text)
 
 
 def decimal(text: str, name: str) -> float:
     """A finite decimal number."""
-    if not _DECIMAL.fullmatch(text.strip()):
+    text = text.strip(" ")
+    if not _DECIMAL.fullmatch(text):
         raise BadRequest(f"{name} takes decimal numbers")
     return float(text)

@@ -156,6 +156,8 @@ def test_window_and_frame(frames: Web):
         "&windowWidth=400",
         "&windowCenter=40&windowWidth=0",
         "&windowCenter=x&windowWidth=5",
+        "&windowCenter=%1D40&windowWidth=5",
+        "&rows=%1D5",
         "&imageQuality=0",
         "&imageQuality=101",
         "&imageQuality=good",
