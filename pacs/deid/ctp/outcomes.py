@@ -5,32 +5,18 @@ from enum import Enum
 from typing import NamedTuple
 
 from pacs.deid.ctp.scope import Quarantined
+from pacs.deid.profiles.table import BASIC_CODE, OPTION_CODES
 from pacs.deid.text.encoding import encode_text
 from pacs.dicom.dictionary import vr_of
 from pacs.dicom.elements import DataSet, Element
 from pacs.dicom.syntaxes import Encoding
-from pacs.dicom.values import CHARSET_VRS, Charset, first_text
+from pacs.dicom.values import CHARSET_VRS, Charset
 
 MAX_BLANKS = 55
 _LONGEST_LO = 64
 _NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "SV": "q", "UV": "Q"}
 METHOD_CODES = 0x00120064
-# CID 7050, as CTP's scripts name the codes.
-CODE_MEANINGS = {
-    "113100": "Basic Application Confidentiality Profile",
-    "113101": "Clean Pixel Data Option",
-    "113102": "Clean Recognizable Visual Features Option",
-    "113103": "Clean Graphics Option",
-    "113104": "Clean Structured Content Option",
-    "113105": "Clean Descriptors Option",
-    "113106": "Retain Longitudinal Temporal Information Full Dates Option",
-    "113107": "Retain Longitudinal Temporal Information Modified Dates Option",
-    "113108": "Retain Patient Characteristics Option",
-    "113109": "Retain Device Identity Option",
-    "113110": "Retain UIDs Option",
-    "113111": "Retain Safe Private Option",
-    "113112": "Retain Institution Identity Option",
-}
+CODE_MEANINGS = dict((BASIC_CODE, *OPTION_CODES.values()))  # CID 7050
 
 
 class Kind(Enum):
@@ -122,9 +108,3 @@ def _method_code(code: str) -> DataSet:
     item.put(0x00080102, "SH", b"DCM" if known else b"UNKNOWN")
     item.put(0x00080104, "LO", (known or "UNKNOWN").encode()[:_LONGEST_LO])
     return item
-
-
-def codes_of(data_set: DataSet) -> tuple[str, ...]:
-    """The method codes that a data set names."""
-    sequence = data_set.get(METHOD_CODES)
-    return tuple(first_text(item, 0x00080100) for item in (sequence.items or ())) if sequence is not None else ()
