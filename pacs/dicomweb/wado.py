@@ -123,17 +123,16 @@ def instance_part(instance: StoredInstance, syntax: str, *, strict: bool) -> Bod
 
 
 def _transcoded(instance: StoredInstance, syntax: str) -> tuple[Iterable[Buffer], int | None]:
-    """The pieces of a file in another syntax, and its length where no frame has to be made for knowing it."""
+    """The pieces of a file in another syntax, and its length where no more than one frame has to be made for it."""
     try:
         file = read_file(instance.path)
     except (OSError, ValueError, NotDicom, Truncated):
         raise NotAcceptable("the stored file is damaged") from None
-    if syntax != EXPLICIT_LE:
-        return compressed(file, syntax), None
-    pieces = explicit_little_endian(file)
-    if is_encapsulated(instance.transfer_syntax_uid):
+    pieces = explicit_little_endian(file) if syntax == EXPLICIT_LE else compressed(file, syntax)
+    makes_frames = syntax != EXPLICIT_LE or is_encapsulated(instance.transfer_syntax_uid)
+    if makes_frames and instance.frames > 1:
         return pieces, None
-    known = list(pieces)  # large values are views of the file
+    known = list(pieces)  # large values that stay as they are are views of the file
     return (bytes(part) for each in known for part in in_parts(each)), sum(map(len, known))
 
 
