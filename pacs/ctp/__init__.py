@@ -16,7 +16,8 @@ def register(app: Flask, paths: Mapping[str, str]) -> None:
     app.register_blueprint(http_import.blueprint)
     app.register_blueprint(polled.blueprint)
     if paths:
-        app.before_request(partial(http_import.at_configured_path, paths))
+        plain = {path.rstrip("/") or "/": collection for path, collection in paths.items()}
+        app.before_request(partial(http_import.at_configured_path, plain))
 
 
 __all__ = ["register"]

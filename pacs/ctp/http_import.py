@@ -24,7 +24,7 @@ from pacs.auth.http import WrongCredentials
 from pacs.auth.peers import is_loopback
 from pacs.ctp.unpacking import TooLarge, objects
 from pacs.ctp.verifier import verified
-from pacs.errors import NotAllowed, NotFound, PacsError
+from pacs.errors import NotAllowed, NotFound, OutOfResources, PacsError, Refused
 from pacs.model import CollectionInfo, Door, Envelope, Principal, PrincipalKind
 from pacs.registry.routing import route
 
@@ -50,7 +50,7 @@ def _as_ctp(answer: Callable[[str], Response]) -> Callable[[str], Response]:
     return told
 
 
-@blueprint.post(f"{PATH}/<collection>")
+@blueprint.route(f"{PATH}/<collection>", methods=("POST",), provide_automatic_options=False)
 @_as_ctp
 def take(collection: str) -> Response:
     """Take one body in: an object, or a ZIP of them. Every object in it is durable when this answers ``OK``."""
@@ -80,17 +80,17 @@ def take(collection: str) -> Response:
     return _plain(200, "OK")
 
 
-@blueprint.get(f"{PATH}/<collection>")
+@blueprint.route(f"{PATH}/<collection>", methods=("GET",), provide_automatic_options=False)
 @_as_ctp
 def verify(collection: str) -> Response:
     """Which of the objects that ``?uids=`` names are safe here, as CTP's database verifier asks."""
     if "uids" not in request.args:
         raise NotFound("nothing was asked for")
-    _principal, found = _submitter(collection)
-    return Response(verified(_archive(), found, request.args["uids"]), content_type="text/xml;charset=UTF-8")
+    principal, found = _submitter(collection)
+    return Response(verified(_archive(), principal, found, request.args["uids"]), content_type="text/xml;charset=UTF-8")
 
 
-@blueprint.route(f"{PATH}/<collection>", methods=("PUT", "DELETE", "PATCH"), provide_automatic_options=False)
+@blueprint.route(f"{PATH}/<collection>", methods=("PUT", "DELETE", "PATCH", "OPTIONS"), provide_automatic_options=False)
 def other(collection: str) -> Response:
     """Other methods are not found, as CTP answers them."""
     del collection
@@ -100,24 +100,25 @@ def other(collection: str) -> Response:
 def at_configured_path(paths: Mapping[str, str]) -> Response | None:
     """An answer when the request is CTP's and for one of the paths (-> collection) that are set; else None.
 
-    Pages and other services that stand at such a path go on: only what CTP sends, or asks as verifier, is taken.
+    Pages and other services that stand at such a path go on: only what CTP sends, or asks as verifier, is taken. What
+    nothing takes is not found, as CTP answers it.
     """
-    collection = paths.get(request.path)
+    collection = paths.get(request.path.rstrip("/") or "/")
     if collection is None:
         return None
     if request.method == "POST" and MEDIA_TYPE in request.headers.get("Content-Type", "").lower():
         return take(collection)
     if request.method == "GET" and "uids" in request.args:
         return verify(collection)
-    return None
+    return _plain(404) if request.routing_exception is not None else None
 
 
 def _refusal(error: Exception) -> Response:
     """404 for all that may pass, so that the sender tries again."""
     if isinstance(error, NotAllowed):
         return _plain(403)
-    if isinstance(error, TooLarge | RequestEntityTooLarge):
-        return _plain(413)
+    if isinstance(error, Refused | RequestEntityTooLarge) and not isinstance(error, OutOfResources):
+        return _plain(413)  # too large for ever; all else is taken, whatever it is
     if isinstance(error, PacsError | OSError | HTTPException):
         log.warning("object refused", extra={"door": "ctp", "reason": type(error).__name__})
     else:

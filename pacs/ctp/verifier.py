@@ -3,16 +3,19 @@
 from xml.sax.saxutils import quoteattr
 
 from pacs.archive import Archive
+from pacs.curation.reconciliation import sees
 from pacs.db.tables.audit import Receipt
 from pacs.errors import BadRequest
-from pacs.model import CollectionInfo, State
+from pacs.model import CollectionInfo, Principal, State
 
 MAX_UIDS = 1000  # CTP asks for 20 at a time
 _SAFE = (State.PUBLISHED, State.DUPLICATE, State.HELD, State.QUARANTINED)
 
 
-def verified(archive: Archive, collection: CollectionInfo, uids: str) -> str:
+def verified(archive: Archive, principal: Principal, collection: CollectionInfo, uids: str) -> str:
     """XML with a ``file`` for each UID whose object is safe here; the UIDs may be the sender's or ours.
+
+    Senders are told of what they sent themselves, curators of all.
 
     `uids` are parted by semicolons. ``date`` is in milliseconds since 1970; ``digest`` is the MD5 in hexadecimal
     without leading zeros, as CTP prints it. Raises `BadRequest` for too many.
@@ -30,6 +33,7 @@ def verified(archive: Archive, collection: CollectionInfo, uids: str) -> str:
             for each in receipts
             if each.collection_id == collection.id
             and State(each.state) in _SAFE
+            and sees(principal, each.submitter, each.collection_id)
             and (each.new_sop_uid == uid or each.original_hmac == hmac)
         ]
         if mine:

@@ -44,6 +44,7 @@ _MAKERS = (
 # Of type 1 in every object, in every image, and in images of some classes. PS3.3 C.12.1, C.7.3.1, C.7.6.3.
 _ALWAYS = (SOP_CLASS, SOP_UID, STUDY_UID, SERIES_UID, MODALITY)
 _IMAGES = (0x00280002, 0x00280004, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103)
+_NUMBERS = frozenset(_IMAGES) - {0x00280004}  # US, in which 0 is a value
 _SLICES = (0x00080008, 0x00200032, 0x00200037, 0x00200052, 0x00280030)
 _BY_CLASS = {
     "1.2.840.10008.5.1.4.1.1.2": (*_SLICES, 0x00281052, 0x00281053),
@@ -164,7 +165,7 @@ class Analysis:
         if ENCAPSULATED_DOCUMENT in data_set:
             self.problems["encapsulated document (quarantined by most profiles)"] += 1
         for tag in _demanded(data_set, sop_class):
-            if tag not in data_set or not (data_set[tag].items or bytes(data_set[tag].value).strip(b" \0")):
+            if _is_empty(data_set, tag):
                 self.missing[keyword_for_tag(tag) or f"{tag:08X}"] += 1
         self._identifiers(data_set, content)
         self._private(data_set, DEFAULT, "")
@@ -176,16 +177,16 @@ class Analysis:
         for name, uid in uids.items():
             if not uid:
                 self.problems[f"{name} UID missing (quarantined)"] += 1
-        sop, study, series = (self._digest(uids[name]) for name in ("sop", "study", "series"))
+        sop, study, series = (self._digest(uids[name]) if uids[name] else b"" for name in ("sop", "study", "series"))
         patient = self._digest(patient_id)
-        before = self._seen.setdefault(sop, content)
+        before = self._seen.setdefault(sop, content) if sop else content
         if before is not content:
             same = "the same file again" if before == content else "another object under the same SOP Instance UID"
             self.problems[same] += 1
-        if self._studies.setdefault(study, patient) != patient:
+        if study and self._studies.setdefault(study, patient) != patient:
             self.problems["a study of several patients"] += 1
         of_series = study + self._digest(_modality(data_set))
-        if self._series.setdefault(series, of_series) != of_series:
+        if series and self._series.setdefault(series, of_series) != of_series:
             self.problems["a series of several studies or modalities"] += 1
         self._patients.setdefault(patient, self.mapped is None or patient_id in self.mapped)
         self._look_for_head(data_set, series)
@@ -258,6 +259,14 @@ def _modality(data_set: DataSet) -> str:
 
 def _demanded(data_set: DataSet, sop_class: str) -> tuple[int, ...]:
     return (*_ALWAYS, *(_IMAGES if PIXEL_DATA in data_set else ()), *_BY_CLASS.get(sop_class, ()))
+
+
+def _is_empty(data_set: DataSet, tag: int) -> bool:
+    """Whether an element is absent or has no value; a number that is 0 is one."""
+    element = data_set.get(tag)
+    if element is None or element.items is not None:
+        return not (element and element.items)
+    return not (bytes(element.value) if tag in _NUMBERS else bytes(element.value).strip(b" \0"))
 
 
 def _maker(value: str) -> str:

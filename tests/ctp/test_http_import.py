@@ -12,6 +12,7 @@ from pacs.app import App
 from pacs.archive import Archive
 from pacs.errors import OutOfResources
 from pacs.model import Role
+from pacs.spool import Limits
 from pacs.wsgi import create_app
 from tests.builders import ct_bytes
 from tests.installation import inbox_id, installed
@@ -73,3 +74,8 @@ def test_header_of_ctp_alone_does_not_count_from_elsewhere(app: App):
             environ_base={"REMOTE_ADDR": address},
         )
         assert answer.status_code == status
+
+
+def test_object_too_large_is_refused_for_good(app: App, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(app.archive.parts.spool, "limits", Limits(max_object_bytes=100))
+    assert post(app).status_code == 413

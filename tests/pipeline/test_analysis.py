@@ -86,6 +86,18 @@ def test_report_holds_nothing_identified(folder, tmp_path):
     assert json.loads(done.stdout)["modalities"] == {"CT": 6}
 
 
+def test_a_number_that_is_0_is_not_missing(tmp_path):
+    (tmp_path / "1").write_bytes(ct_bytes(PixelRepresentation=0, HighBit=None))
+    assert analysed(tmp_path)["missing_type_1"] == {"HighBit": 1}
+
+
+def test_missing_uids_contradict_nothing(tmp_path):
+    for number in range(3):
+        content = ct_bytes(patient=f"P{number}", StudyInstanceUID="", SeriesInstanceUID="", InstanceNumber=number)
+        (tmp_path / f"{number}").write_bytes(content)
+    assert "a study of several patients" not in analysed(tmp_path)["problems"]
+
+
 def test_heads_in_fine_slices_may_show_a_face(tmp_path):
     for number in range(60):
         more = {"BodyPartExamined": "HEAD", "ImagePositionPatient": [0, 0, 2.0 * number]}

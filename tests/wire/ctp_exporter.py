@@ -15,6 +15,7 @@ class Site:
     def __init__(self, server: WholeServer, token: str, name: str = "site") -> None:
         self.server = server
         self.token = token
+        self.name = name
         self.basic = "Basic " + base64.b64encode(f"{name}:{token}".encode()).decode()
 
     def exchange(self, head: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
@@ -52,7 +53,7 @@ class Site:
 
     def verify(self, *uids: str) -> dict[str, str]:
         """Digests by UID, as the verifier says them."""
-        head = f"GET /ctp/trial?uids={';'.join(uids)} HTTP/1.1\r\nHost: a\r\nRSNA: site:{self.token}\r\n"
+        head = f"GET /ctp/trial?uids={';'.join(uids)} HTTP/1.1\r\nHost: a\r\nRSNA: {self.name}:{self.token}\r\n"
         status, _headers, body = self.exchange(head)
         assert status == 200
         assert re.fullmatch(rb'<result>(<file uid="[\d.]+" date="\d{13}" digest="[0-9a-f]+"/>)*</result>', body)

@@ -95,7 +95,7 @@ def test_header_of_ctp_counts_from_this_machine(site: Site):
     assert site.post(body, "Authorization:", "RSNA: nothing")[0] == 401
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "GET"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "GET", "OPTIONS"])
 def test_other_methods_are_not_found(site: Site, method: str):
     head = f"{method} /ctp/trial HTTP/1.1\r\nHost: a\r\nAuthorization: {site.basic}\r\nContent-Length: 0\r\n"
     status, _headers, body = site.exchange(head)
@@ -149,6 +149,15 @@ def test_verifier_knows_old_and_new_uids(site: Site):
     assert list(site.verify(*new).values()) == [digest]
 
 
+def test_verifier_tells_nobody_what_others_sent(site: Site):
+    assert is_ok(site.post(ct_bytes(sop="ctpo", study="ctp")))
+    site.server.wait_until_worked_off()
+    roles = ("submitter", "curator")
+    tokens = [site.server.token(f"{role}-2", role, "trial")["Authorization"].removeprefix("Bearer ") for role in roles]
+    asked = [Site(site.server, token, f"{role}-2") for role, token in zip(roles, tokens, strict=True)]
+    assert [list(each.verify(uid("ctpo"))) for each in (site, *asked)] == [[uid("ctpo")], [], [uid("ctpo")]]
+
+
 def test_verifier_asks_for_credentials(site: Site):
     status, headers, _body = site.exchange("GET /ctp/trial?uids=1.2 HTTP/1.1\r\nHost: a\r\n")
     assert status == 401
@@ -171,7 +180,10 @@ def test_configured_paths_take_what_ctp_sends(site: Site):
     assert is_ok(site.post(body, path="/"))
     assert is_ok(site.post(body, path="/import/documents"))
     assert site.post(body, "Authorization:", path="/")[0] == 401
+    assert is_ok(site.post(body, path="/import/documents/"))
     assert site.post(body, path="/gone")[0] == 404
+    for wrong in (site.post(body, path="/", kind="application/dicom"), site.exchange("PUT / HTTP/1.1\r\nHost: a\r\n")):
+        assert (wrong[0], wrong[2]) == (404, b"")
     assert site.post(body, path="/elsewhere")[0] == 404
     assert site.exchange("GET / HTTP/1.1\r\nHost: a\r\n")[1]["content-type"].startswith("text/html")
     head = f"GET /import/documents?uids={uid('ctpp')} HTTP/1.1\r\nHost: a\r\nRSNA: site:{site.token}\r\n"
