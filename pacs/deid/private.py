@@ -59,6 +59,13 @@ def known(tag: int, vr: str, creators: Mapping[int, str], around: str, profile: 
     return None if rule is None else Known(rule, signature, listed.vr_of(signature), creator_tag)
 
 
+def is_listed_as_safe(tag: int, vr: str, creators: Mapping[int, str], profile: Profile) -> bool:
+    """Whether a list says that a private element may stay as it is, whatever the profile does with private ones."""
+    creator = creators.get(creator_tag_of(tag) or 0)
+    rule = profile.safe_private.rule_of(private_key(tag >> 16, creator, tag & 0xFF), vr) if creator else None
+    return rule is not None and rule.code in ("K", "known", "content")
+
+
 @cache
 def _public_creators() -> frozenset[str]:
     """Creators that makers have published: their names identify nobody."""

@@ -23,9 +23,14 @@ def moved(value: str, days: int, *, strict: bool) -> str | None:
         day += timedelta(days=days)
     except OverflowError:
         return None
-    if _is_dashed(value):
-        return f"{day:%Y-%m-%d}".rjust(_DASHED, "0") + value[_DASHED:]
-    return plain(day) + value[_PLAIN:]
+    return written(day, value)
+
+
+def written(day: date, like: str) -> str:
+    """A day in place of the one that a value begins with, what follows that kept."""
+    if _is_dashed(like):
+        return f"{day.year:04}-{day.month:02}-{day.day:02}{like[_DASHED:]}"
+    return plain(day) + like[_PLAIN:]
 
 
 def _is_dashed(value: str) -> bool:

@@ -36,7 +36,7 @@ def hashed_name(name: str, length: int, words: int | None) -> str:
     """Digits for a person's name, or for its first `words` components; case, blanks and marks do not count."""
     components = name.split("^")
     joined = "".join(components if words is None else components[:words])
-    return shortened(decimal_md5(re.sub(r"[\s,'^.]", "", joined).upper()), length)
+    return shortened(decimal_md5(re.sub(r"[\s,'^.]", "", joined, flags=re.ASCII).upper()), length)
 
 
 def cipher_of(key: str) -> Cipher[modes.ECB]:

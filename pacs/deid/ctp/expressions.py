@@ -12,20 +12,22 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pacs.deid.ctp.names import nearest, tag_named
+from pacs.deid.ctp.patterns import java_pattern
 from pacs.errors import ProfileError
+
+Step = int | tuple[int, str, int]  # a tag, or the group, owner and low byte of a private element
 
 
 class Element(NamedTuple):
-    """An element that an argument names: its path of tags, or ``this``; a private one is group, owner and low byte."""
+    """An element that an argument names: its path of steps through first items, or ``this`` when there is none."""
 
-    path: tuple[int, ...] = ()
-    private: tuple[int, str, int] | None = None
+    path: tuple[Step, ...] = ()
     at_root: bool = False
 
     @property
     def is_this(self) -> bool:
         """Whether it is the element that the rule stands for."""
-        return not self.path and self.private is None
+        return not self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ _LEAST = {
 _BLOCKS = {"if": 2, "select": 2, "append": 1}
 _HEX = re.compile(r"[(\[]?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})[)\]]?")
 _PRIVATE = re.compile(r"[(\[]?([0-9A-Fa-f]{4}),?\[([^\]]+)\]([0-9A-Fa-f]{2})[)\]]?")
+_HALF = re.compile(r"(?:^|:)[0-9A-Fa-f]{4}$")
 _CONDITIONS = ("isblank", "exists", "equals", "contains", "matches", "greaterthan")
 
 
@@ -112,10 +115,11 @@ def element_named(text: str, names: Names, where: str) -> Element:
     text = text.removeprefix("root:").strip()
     if text == "this":
         return Element(at_root=at_root)
-    private = _private_of(text, names)
-    if private is not None:
-        return Element(private=private, at_root=at_root)
-    return Element(tuple(_tag(step.strip(), where) for step in text.split("::")), None, at_root)
+    return Element(tuple(_step(step.strip(), names, where) for step in text.split("::")), at_root)
+
+
+def _step(step: str, names: Names, where: str) -> Step:
+    return _private_of(step, names) or _tag(step, where)
 
 
 def _private_of(text: str, names: Names) -> tuple[int, str, int] | None:
@@ -174,7 +178,11 @@ class _Parser:
             end = self.delimiter(start, ",)")
             if end < 0:
                 raise ProfileError(f"{self.where}: @{name}( has no closing parenthesis")
-            args.append(self.text[start:end].strip())
+            arg = self.text[start:end].strip()
+            if args and len(args) - 1 in _ELEMENT_AT[name] and _HALF.search(args[-1]) and _HALF.fullmatch(arg):
+                args[-1] += f",{arg}"  # gggg,eeee
+            else:
+                args.append(arg)
             start = end + 1
             if self.text[end] == ")":
                 break
@@ -207,15 +215,31 @@ class _Parser:
             close = difflib.get_close_matches(args[1], _CONDITIONS, 1, 0.5)
             hint = f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(_CONDITIONS)}"
             raise ProfileError(f"{self.where}: @if knows no condition {args[1][:40]!r}{hint}")
-        return Call(name, tuple(_unquoted(each) for each in args), elements, blocks)
+        call = Call(name, tuple(_unquoted(each) for each in args), elements, blocks)
+        self.check_pattern(call)
+        return call
+
+    def check_pattern(self, call: Call) -> None:
+        """A regular expression must be one, unless it is a parameter."""
+        place = {"contents": 1, "if": 2, "lookup": 3}.get(call.name, 0)
+        if call.name == "if" and call.arg(1) != "matches":
+            place = 0
+        if call.name == "lookup" and call.arg(2).strip().lower() != "ignore":
+            place = 0
+        text = call.arg(place) if place else ""
+        if text and text[0] not in "@$":
+            try:
+                java_pattern(text)
+            except re.error as error:
+                raise ProfileError(f"{self.where}: @{call.name} has no regular expression: {error.msg}") from None
 
     def blocks(self, most: int, start: int) -> tuple[tuple[Expression, ...], int]:
-        """The blocks in braces that follow a call."""
+        """The blocks in braces that follow a call. CTP passes over what stands before each, to the end for none."""
         found: list[Expression] = []
         while len(found) < most:
-            opening = start + len(self.text[start:]) - len(self.text[start:].lstrip())
-            if self.text[opening : opening + 1] != "{":
-                break
+            opening = self.text.find("{", start)
+            if opening < 0:
+                return tuple(found), len(self.text)
             end = self.closing_brace(opening)
             found.append(_Parser(self.text[opening + 1 : end], self.names, self.where).whole())
             start = end + 1
@@ -224,11 +248,14 @@ class _Parser:
     def closing_brace(self, opening: int) -> int:
         depth = 0
         at = opening
+        quoted = False
         while at < len(self.text):
             character = self.text[at]
             if character == "\\":
                 at += 1
-            elif character in "{}":
+            elif character == '"':
+                quoted = not quoted
+            elif character in "{}" and not quoted:
                 depth += 1 if character == "{" else -1
                 if not depth:
                     return at

@@ -11,11 +11,13 @@ from pacs.deid.ctp import days
 from pacs.deid.ctp.digests import decimal_md5, decrypted, encrypted, hashed_name, hashed_uid, shortened
 from pacs.deid.ctp.expressions import Call, Expression
 from pacs.deid.ctp.expressions import Element as Reference
+from pacs.deid.ctp.patterns import fits_whole, java_pattern
 from pacs.deid.ctp.scope import Quarantined, Scope, Skipped
 
 REMOVE = "@remove()"
 Function = Callable[[Call, Scope], str]
 _THIS = (Reference(),)
+_NOWHERE = 1 << 30
 
 
 def evaluate(expression: Expression, scope: Scope) -> str:
@@ -42,7 +44,7 @@ def _contents(call: Call, scope: Scope) -> str:
     text = _text(call, scope) or ""
     if len(call.args) < 2:
         return text
-    return re.sub(call.arg(1), _python_template(call.arg(2)), text)
+    return java_pattern(scope.param(call.arg(1)) or "").sub(_python_template(call.arg(2)), text)
 
 
 def _python_template(java: str) -> str:
@@ -69,10 +71,12 @@ def _hashuid(call: Call, scope: Scope) -> str:
     uid = _text(call, scope, 1)
     if uid is None:
         return REMOVE
-    if 2 in call.elements:
-        other = call.elements[2][0].path[0] if call.elements[2][0].path else scope.this
+    if 2 in call.elements:  # CTP includes what its rule says of it; without a rule nothing
+        element = scope.element(call.elements[2][0])
+        named = call.elements[2][0].path[-1] if call.elements[2][0].path else scope.this
+        other = named if isinstance(named, int) else element.tag if element is not None else 0
         script = scope.script_of(other)
-        uid += evaluate(script, scope.at(other)) if script is not None else scope.text(call.elements[2][0]) or ""
+        uid += "" if script is None else evaluate(script, scope.at(other))
     root = scope.needed(call.arg(0))
     if scope.strict:
         return hashed_uid(root, uid)
@@ -91,17 +95,20 @@ def _hashptid(call: Call, scope: Scope) -> str:
 
 def _hashname(call: Call, scope: Scope) -> str:
     name = _text(call, scope)
-    if name is None:
+    if name is None and not scope.strict:
         return REMOVE
     words = scope.param(call.arg(2)) if len(call.args) > 2 else None
-    return hashed_name(name, _whole(scope.param(call.arg(1)), 4), _whole(words, 0) or None)
+    return hashed_name(name or "", _whole(scope.param(call.arg(1)), 4), _whole(words, 0) or None)
 
 
 def _hashdate(call: Call, scope: Scope) -> str:
     value = _text(call, scope)
     if value is None:
         return REMOVE
-    shift = int(decimal_md5(_text(call, scope, 1) or "")[-4:]) % 3650
+    other = _text(call, scope, 1)
+    if other is None:
+        return REMOVE
+    shift = int(decimal_md5(other)[-4:]) % 3650
     return _shifted(value, -shift or -1, scope)
 
 
@@ -139,15 +146,19 @@ def _modifydate(call: Call, scope: Scope) -> str:
     value = _text(call, scope)
     if value is None:
         return REMOVE
+    wanted = [_whole(scope.param(call.arg(number)), -1) for number in (1, 2, 3)]
+    changed = [_modified(each.strip(), wanted) for each in value.split("\\")]
+    return _no_date(scope) if None in changed else "\\".join(each or "" for each in changed)
+
+
+def _modified(value: str, wanted: list[int]) -> str | None:
+    """One value with other year, month and day, each below 0 as it is; None when it is no date."""
     day = days.day_of(value)
     if day is None:
-        return _no_date(scope)
-    parts = [
-        have if (wanted := (scope.param(call.arg(number)) or "*").strip()) == "*" else _whole(wanted, have)
-        for number, have in enumerate((day.year, day.month, day.day), 1)
-    ]
-    changed = days.rolled(*parts)
-    return _no_date(scope) if changed is None else days.plain(changed) + value[8:]
+        return None
+    have = (day.year, day.month, day.day)
+    changed = days.rolled(*(old if new < 0 else new for new, old in zip(wanted, have, strict=True)))
+    return None if changed is None else days.written(changed, value)
 
 
 def _dateinterval(call: Call, scope: Scope) -> str:
@@ -181,15 +192,15 @@ def _time(call: Call, scope: Scope) -> str:
 
 
 def _round(call: Call, scope: Scope) -> str:
-    value = _text(call, scope)
-    if value is None:
-        return REMOVE
-    size = _whole(scope.param(call.arg(1)), 1)
-    digits = re.sub(r"\D", "", value)
+    value = (_text(call, scope) or "").strip()
+    size = _whole(scope.param(call.arg(1)), 0)
+    digits = re.sub(r"\D", "", value, flags=re.ASCII)
+    if not value or not (digits or scope.strict):
+        return "@empty()"
     if not digits or size < 1:
-        return value if scope.strict else "@empty()"
+        raise Quarantined("an age of it cannot be rounded as the script says")
     rounded = (2 * int(digits) + size) // (2 * size) * size
-    text = f"{rounded}{re.sub(r'[^A-Za-z]', '', value)}"
+    text = f"{rounded}{re.sub(r'[0-9]', '', value)}"
     return f"0{text}" if len(text) % 2 else text
 
 
@@ -228,16 +239,16 @@ def _without_entry(call: Call, scope: Scope, action: str, key_type: str, key: st
         return f"@{action}()"
     if action == "default":
         return scope.param(call.arg(3)) or ""
-    if action == "ignore" and re.fullmatch(call.arg(3), key):
+    if action == "ignore" and fits_whole(scope.param(call.arg(3)) or "", key):
         return key
     raise scope.outside.missing(key_type, key)
 
 
 def _integer(call: Call, scope: Scope) -> str:
     text = _text(call, scope)
-    if text is None or scope.outside.integer is None:
+    if scope.outside.integer is None or (text is None and not scope.strict):
         raise Quarantined("a number that the script asks for cannot be given")
-    number = scope.outside.integer((scope.param(call.arg(1)) or "").strip(), text)
+    number = scope.outside.integer((scope.param(call.arg(1)) or "").strip(), (text or "").strip())
     return str(number).zfill(_whole(scope.param(call.arg(2)), 0))
 
 
@@ -253,8 +264,9 @@ def _decrypt(call: Call, scope: Scope) -> str:
 
 
 def _truncate(call: Call, scope: Scope) -> str:
-    text, length = _text(call, scope) or "", _whole(scope.param(call.arg(1)), 0)
-    return text[:length] if length >= 0 else text[length:]
+    text = _text(call, scope) or ""
+    length = _whole(scope.param(call.arg(1)), len(text))
+    return text[:length] if length >= 0 else text.strip()[length:]
 
 
 def _lowercase(call: Call, scope: Scope) -> str:
@@ -266,31 +278,32 @@ def _uppercase(call: Call, scope: Scope) -> str:
 
 
 def _pathelement(call: Call, scope: Scope) -> str:
-    text, number = _text(call, scope) or "", _whole(scope.param(call.arg(1)), 0)
+    text, number = _text(call, scope) or "", _whole(scope.param(call.arg(1)), _NOWHERE)
     parts = text.rstrip("/").split("/")
     return parts[number] if -len(parts) <= number < len(parts) else text
 
 
 def _if(call: Call, scope: Scope) -> str:
-    reference = call.elements.get(0, _THIS)[0]
-    holds = _CONDITIONS[call.arg(1)](scope.text(reference) or "", scope.param(call.arg(2)) or "")
-    if call.arg(1) == "exists":
+    reference, condition = call.elements.get(0, _THIS)[0], call.arg(1)
+    if condition == "exists":
         holds = scope.element(reference) is not None
+    else:
+        is_asked = condition == "isblank" or len(call.args) > 2
+        holds = is_asked and _CONDITIONS[condition](scope.text(reference) or "", scope.param(call.arg(2)) or "")
     number = 0 if holds else 1
     return evaluate(call.blocks[number], scope) if number < len(call.blocks) else ""
 
 
 def _greater(text: str, wanted: str) -> bool:
-    one, other = re.sub(r"\D", "", text), re.sub(r"\D", "", wanted)
-    return bool(one and other) and int(one) > int(other)
+    one, other = (int(re.sub(r"[^0-9]", "", each) or 0) for each in (text, wanted))
+    return one > other
 
 
 _CONDITIONS: dict[str, Callable[[str, str], bool]] = {
     "isblank": lambda text, _wanted: not text.strip(),
-    "exists": lambda _text, _wanted: False,
     "equals": lambda text, wanted: text.lower() == wanted.lower(),
     "contains": lambda text, wanted: wanted.lower() in text.lower(),
-    "matches": lambda text, wanted: re.fullmatch(wanted, text) is not None,
+    "matches": lambda text, wanted: fits_whole(wanted.strip(), text),
     "greaterthan": _greater,
 }
 
@@ -313,9 +326,12 @@ def _always(_call: Call, _scope: Scope) -> str:
 def _require(call: Call, scope: Scope) -> str:
     if scope.element(Reference()) is not None:
         return "@keep()"
-    if 0 in call.elements:
-        return scope.text(call.elements[0][0]) or scope.param(call.arg(1)) or ""
-    return ""
+    if 0 not in call.elements:
+        return ""
+    other = call.elements[0][0]
+    if scope.element(other) is None or not (scope.strict or scope.text(other)):
+        return scope.param(call.arg(1)) or ""
+    return scope.text(other) or ""
 
 
 def _skip(_call: Call, _scope: Scope) -> str:

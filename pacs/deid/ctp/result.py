@@ -4,7 +4,7 @@ from pacs.deid.cleaning import as_utf8
 from pacs.deid.ctp.days import day_of
 from pacs.deid.ctp.script import Script
 from pacs.deid.ctp.strict import StrictAnonymizer, changed_uids
-from pacs.deid.private import creators_of, known
+from pacs.deid.private import creators_of, is_listed_as_safe
 from pacs.deid.profiles import Profile
 from pacs.deid.result import Context, Result
 from pacs.dicom.elements import DataSet
@@ -27,7 +27,7 @@ def strictly(
 
     def is_safe(tag: int, item: DataSet) -> bool:
         creators = creators_of(item, charset_of(item))
-        return tag in creators or known(tag, item[tag].vr, creators, "", profile) is not None
+        return tag in creators or is_listed_as_safe(tag, item[tag].vr, creators, profile)
 
     anonymizer = StrictAnonymizer(script, context.outside, is_safe)
     target = anonymizer.run(data_set, meta, encoding)

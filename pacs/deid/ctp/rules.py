@@ -36,6 +36,24 @@ _ALWAYS = "@always()"
 
 def rules_of_script(script: Script) -> RuleSet:
     """The enabled rules of a script. Raises `ProfileError` for one that would leave the patient's name or id."""
+    fault = fault_of(script)
+    if fault:
+        raise ProfileError(fault)
+    return compiled(script)
+
+
+def fault_of(script: Script) -> str:
+    """Why a script cannot be followed in mode `safe`: its first rule that would leave the patient's name or id."""
+    for tag, rule in sorted(script.rules.items()):
+        code, value = code_of_expression(rule.expression, rule.text)
+        wrong = misfit(Rule(f"{tag:08X}", code, "", "", value=value)) if code == "K" else None
+        if wrong is not None:
+            return f"{script.name}, line {rule.line}: {wrong}"
+    return ""
+
+
+def compiled(script: Script) -> RuleSet:
+    """The enabled rules of a script, those that mode `safe` refuses among them."""
     rules = [_rule(f"{tag:08X}", rule, script) for tag, rule in sorted(script.rules.items())]
     rules += [_rule(_private(name), rule, script) for name, rule in sorted(script.private.items())]
     for what, pattern in _GROUPS.items():
@@ -54,10 +72,9 @@ def _rule(match: str, rule: ElementRule, script: Script) -> Rule | None:
     if match in _NEEDED | _PIXELS and code != "K":
         return None
     found = Rule(match, code, f"{rule.name or match}: {rule.text or 'emptied'}", where, value=value)
-    wrong = misfit(found)
-    if wrong is not None and code == "K":
-        raise ProfileError(f"{where}: {wrong}")
-    if wrong is not None or match == f"{METHOD_CODES:08X}":  # CTP does not ask what fits; the engine will as it writes
+    if (
+        misfit(found) is not None or match == f"{METHOD_CODES:08X}"
+    ):  # CTP does not ask what fits; the engine will as it writes
         return Rule(match, "ctp", found.reason, where, value=rule.text)
     return found
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+import numpy as np
+
 from pacs.deid.ctp.expressions import Element as Reference
-from pacs.deid.ctp.expressions import Expression
+from pacs.deid.ctp.expressions import Expression, Step
 from pacs.dicom.elements import DataSet, Element
 from pacs.dicom.syntaxes import Encoding
 from pacs.dicom.values import Charset, charset_of, numbers_of, text_of, values_of
@@ -16,6 +18,9 @@ from pacs.errors import RuleError
 
 _HOPS = 10
 _LINK = re.compile(r"@(.+)")
+LAST_META_GROUP = 0x0007
+_NUMBER_VRS = frozenset(("US", "SS", "UL", "SL", "SV", "UV", "FL", "FD"))
+_BULK_VRS = frozenset(("OB", "OW", "OF", "OD", "OL", "OV", "SQ"))
 
 
 class Skipped(RuleError):
@@ -130,32 +135,40 @@ class Scope:
 
     def element(self, reference: Reference) -> Element | None:
         """The element that a reference names; None when the object does not have it."""
-        data_set = self.root if reference.at_root else self.item
-        if reference.private is not None:
-            return _private(data_set, *reference.private)
-        path = reference.path or (self.this,)
-        if path[0] >> 16 <= 0x0007 and len(path) == 1:
-            return self.meta.get(path[0])
-        for tag in path[:-1]:
-            sequence = data_set.get(tag)
+        return self._found(reference)[0]
+
+    def _found(self, reference: Reference) -> tuple[Element | None, Charset]:
+        """The element, and the character set where it stands."""
+        data_set, charset = (self.root, charset_of(self.root)) if reference.at_root else (self.item, self.charset)
+        *sequences, last = reference.path or (self.this,)
+        for step in sequences:
+            sequence = _stepped(data_set, step)
             if sequence is None or not sequence.items:
-                return None
+                return None, charset
             data_set = sequence.items[0]
-        return data_set.get(path[-1])
+            charset = charset_of(data_set, charset)
+        if not sequences and isinstance(last, int) and last >> 16 <= LAST_META_GROUP:
+            return self.meta.get(last), charset
+        return _stepped(data_set, last), charset
 
     def text(self, reference: Reference) -> str | None:
-        """The values of an element joined by backslashes; None when it is absent or empty, or is a sequence."""
-        element = self.element(reference)
-        if element is None or element.items is not None or not len(element.value):
+        """The values of an element joined by backslashes; None when it is absent, a sequence, or holds no text.
+
+        An empty one is "" in CTP, so in `strict`; else None, for what is made of nothing says nothing.
+        """
+        element, charset = self._found(reference)
+        if element is None or element.items is not None or element.vr in _BULK_VRS:
             return None
-        return text_of_element(element, self.charset, self.encoding) or None
+        text = text_of_element(element, charset, self.encoding) if len(element.value) else ""
+        return text or ("" if self.strict else None)
 
 
 def text_of_element(element: Element, charset: Charset, encoding: Encoding) -> str:
     """An element's values as text, joined by backslashes; bulk data have none."""
-    if element.vr in ("US", "SS", "UL", "SL", "SV", "UV", "FL", "FD"):
-        return "\\".join(str(each) for each in numbers_of(element, little_endian=encoding.little_endian))
-    if element.vr in ("OB", "OW", "OF", "OD", "OL", "OV", "SQ"):
+    if element.vr in _NUMBER_VRS:
+        numbers = numbers_of(element, little_endian=encoding.little_endian)
+        return "\\".join(str(np.float32(each)) if element.vr == "FL" else str(each) for each in numbers)
+    if element.vr in _BULK_VRS:
         return ""
     if element.vr == "AT":
         raw = bytes(element.value)
@@ -164,11 +177,12 @@ def text_of_element(element: Element, charset: Charset, encoding: Encoding) -> s
         return "\\".join(f"{group:04X}{low:04X}" for group, low in zip(words[::2], words[1::2], strict=False))
     if element.vr in ("LT", "ST", "UT", "UR"):
         return text_of(element, charset)
-    return "\\".join(values_of(element, charset))
+    text = "\\".join(values_of(element, charset))
+    return text.rstrip("^ ") if element.vr == "PN" else text  # components that are not there say nothing. PS3.5 6.2.1
 
 
-def _private(data_set: DataSet, group: int, owner: str, low: int) -> Element | None:
-    tag = private_tag(data_set, group, owner, low)
+def _stepped(data_set: DataSet, step: Step) -> Element | None:
+    tag = step if isinstance(step, int) else private_tag(data_set, *step)
     return None if tag is None else data_set.get(tag)
 
 

@@ -1,5 +1,6 @@
 """Anonymizer scripts of RSNA CTP: the XML form and the older one of Java properties, read once and checked."""
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ from pacs.errors import ProfileError
 MAX_BYTES = 16 << 20
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _PRIVATE = re.compile(r"([0-9A-Fa-f]{4}),?\[([^\]]+)\]([0-9A-Fa-f]{2})")
-_GROUP = re.compile(r"[0-9A-Fa-f]{4}")
+_GROUP = re.compile(r"[0-9A-Fa-f]{1,4}")
+_XML_LINE = re.compile(rb"^\s*<", re.MULTILINE)
+_DECLARED = re.compile(r"(?<=<\?xml version=.1\.0.)\s+encoding=[\"'][\w-]+[\"']")
 REMOVALS = ("privategroups", "unspecifiedelements", "overlays", "curves")
 _SET = re.compile(r"set\.\[([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4}|\[[^\]]+\][0-9A-Fa-f]{2})\](\S*)")
 PrivateName = tuple[int, str, int]
@@ -62,9 +65,20 @@ def read_script(content: bytes, name: str) -> Script:
     """A script of either form. Raises `ProfileError` with the name, the line and the fault."""
     if len(content) > MAX_BYTES:
         raise ProfileError(f"{name}: a script has at most {MAX_BYTES >> 20} MB")
-    is_xml = any(line.lstrip().startswith(b"<") for line in content.splitlines()[:50] if line.strip())
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        content = _as_utf8(content, name)
+    is_xml = _XML_LINE.search(content.removeprefix(codecs.BOM_UTF8)) is not None
     raw = _XmlForm(name).read(content) if is_xml else _properties(content, name)
     return _compiled(raw, name)
+
+
+def _as_utf8(content: bytes, name: str) -> bytes:
+    """UTF-16 as Windows writes it, without a declaration that would no longer be true."""
+    try:
+        text = content.decode("utf-16")
+    except UnicodeDecodeError:
+        raise ProfileError(f"{name}, line 1: it begins as UTF-16 and is none") from None
+    return _DECLARED.sub("", text, count=1).encode()
 
 
 def _compiled(raw: _Raw, name: str) -> Script:

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from pacs.deid.ctp.expressions import Expression
 from pacs.deid.ctp.functions import evaluate
 from pacs.deid.ctp.outcomes import METHOD_CODES, Kind, Outcome, add_method_codes, outcome_of, value_of, vr_for
-from pacs.deid.ctp.scope import Outside, Quarantined, Scope, private_tag
+from pacs.deid.ctp.scope import LAST_META_GROUP, Outside, Quarantined, Scope, private_tag
 from pacs.deid.ctp.script import ElementRule, Script
 from pacs.deid.profiles import Rule
 from pacs.deid.result import Change
 from pacs.dicom.dictionary import vr_of
 from pacs.dicom.elements import PIXEL_DATA, DataSet, Element
 from pacs.dicom.syntaxes import Encoding
-from pacs.dicom.values import SPECIFIC_CHARACTER_SET, charset_of, values_of
+from pacs.dicom.values import SPECIFIC_CHARACTER_SET, charset_of, text_of, values_of
 
 IsSafe = Callable[[int, DataSet], bool]
 _KEPT_TAGS = frozenset((0x00080016, 0x00080018, 0x0020000D))
@@ -34,6 +34,17 @@ def is_overlay(tag: int) -> bool:
 def is_curve(tag: int) -> bool:
     """Whether an element is of a curve group, 50xx. PS3.5 7.6."""
     return tag >> 24 == 0x50
+
+
+def is_passed(tag: int, rule: ElementRule) -> bool:
+    """Whether an element of the root passes though it has a rule: the pixels, and all behind them that stays."""
+    return tag == PIXEL_DATA or (tag > PIXEL_DATA and "@remove()" not in rule.text)
+
+
+def creator_of(tag: int, *places: DataSet) -> str:
+    """The creator of a private element's block, in the first data set that names one. PS3.5 7.8.1."""
+    block = (tag & 0xFFFF0000) | (tag >> 8 & 0xFF)
+    return next((text_of(place[block]) for place in places if tag & 0x10000 and block in place), "")
 
 
 def rule_for_report(script: Script, rule: ElementRule, tag: int) -> Rule:
@@ -77,7 +88,7 @@ class StrictAnonymizer:
     def insert(self, scope: Scope, target: DataSet) -> None:
         """Elements that rules put into objects without them, at the root only."""
         for tag, rule in sorted(self.script.rules.items()):
-            if tag in scope.root:
+            if tag in scope.root or tag >> 16 <= LAST_META_GROUP:
                 continue
             if tag == METHOD_CODES:
                 self.write_codes(self.text_of(rule, scope.at(tag)), tag, target)
@@ -85,9 +96,7 @@ class StrictAnonymizer:
                 self.insert_one(tag, rule, scope.at(tag), target)
 
     def insert_one(self, tag: int, rule: ElementRule, scope: Scope, target: DataSet) -> None:
-        vr = vr_of(tag)
-        vr = "SH" if vr == "UN" else vr
-        if vr == "SQ":
+        if vr_of(tag) == "SQ":
             if rule.text.startswith("@always()@require()"):
                 target[tag] = Element(tag, "SQ", b"", [])
             return
@@ -96,7 +105,7 @@ class StrictAnonymizer:
             return
         if text.startswith(("@blank(", "@empty(")):
             text = ""
-        self.put(target, tag, vr, text, scope)
+        self.put(target, tag, vr_for(tag, text, creator_of(tag, target, scope.item)), text, scope)
 
     # -- elements that it has ------------------------------------------------------------------------------------------
 
@@ -112,7 +121,7 @@ class StrictAnonymizer:
             rule = self.script.rules.get(tag) or private.get(tag)
             if self.is_removed(tag, rule, scope.item):
                 self.report.append(Change(f"{path}{tag:08X}", "X", Rule(f"{tag:08X}", "X", _REMOVED, self.script.name)))
-            elif rule is None or (tag > PIXEL_DATA and "@remove()" not in rule.text):
+            elif rule is None or (not path and is_passed(tag, rule)):
                 target[tag] = element
             else:
                 self.apply(element, rule, scope.at(tag), target, path)
@@ -180,11 +189,19 @@ class StrictAnonymizer:
 
     def set_value(self, element: Element, outcome: Outcome, scope: Scope, target: DataSet) -> None:
         tag = element.tag
-        vr = vr_for(tag, outcome.value) if tag & 0x10000 else element.vr
-        self.put(target, tag, vr_for(tag, outcome.value) if vr == "UN" else vr, outcome.value, scope)
+        vr = element.vr
+        if tag & 0x10000 or vr == "UN":
+            vr = vr_for(tag, outcome.value, creator_of(tag, target, scope.item))
+        self.put(target, tag, vr, outcome.value, scope)
 
     def put(self, target: DataSet, tag: int, vr: str, text: str, scope: Scope) -> None:
-        value = value_of(text, vr, scope.charset, scope.encoding)
+        try:
+            value = value_of(text, vr, scope.charset, scope.encoding)
+        except Quarantined:
+            if not tag & 0x10000:
+                raise
+            vr = vr_for(tag, text)  # what the dictionary says of a private element does not fit: as text
+            value = value_of(text, vr, scope.charset, scope.encoding)
         target.put(tag, vr, value.raw)
         if value.is_utf8:
             self.utf8.add(id(target[tag]))
@@ -193,7 +210,7 @@ class StrictAnonymizer:
         if "@remove()" in text:
             target.pop(tag, None)
         elif text != "@keep()":
-            add_method_codes(target, text)
+            add_method_codes(target, text, strict=True)
 
     def text_of(self, rule: ElementRule, scope: Scope) -> str:
         """What a rule's expression says here; anything that goes wrong in it gives the object up, as in CTP."""

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from pacs.deid.ctp import read_script
-from pacs.deid.ctp.rules import Expressions, rules_of_script
+from pacs.deid.ctp.rules import Expressions, compiled, fault_of
 from pacs.deid.ctp.script import Script
 from pacs.deid.profiles.private_tags import PrivateTags, read_knowledge_base, standard_safe_list
 from pacs.deid.profiles.profile import Heading, Profile, flatten
@@ -59,6 +59,11 @@ def load_profile(name: str, folder: Path | None = None, ctp: str = "safe") -> Pr
     profile = _load(name, tuple(options), len(chain), stamps)
     if "strict" in (ctp, profile.settings.ctp):
         return _strict(name, tuple(options), len(chain), stamps)
+    fault = next(
+        (read.fault for path, stamp, _size in stamps[: len(chain)] if (read := _read(Path(path), stamp)).fault), ""
+    )
+    if fault:
+        raise ProfileError(fault)
     return profile
 
 
@@ -90,11 +95,12 @@ def script_file(script: Script) -> ProfileFile:
         "basic",
         (),
         {},
-        rules_of_script(script),
+        compiled(script),
         "",
         script.params,
         script.names,
         True,
+        fault_of(script),
     )
 
 

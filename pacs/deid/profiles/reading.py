@@ -35,6 +35,7 @@ class ProfileFile:
     params: Mapping[str, str] = field(default_factory=dict, repr=False)  # of expressions
     names: Mapping[str, PrivateName] = field(default_factory=dict, repr=False)  # of private elements, in expressions
     is_script: bool = False
+    fault: str = ""  # why the script cannot be followed but strictly
 
 
 def read_profile(text: str, name: str) -> ProfileFile:
