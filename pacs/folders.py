@@ -31,6 +31,11 @@ class Folders:
         return self.data / "sent"
 
     @property
+    def analyses(self) -> Path:
+        """What sites found out about their data before they submit: counts and patterns."""
+        return self.data / "analyses"
+
+    @property
     def vault(self) -> Path:
         """Sealed originals."""
         return self.data / "vault"

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
@@ -15,21 +14,7 @@ from pacs.deid import load_profile
 from pacs.deid.mapping import read_mapping
 from pacs.errors import BadRequest
 from pacs.pipeline.analysis import Analysis
-from pacs.web.plot import lying_bars
-
-_SECTIONS = {
-    "modalities": "Modalities",
-    "sop_classes": "Kinds of objects",
-    "manufacturers": "Manufacturers",
-    "transfer_syntaxes": "Transfer syntaxes",
-    "burned_in_text": "Risk of text in pixels",
-    "patterns_of_PatientID": "Patterns of PatientID",
-    "patterns_of_AccessionNumber": "Patterns of AccessionNumber",
-    "patterns_of_StudyID": "Patterns of StudyID",
-    "missing_type_1": "Missing or empty elements of type 1",
-    "problems": "Problems",
-    "not_dicom": "Files that are no DICOM object",
-}
+from pacs.web.analysis_page import as_file, as_text
 
 
 @click.command()
@@ -55,8 +40,8 @@ def command(folder: Path, profile: str, mapping: Path | None, html: Path | None,
             progress.advance(task)
     content = found.as_json()
     if html is not None:
-        html.write_text(analysis_page(content), encoding="utf-8")
-    click.echo(json.dumps(content, indent=2) if as_json else _text(content))
+        html.write_text(as_file(content), encoding="utf-8")
+    click.echo(json.dumps(content, indent=2) if as_json else as_text(content))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -77,57 +62,3 @@ def _mapped(file: Path | None) -> frozenset[str] | None:
     except UnicodeDecodeError:
         raise BadRequest("the mapping table is not UTF-8") from None
     return frozenset(row.from_patient_id for row in rows)
-
-
-def summary(content: dict[str, object]) -> list[tuple[str, str]]:
-    """The figures that stand first."""
-    counts = content["counts"]
-    assert isinstance(counts, dict)
-    lines = [(name, f"{counts[name]:,}") for name in ("files", "objects", "patients", "studies", "series")]
-    lines.append(("size", f"{counts['bytes'] / 1e9:.2f} GB"))
-    sending = content["sending_s"]
-    assert isinstance(sending, dict)
-    lines += [(f"sending by {line}", _duration(seconds)) for line, seconds in sending.items()]
-    lines.append(("series that may show a face", f"{content['series_that_may_show_a_face']}"))
-    if content["patients_without_mapping"] is not None:
-        lines.append(("patients without a mapping row", f"{content['patients_without_mapping']}"))
-    return lines
-
-
-def _duration(seconds: int) -> str:
-    if seconds < 90:
-        return f"{seconds} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _text(content: dict[str, object]) -> str:
-    lines = [f"{name}: {value}" for name, value in summary(content)]
-    for title, counts in _sections(content):
-        lines += ["", title, *(f"  {count:>9,}  {name}" for name, count in counts.items())]
-    creators = content["private_creators"]
-    assert isinstance(creators, list)
-    if creators:
-        lines += ["", f"Private elements (profile {content['profile']}): kept, removed, creator"]
-        lines += [f"  {each['kept']:>9,} {each['removed']:>9,}  {each['creator']}" for each in creators]
-    return "\n".join(lines)
-
-
-def _sections(content: dict[str, object]) -> Iterator[tuple[str, dict[str, int]]]:
-    for name, title in _SECTIONS.items():
-        counts = content.get(name)
-        if isinstance(counts, dict) and counts:
-            yield title, counts
-
-
-def analysis_page(content: dict[str, object]) -> str:
-    """The report as one HTML file that needs nothing else."""
-    environment = Environment(
-        loader=PackageLoader("pacs.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    sections = [(title, counts, lying_bars(list(counts.items()), title)) for title, counts in _sections(content)]
-    template = environment.get_template("analysis.html")
-    return template.render(content=content, summary=summary(content), sections=sections)

@@ -211,6 +211,14 @@ OPERATIONS: Mapping[str, Operation] = {
     "kits.make": Operation(
         (ZIP,), (), (200,), ("application/x-www-form-urlencoded",), (400, 401, 403, 404, 413, 415), (PLAIN_JSON, HTML)
     ),
+    "analyses.shown": Operation((HTML,), errors=(401, 404)),
+    "analyses.hand_in": Operation(
+        (HTML,), (), (303,), ("multipart/form-data",), (400, 401, 403, 404, 413), (PLAIN_JSON, HTML)
+    ),
+    "analyses.one": Operation((HTML,), errors=(401, 404)),
+    "analyses.listed": Operation((PLAIN_JSON,), errors=(401, 404)),
+    "analyses.add": Operation((PLAIN_JSON,), (), (201,), (PLAIN_JSON,), (400, 401, 404, 413)),
+    "analyses.told": Operation((PLAIN_JSON,), errors=(401, 404)),
     "lookup.show": Operation((PLAIN_JSON,), errors=(401, 403, 404)),
     "lookup.replace": _table,
     "lookup.add": _table,

@@ -3,6 +3,7 @@
 One pass, a file at a time. What is kept of each object are short digests, to find copies and contradictions.
 """
 
+import builtins
 import hashlib
 import mmap
 from collections import Counter
@@ -30,12 +31,12 @@ from pacs.pixels.image import format_of
 PIXEL_DATA, SOP_CLASS, SOP_UID, STUDY_UID, SERIES_UID = 0x7FE00010, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 PATIENT_ID, MODALITY, MANUFACTURER = 0x00100020, 0x00080060, 0x00080070
 _PATTERNED = {"PatientID": PATIENT_ID, "AccessionNumber": 0x00080050, "StudyID": 0x00200010}
-_KNOWN_MODALITIES = frozenset(
+KNOWN_MODALITIES = frozenset(
     "AR AU BDUS BI BMD CR CT CTPROTOCOL DG DOC DX ECG EPS ES FID GM HC HD IO IOL IVOCT IVUS KER KO LEN LS M3D MG MR NM"
     " OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PLAN PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTPLAN RTRECORD RTSTRUCT"
     " RWV SEG SM SMR SR SRF STAIN TG US VA XA XC".split()
 )
-_MAKERS = (
+MAKERS = (
     "SIEMENS GE PHILIPS TOSHIBA CANON HITACHI FUJI HOLOGIC AGFA CARESTREAM KODAK SAMSUNG MINDRAY ESAOTE SHIMADZU VARIAN"
     " ELEKTA BRUKER ACCURAY KONICA LUMINEX ZIEMER ZEISS TOPCON HEIDELBERG NIDEK LEICA HAMAMATSU VENTANA ROCHE 3DHISTECH"
     " MEDRAD BARCO TERARECON VITAL NEUSOFT UIH LODOX PLANMECA SIRONA VATECH SONOSITE ALOKA SUPERSONIC PICKER MARCONI"
@@ -64,8 +65,16 @@ _FACE_TEXTS: tuple[int, ...] = (
 )
 _FACE_TEXTS += (0x00200037, 0x00280008, 0x00180088, 0x00180050)
 _FACE_NUMBERS, _FACE_CODES = (0x00280010, 0x00280011), (0x00082218, 0x00081032)
+DOCUMENT, NO_UID = "encapsulated document (quarantined by most profiles)", "{} UID missing (quarantined)"
+SAME_FILE, SAME_UID = "the same file again", "another object under the same SOP Instance UID"
+SEVERAL_PATIENTS, SEVERAL_STUDIES = "a study of several patients", "a series of several studies or modalities"
+EMPTY_FILE, UNREADABLE, DICOMDIR = "empty file", "cannot be opened", "DICOMDIR"
+NO_OBJECT, NO_ANALYSIS, SOME_ERROR = "no whole DICOM object ({})", "could not be analysed ({})", "error"
+PAPER, LABEL, NO_PIXELS, UNSUSPECTED = "scanned paper", "slide label", "no pixels", "nothing speaks for it"
+PRIVATE_CLASS, UNKNOWN, EMPTY, OTHERS, NO_CREATOR = "private or unknown", "unknown", "empty", "others", "no creator"
 _MOST_INFLATED = 1 << 31
 _MOST_SLICES = 64
+FORM = 1
 LINES = {"20 Mbit/s": 20, "100 Mbit/s": 100, "1 Gbit/s": 1000}
 
 
@@ -117,11 +126,11 @@ class Analysis:
             with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
                 self._add(memoryview(mapped))
         except ValueError:
-            self.others.add("empty file")
+            self.others.add(EMPTY_FILE)
         except BufferError:  # a fault's frames still hold the mapping; it goes with them
             return
         except OSError:
-            self.others.add("cannot be opened")
+            self.others.add(UNREADABLE)
 
     def _add(self, view: memoryview) -> None:
         try:
@@ -135,11 +144,12 @@ class Analysis:
             content = self._digest(view)
             self._object(data_set, syntax, encoding, content, len(view))
         except PacsError as error:
-            self.others.add(f"no whole DICOM object ({type(error).__name__})")
+            self.others.add(NO_OBJECT.format(type(error).__name__))
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - a border: one odd file must not stop the analysis
-            self.others.add(f"could not be analysed ({type(error).__name__})")
+            name = type(error).__name__  # of a library's own error not even the name is known to be harmless
+            self.others.add(NO_ANALYSIS.format(name if hasattr(builtins, name) else SOME_ERROR))
 
     def _digest(self, value: memoryview | str) -> bytes:
         content = value.encode("utf-8", "replace") if isinstance(value, str) else value
@@ -151,19 +161,19 @@ class Analysis:
     def _object(self, data_set: DataSet, syntax: str, encoding: Encoding, content: bytes, size: int) -> None:
         sop_class = first_text(data_set, SOP_CLASS)
         if sop_class == "1.2.840.10008.1.3.10":
-            self.others.add("DICOMDIR")
+            self.others.add(DICOMDIR)
             return
         self.objects += 1
         self.size_bytes += size
         self._kind("modalities", _modality(data_set))
-        self._kind("sop classes", UID(sop_class).name if sop_class in STORAGE_CLASSES else "private or unknown")
-        self._kind("transfer syntaxes", UID(syntax).name if syntax in TRANSFER_SYNTAXES else "unknown")
+        self._kind("sop classes", UID(sop_class).name if sop_class in STORAGE_CLASSES else PRIVATE_CLASS)
+        self._kind("transfer syntaxes", UID(syntax).name if syntax in TRANSFER_SYNTAXES else UNKNOWN)
         self._kind("manufacturers", _maker(first_text(data_set, MANUFACTURER)))
         self._kind("burned-in text", _burned_in(data_set, encoding))
         for name, tag in _PATTERNED.items():
-            self._kind(f"patterns of {name}", pattern_of(first_text(data_set, tag)) or "empty")
+            self._kind(f"patterns of {name}", pattern_of(first_text(data_set, tag)) or EMPTY)
         if ENCAPSULATED_DOCUMENT in data_set:
-            self.problems["encapsulated document (quarantined by most profiles)"] += 1
+            self.problems[DOCUMENT] += 1
         for tag in _demanded(data_set, sop_class):
             if _is_empty(data_set, tag):
                 self.missing[keyword_for_tag(tag) or f"{tag:08X}"] += 1
@@ -176,18 +186,17 @@ class Analysis:
         uids["series"], patient_id = first_text(data_set, SERIES_UID), first_text(data_set, PATIENT_ID)
         for name, uid in uids.items():
             if not uid:
-                self.problems[f"{name} UID missing (quarantined)"] += 1
+                self.problems[NO_UID.format(name)] += 1
         sop, study, series = (self._digest(uids[name]) if uids[name] else b"" for name in ("sop", "study", "series"))
         patient = self._digest(patient_id)
         before = self._seen.setdefault(sop, content) if sop else content
         if before is not content:
-            same = "the same file again" if before == content else "another object under the same SOP Instance UID"
-            self.problems[same] += 1
+            self.problems[SAME_FILE if before == content else SAME_UID] += 1
         if study and self._studies.setdefault(study, patient) != patient:
-            self.problems["a study of several patients"] += 1
+            self.problems[SEVERAL_PATIENTS] += 1
         of_series = study + self._digest(_modality(data_set))
         if series and self._series.setdefault(series, of_series) != of_series:
-            self.problems["a series of several studies or modalities"] += 1
+            self.problems[SEVERAL_STUDIES] += 1
         self._patients.setdefault(patient, self.mapped is None or patient_id in self.mapped)
         self._look_for_head(data_set, series)
 
@@ -212,9 +221,9 @@ class Analysis:
                 creator = creators.get((tag & 0xFFFF0000) | (tag >> 8 & 0xFF), "")
                 found = known(tag, element.vr, creators, around, self.profile)
                 kept = found is not None and found.rule.code != "X"
-                name = shown_creator(creator, self.profile) or (pattern_of(creator) or "no creator")
+                name = shown_creator(creator, self.profile) or (pattern_of(creator) or NO_CREATOR)
                 if name not in self.creators and len(self.creators) >= 400:
-                    name = "others"
+                    name = OTHERS
                 self.creators.setdefault(name, Counter())["kept" if kept else "removed"] += 1
             for item in element.items or ():
                 self._private(item, charset, around)
@@ -230,6 +239,7 @@ class Analysis:
         ]
         unmapped = None if self.mapped is None else sum(not each for each in self._patients.values())
         return {
+            "report": FORM,
             "profile": self.profile.name,
             "profile_version": self.profile.version,
             "counts": counts,
@@ -254,7 +264,7 @@ def analyse(files: Iterable[Path], profile: Profile, mapped: frozenset[str] | No
 
 def _modality(data_set: DataSet) -> str:
     value = first_text(data_set, MODALITY).strip().upper()
-    return value if value in _KNOWN_MODALITIES else pattern_of(value) or "empty"
+    return value if value in KNOWN_MODALITIES else pattern_of(value) or EMPTY
 
 
 def _demanded(data_set: DataSet, sop_class: str) -> tuple[int, ...]:
@@ -272,17 +282,17 @@ def _is_empty(data_set: DataSet, tag: int) -> bool:
 def _maker(value: str) -> str:
     """A maker that is widely known, else the value's pattern: people write all kinds of things there."""
     words = value.upper()
-    return next((maker for maker in _MAKERS if maker in words), pattern_of(value) or "empty")
+    return next((maker for maker in MAKERS if maker in words), pattern_of(value) or EMPTY)
 
 
 def _burned_in(data_set: DataSet, encoding: Encoding) -> str:
     """Why an image is suspected, or that it is looked at like every other."""
     if PIXEL_DATA not in data_set:
-        return "no pixels"
+        return NO_PIXELS
     suspicion = suspicion_of(data_set, format_of(data_set, encoding))
     if suspicion.paper or suspicion.label:
-        return "scanned paper" if suspicion.paper else "slide label"
-    return suspicion.reason or "nothing speaks for it"
+        return PAPER if suspicion.paper else LABEL
+    return suspicion.reason or UNSUSPECTED
 
 
 def _instance(data_set: DataSet) -> Instance:

@@ -5,6 +5,7 @@ It shares the Flask app with DICOMweb and holds no rule: what it shows comes fro
 
 from flask import Flask
 
+from pacs.web.analyses import blueprint as analyses
 from pacs.web.health import blueprint as health
 from pacs.web.kits import blueprint as kits
 from pacs.web.knowledge_base import blueprint as knowledge_base
@@ -22,6 +23,7 @@ from pacs.web.viewer import blueprint as viewer
 def register(app: Flask) -> None:
     """Add the pages to an app."""
     for blueprint in (
+        analyses,
         health,
         portal,
         kits,

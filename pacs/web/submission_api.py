@@ -12,7 +12,7 @@ from pacs.auth import is_curator_of, may_store
 from pacs.curation.reconciliation import MOST_DAYS, Filter, Overview, last_days, of_identifier, overview
 from pacs.curation.submission import known_digests, submission
 from pacs.errors import BadRequest, NotAllowed, NotFound
-from pacs.model import Principal, PrincipalKind
+from pacs.model import CollectionInfo, Principal, PrincipalKind
 
 blueprint = Blueprint("submission_api", __name__)
 DEFAULT_DAYS = 30
@@ -21,6 +21,7 @@ DAY_STATES = ("published", "duplicate", "waiting", "held", "quarantined", "dropp
 _MOST_BODY_BYTES = 1 << 20
 _OBJECT_COLUMNS = ("intake_id", "collection", "state", "reason", "study_uid", "series_uid", "sop_uid")
 _LONGEST_NAME = 64
+_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @blueprint.get("/api/submissions")
@@ -65,7 +66,7 @@ def known() -> Response:
     digests, name = body.get("md5"), body.get("collection")
     if not isinstance(digests, list) or not isinstance(name, str):
         raise BadRequest('{"collection": NAME, "md5": [...]} is wanted')
-    return json_reply({"states": known_digests(archive(), caller(), _collection_id(name), digests)})
+    return json_reply({"states": known_digests(archive(), caller(), collection_of_caller(name).id, digests)})
 
 
 @blueprint.get("/api/submissions/<number>")
@@ -88,17 +89,17 @@ def asked() -> Filter:
     if not days.isascii() or not days.isdigit() or not 1 <= int(days[:9]) <= MOST_DAYS:
         raise BadRequest(f"days is a number from 1 to {MOST_DAYS}")
     name = request.args.get("collection", "")
-    collection_id = _collection_id(name) if name else 0
+    collection_id = collection_of_caller(name).id if name else 0
     return Filter(*last_days(int(days)), collection_id, request.args.get("sender", ""), request.args.get("site", ""))
 
 
-def _collection_id(name: str) -> int:
+def collection_of_caller(name: str) -> CollectionInfo:
     """A collection that the caller submits to or curates. Raises `NotFound`."""
     principal = caller()
     for each in archive().registry.snapshot().collections.values():
         mine = may_store(principal, each) or is_curator_of(principal, each.id)
         if each.name == name and principal.kind is PrincipalKind.USER and mine:
-            return each.id
+            return each
     raise NotFound("there is no such collection")
 
 
@@ -122,7 +123,7 @@ def csv_reply(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Respo
     writer = csv.writer(sink)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([f"'{each}" if str(each).startswith(("=", "+", "-", "@")) else each for each in row])
+        writer.writerow([f"'{each}" if str(each).startswith(_OF_FORMULAS) else each for each in row])
     response = Response(sink.getvalue(), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = "attachment; filename=submissions.csv"
     response.headers["Cache-Control"] = "no-store"

@@ -11,6 +11,7 @@ from pacs.curation.reconciliation import Overview, Reconciliation, last_days, of
 from pacs.curation.submission import submission
 from pacs.errors import NotFound
 from pacs.model import PrincipalKind
+from pacs.web.analyses import all_visible
 from pacs.web.pages import base_path, page
 from pacs.web.plot import stacked_bars
 from pacs.web.submission_api import DAY_STATES, DEFAULT_DAYS, archive, asked, caller
@@ -18,6 +19,7 @@ from pacs.web.submission_api import DAY_STATES, DEFAULT_DAYS, archive, asked, ca
 blueprint = Blueprint("submissions_page", __name__)
 _MOST_FORM_BYTES = 1 << 16
 _MOST_ROWS = 200  # on the page; the CSV has all
+_MOST_ANALYSES = 10
 _MOST_BARS = 92
 PERIODS = {7: "a week", 30: "30 days", 90: "90 days", 366: "a year"}
 
@@ -91,6 +93,7 @@ def _overview_page(*, missed: bool = False) -> Response:
         query=request.query_string.decode(),
         narrowed={name: request.args.get(name, "") for name in ("collection", "site", "sender")},
         missed=missed,
+        analyses=sorted(all_visible(), key=lambda each: each[1].at, reverse=True)[:_MOST_ANALYSES],
     )
     response.headers["Cache-Control"] = "no-store"
     return response

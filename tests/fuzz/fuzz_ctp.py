@@ -4,13 +4,16 @@ The first byte chooses what the rest is. A script is refused with a fault or app
 happen, whatever stands in it.
 """
 
+import json
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["pacs.deid.ctp", "pacs.deid.filters", "pacs.ctp"]):
+with atheris.instrument_imports(
+    include=["pacs.deid.ctp", "pacs.deid.filters", "pacs.ctp", "pacs.pipeline.analysis_report"]
+):
     from pacs.ctp.configuration import read_configuration
     from pacs.ctp.translation import translated
     from pacs.ctp.unpacking import TooLarge, members
@@ -20,14 +23,19 @@ with atheris.instrument_imports(include=["pacs.deid.ctp", "pacs.deid.filters", "
     from pacs.deid.ctp.strict import StrictAnonymizer
     from pacs.deid.filters import read_filter
     from pacs.deid.pixels.pixel_script import pixel_script
+    from pacs.pipeline.analysis_report import read_report
 
+from pacs.deid import load_profile
 from pacs.deid.profiles.reading import read_profile
 from pacs.dicom.elements import DataSet, Element
 from pacs.dicom.syntaxes import EXPLICIT_LE, encoding_of
 from pacs.dicom.writing import encode
 from pacs.errors import BadRequest, PacsError, ProfileError
+from pacs.pipeline.analysis import analyse
 from tests.fuzz.running import fuzz
 
+PROFILE = load_profile("tcia")
+REPORT = json.dumps(analyse([Path(__file__)], PROFILE).as_json()).encode()
 ENCODING = encoding_of(EXPLICIT_LE)
 FOLDER = Path(tempfile.mkdtemp(prefix="pacs-fuzz-"))
 
@@ -120,5 +128,13 @@ def configuration(data: bytes) -> None:
         assert plan.script().startswith("#!/bin/sh")
 
 
+def report(data: bytes) -> None:
+    """A report of an analysis that somebody hands in; a whole one with a few bytes of it changed."""
+    place, changed = int.from_bytes(data[:2], "big"), bytearray(REPORT)
+    changed[place : place + len(data) - 2] = data[2:]
+    with suppress(BadRequest):
+        read_report(bytes(changed), PROFILE, ["tcia"])
+
+
 if __name__ == "__main__":
-    fuzz([whole_script, expression, lookup, zipped, filtered, configuration])
+    fuzz([whole_script, expression, lookup, zipped, filtered, configuration, report])

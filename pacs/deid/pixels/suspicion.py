@@ -24,6 +24,12 @@ US_REGIONS, LABEL_IN_IMAGE = 0x00186011, 0x00480010
 _SAVES = ("SCREEN", "SAVE", "CAPTURE", "DOSE", "REPORT", "SUMMARY", "PROTOCOL", "TABLE", "GRAPH")
 
 
+# Why an image is suspected, the first that holds.
+SAYS_SO, CAPTURE, ULTRASOUND, SAVED = "says that text is burned in", "secondary capture", "ultrasound", "screen save"
+PHOTOGRAPH, CAPTURED, COLOUR = "photograph or capture", "names a capture device", "slice in colour"
+REASONS = (SAYS_SO, CAPTURE, ULTRASOUND, SAVED, PHOTOGRAPH, CAPTURED, COLOUR)
+
+
 class Suspicion(NamedTuple):
     """`reason` says why an object is read whatever it looks like, empty when it is not; `paper`: scanned paper."""
 
@@ -45,13 +51,13 @@ def _reason(data_set: DataSet, found: Format, kinds: set[str]) -> str:
     modality = first_text(data_set, MODALITY).strip().upper()
     in_colour = found.samples > 1 or found.photometric == "PALETTE COLOR"
     reasons = {
-        "says that text is burned in": first_text(data_set, BURNED_IN).strip().upper() == "YES",
-        "secondary capture": sop_class in _CAPTURE or bool(first_text(data_set, CONVERSION_TYPE).strip()),
-        "ultrasound": sop_class in _ULTRASOUND or US_REGIONS in data_set,
-        "screen save": any(word in kind for kind in kinds for word in _SAVES),
-        "photograph or capture": sop_class in _PHOTOGRAPHS or modality in _CAPTURE_MODALITIES,
-        "names a capture device": any(data_set[tag].value for tag in _CAPTURE_DEVICE if tag in data_set),
-        "slice in colour": modality in _SLICES and in_colour,
+        SAYS_SO: first_text(data_set, BURNED_IN).strip().upper() == "YES",
+        CAPTURE: sop_class in _CAPTURE or bool(first_text(data_set, CONVERSION_TYPE).strip()),
+        ULTRASOUND: sop_class in _ULTRASOUND or US_REGIONS in data_set,
+        SAVED: any(word in kind for kind in kinds for word in _SAVES),
+        PHOTOGRAPH: sop_class in _PHOTOGRAPHS or modality in _CAPTURE_MODALITIES,
+        CAPTURED: any(data_set[tag].value for tag in _CAPTURE_DEVICE if tag in data_set),
+        COLOUR: modality in _SLICES and in_colour,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
 
