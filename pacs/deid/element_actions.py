@@ -56,8 +56,32 @@ class Level(NamedTuple):
     local: Mapping[int, Decision] | None = None
 
 
+class UidMap:
+    """The new UIDs of one object, each made once; `new` has those that changed."""
+
+    def __init__(self, keys: CollectionKeys, *, retains: bool) -> None:
+        self.keys = keys
+        self.retains = retains
+        self.new: dict[str, str] = {}
+
+    def map(self, uid: str) -> str:
+        """The new UID for an old one: the same where the profile retains UIDs."""
+        if self.retains:
+            return uid
+        new = self.new.get(uid)
+        if new is None:
+            new = self.keys.map_uid(uid)
+            if new != uid:
+                self.new[uid] = new
+        return new
+
+
 class Actions(ABC):
-    """The state of one de-identification and its actions."""
+    """The state of one de-identification and its actions.
+
+    Nothing that it holds may point back to it: with no cycle an object's memory is free, and warm for the next object,
+    as soon as it is done; else all of some hundred objects waited for the garbage collector.
+    """
 
     def __init__(
         self,
@@ -75,7 +99,7 @@ class Actions(ABC):
         self.context = context
         self.sop_class_uid = first_text(data_set, SOP_CLASS)
         self.table = decisions(profile, self.sop_class_uid)
-        self.uids: dict[str, str] = {}
+        self.uids = UidMap(keys, retains="retain_uids" in profile.options)
         self.report: list[Change] = []
         self.waiting: list[Level] = []
         self.settled: dict[int, bytes] = {}  # values that follow from a dummy, set at the end
@@ -86,29 +110,10 @@ class Actions(ABC):
         self.identity = PatientIdentity(data_set, keys, context)
         if profile.expressions:
             self.identity.follow(self.script)
-        self.retains_uids = "retain_uids" in profile.options
         evidence = Evidence(
-            data_set, self.map_uid, self.shift_in_text(), context.names, context.words, self.table.stays
+            data_set, self.uids.map, self.shift_in_text(), context.names, context.words, self.table.stays
         )
         self.cleaner = ElementCleaner(evidence, self.table)
-        self.handlers: Mapping[Action, Callable[[Element, Decision, Level], None]] = {
-            Action.KEEP: self.keep,
-            Action.REMOVE: self.remove,
-            Action.EMPTY: self.empty,
-            Action.DUMMY: self.dummy,
-            Action.MAP_UIDS: self.map_uids,
-            Action.PSEUDONYM: self.pseudonym,
-            Action.REFERENCES: self.references,
-            Action.SHIFT: self.shift,
-            Action.EPOCH: self.shift,
-            Action.TEXT: self.text,
-            Action.KNOWN: self.text,
-            Action.CONTENT: self.content,
-            Action.AGE: self.age,
-            Action.SET: self.set_value,
-            Action.ALIAS: self.alias,
-            Action.SCRIPT: self.scripted,
-        }
 
     @cached_property
     def script(self) -> ScriptedObject:
@@ -117,6 +122,10 @@ class Actions(ABC):
         return ScriptedObject(
             profile.expressions, profile.exact, self.source, self.meta, self.encoding, self.context.outside
         )
+
+    def treat(self, element: Element, decision: Decision, level: Level) -> None:
+        """Do to an element what was decided."""
+        _METHODS[decision.action](self, element, decision, level)
 
     @abstractmethod
     def enter(
@@ -127,7 +136,8 @@ class Actions(ABC):
     def shift_in_text(self) -> Callable[[date], date | None] | None:
         """What becomes of dates within text: moved, left alone, or (None) removed, as the profile treats dates."""
         if "retain_longitudinal_modified_dates" in self.profile.options:
-            return lambda day: dates.shift_day(day, self.identity.shift_days)
+            days = self.identity.shift_days
+            return lambda day: dates.shift_day(day, days)
         if "retain_longitudinal_full_dates" in self.profile.options:
             return lambda day: day
         return None
@@ -156,7 +166,7 @@ class Actions(ABC):
             if decision is not KEPT:
                 if decision.option:
                     self.applied.add(decision.option)
-                self.handlers[decision.action](element, decision, level)
+                self.treat(element, decision, level)
                 return
         if level.dummy:
             kept, rule = self.contents.clean(element, level.source), self.contents.rule
@@ -198,7 +208,7 @@ class Actions(ABC):
             self.enter(element, level, dummy=level.dummy)
             return
         old = text_of(element).strip(" \0")
-        new = "\\".join(self.map_uid(uid.strip(" \0")) for uid in old.split("\\"))
+        new = "\\".join(self.uids.map(uid.strip(" \0")) for uid in old.split("\\"))
         if new == old:
             level.target[tag] = element
             return
@@ -212,16 +222,6 @@ class Actions(ABC):
         else:
             self.enter(element, level, dummy=True)
         self.note(level, element.tag, decision)
-
-    def map_uid(self, uid: str) -> str:
-        if self.retains_uids:
-            return uid
-        new = self.uids.get(uid)
-        if new is None:
-            new = self.keys.map_uid(uid)
-            if new != uid:
-                self.uids[uid] = new
-        return new
 
     def pseudonym(self, element: Element, decision: Decision, level: Level) -> None:
         """The new patient id, for id and name alike; an item that names another patient gets that one's."""
@@ -251,7 +251,7 @@ class Actions(ABC):
     def give_up(self, element: Element, decision: Decision, level: Level) -> None:
         """What becomes of a value that could not be treated as its rule says."""
         other = self.table.removal(decision, f"{level.tags}{element.tag:08X}")
-        self.handlers[other.action](element, other, level)
+        self.treat(element, other, level)
 
     def text(self, element: Element, decision: Decision, level: Level) -> None:
         """Text cleaned, fully or of known values only."""
@@ -320,3 +320,23 @@ class Actions(ABC):
         if value.is_utf8:
             self.cleaner.needs_utf8 = True
             self.cleaner.utf8.add(id(level.target[tag]))
+
+
+_METHODS: Mapping[Action, Callable[[Actions, Element, Decision, Level], None]] = {
+    Action.KEEP: Actions.keep,
+    Action.REMOVE: Actions.remove,
+    Action.EMPTY: Actions.empty,
+    Action.DUMMY: Actions.dummy,
+    Action.MAP_UIDS: Actions.map_uids,
+    Action.PSEUDONYM: Actions.pseudonym,
+    Action.REFERENCES: Actions.references,
+    Action.SHIFT: Actions.shift,
+    Action.EPOCH: Actions.shift,
+    Action.TEXT: Actions.text,
+    Action.KNOWN: Actions.text,
+    Action.CONTENT: Actions.content,
+    Action.AGE: Actions.age,
+    Action.SET: Actions.set_value,
+    Action.ALIAS: Actions.alias,
+    Action.SCRIPT: Actions.scripted,
+}

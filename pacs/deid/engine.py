@@ -110,7 +110,7 @@ class _Deidentifier(Actions):
             first_text(target, SOP_INSTANCE),
             self.sop_class_uid,
             self.identity.shift_days,
-            self.uids,
+            self.uids.new,
             applied,
             dict(self.unknown_private),
             tuple(self.cleaner.doubts),
@@ -168,7 +168,7 @@ class _Deidentifier(Actions):
                 ):
                     target[tag] = element
                 else:
-                    self.handlers[action](element, decision, level)
+                    self.treat(element, decision, level)
             else:  # empty already, and stays so: it says nothing
                 target[tag] = element
 
@@ -246,7 +246,7 @@ class _Deidentifier(Actions):
         if code in ("shift", "epoch") and self.shift_in_text() is None:
             code = "X"
         decision = decision_of(Rule(found.rule.match, code, found.rule.reason, found.rule.source), 0)
-        self.handlers[decision.action](element, decision, level)
+        self.treat(element, decision, level)
         if tag not in level.target and not any(
             each >> 8 == tag >> 8 for each in level.target if each != found.creator_tag
         ):

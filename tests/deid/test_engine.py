@@ -1,5 +1,7 @@
 """The engine as a curator sees it: identity goes, references hold together, the rest is left alone."""
 
+import gc
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,6 +25,15 @@ def test_input_is_never_changed():
 def test_same_input_gives_same_bytes():
     source = ct((0x00081140, "SQ", [raw((0x00081155, "UI", "1.2.3"))]), (0x00080020, "DA", "20200115"))
     assert encoded(run(source).data_set) == encoded(run(parse(encoded(source), EXPLICIT)).data_set)
+
+
+def test_nothing_waits_for_the_garbage_collector():
+    """A worker would else keep some hundred objects mapped, and look through all that they hold."""
+    source = ct((0x00081140, "SQ", [raw((0x00081155, "UI", "1.2.3"))]), (0x00081030, "LO", "CT of 3 May 2020"))
+    run(source)
+    gc.collect()
+    run(source)
+    assert gc.collect() == 0
 
 
 def test_untouched_values_are_the_same_objects():
