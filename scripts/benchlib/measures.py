@@ -83,7 +83,7 @@ def sustained(bench: Bench, server: Server) -> Values:
     shares = bench.fresh(bench.sustained, 4)
     count = sum(map(len, shares))
     cpu = server.cpu_seconds()
-    with peak_memory(server) as peak:
+    with peak_memory(server, every_s=5.0) as peak:
         started = time.monotonic()
         _stored(send_in_parallel(server.dimse_port, server.aet, shares, CT))
         acknowledged_s = time.monotonic() - started
@@ -102,14 +102,17 @@ def sustained(bench: Bench, server: Server) -> Values:
 
 
 @contextlib.contextmanager
-def peak_memory(server: Server) -> Iterator[list[float]]:
-    """The largest sum of the processes' memory, sampled; and the largest growth of one process."""
+def peak_memory(server: Server, every_s: float = 0.2) -> Iterator[list[float]]:
+    """The largest sum of the processes' memory, sampled; and the largest growth of one process.
+
+    A look costs the system some milliseconds for each process: where rates are measured, few are taken.
+    """
     before = server.memory_bytes()
     peak = [float(sum(before.values())), 0.0]
     stop = threading.Event()
 
     def sample() -> None:
-        while not stop.wait(0.2):
+        while not stop.wait(every_s):
             now = server.memory_bytes()
             peak[0] = max(peak[0], sum(now.values()))
             peak[1] = max([peak[1], *(size - before.get(pid, size) for pid, size in now.items())])
