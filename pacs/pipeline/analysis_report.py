@@ -73,8 +73,9 @@ _Known = Callable[[str], bool]
 @cache
 def _kinds() -> Mapping[str, tuple[_Known, int]]:
     """What may be counted in each part of a report, and how many of it there are at most."""
-    classes = frozenset(UID(each).name for each in STORAGE_CLASSES) | {analysis.PRIVATE_CLASS}
-    syntaxes = frozenset(UID(each).name for each in TRANSFER_SYNTAXES) | {analysis.UNKNOWN}
+    # A site's own pydicom may know fewer names than ours, and then writes the UID.
+    classes = {*STORAGE_CLASSES, *(UID(each).name for each in STORAGE_CLASSES), analysis.PRIVATE_CLASS}
+    syntaxes = {*TRANSFER_SYNTAXES, *(UID(each).name for each in TRANSFER_SYNTAXES), analysis.UNKNOWN}
     risks = frozenset((*REASONS, analysis.PAPER, analysis.LABEL, analysis.NO_PIXELS, analysis.UNSUSPECTED))
     kinds = {
         "modalities": lambda each: each in analysis.KNOWN_MODALITIES or _is_pattern(each),

@@ -101,8 +101,12 @@ def test_report_with_anything_else_is_refused(app, client, report):
         assert client.post(API, data=body, content_type="application/json", headers=sam).status_code == 400
     assert client.post(API, data=b" " * (MAX_BYTES + 1), headers=sam).status_code == 413
     assert client.get(API, headers=sam).get_json() == []
+    assert (
+        client.post(API, json=report | {"transfer_syntaxes": {"1.2.840.10008.1.2.8.1": 1}}, headers=sam).status_code
+        == 201
+    )
     assert client.post(API, json=report | {"profile": secret}, headers=sam).status_code == 201
-    assert secret not in client.get(f"{API}/1", headers=sam).text
+    assert secret not in client.get(f"{API}/2", headers=sam).text
 
 
 def test_only_so_many_reports_of_one_user_stay(app, client, report, monkeypatch):

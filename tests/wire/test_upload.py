@@ -37,6 +37,15 @@ class Uploader:
     def choose(self, folder: Path) -> None:
         self.page.set_input_files("#folder", str(folder))
 
+    def drop(self, *paths: Path, place: str = "#zone") -> None:
+        """As a person drags from a file manager: the browser makes the DataTransfer itself."""
+        box = self.page.locator(place).bounding_box()
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        session = self.context.new_cdp_session(self.page)
+        for kind in ("dragEnter", "dragOver", "drop"):
+            event = {"type": kind, "x": box["x"] + 5, "y": box["y"] + 5, "data": data}
+            session.send("Input.dispatchDragEvent", event)
+
     def count(self, name: str) -> int:
         return int(self.page.text_content(f"#count-{name}").replace(",", ""))
 
@@ -133,6 +142,37 @@ def test_upload_accounts_for_every_file(whole, chromium, tmp_path):
     assert who.received()["received"] == 8
     assert not who.faults
     who.context.close()
+
+
+def test_folder_is_dropped_with_all_below_it(whole, chromium, tmp_path):
+    folder = make_folder(tmp_path / "study", 120, "d")
+    (folder / "series 0" / ".hidden").write_text("not counted")
+    single = tmp_path / "single.dcm"
+    single.write_bytes(ct_bytes(sop="d-one", study="d", patient="d"))
+    who = Uploader(whole, chromium, "dora")
+    who.drop(folder, single)
+    assert who.until_done() == "121 files = 121 published"
+    who.drop(tmp_path / "single.dcm", place="h1")  # beside the zone
+    assert who.until_done() == "1 files = 1 published"
+    assert who.page.url.endswith("/upload")
+    assert not who.faults
+    who.context.close()
+
+
+def test_file_that_changed_meanwhile_is_told(whole, chromium, tmp_path):
+    folder = make_folder(tmp_path / "study", 3, "c")
+    who = Uploader(whole, chromium, "carl")
+    who.context.route("**/api/known-files", lambda route: (_change(folder), route.continue_()))
+    who.choose(folder)
+    assert who.until_done() == "3 files = 2 published + 1 not taken"
+    assert (
+        who.page.locator("#errors tbody tr").all_text_contents()[0].startswith("study/series 0/image 1.dcmThe file was")
+    )
+    who.context.close()
+
+
+def _change(folder: Path) -> None:
+    (folder / "series 0" / "image 1.dcm").unlink(missing_ok=True)
 
 
 def test_upload_waits_for_who_is_signed_out(whole, chromium, tmp_path):

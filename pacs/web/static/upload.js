@@ -161,14 +161,17 @@ for (const name of ["folder", "files"]) {
   });
 }
 const zone = part("zone");
+// Anywhere on the page: a browser would leave it for a file that is dropped beside the zone.
 for (const name of ["dragover", "dragenter"]) {
-  zone.addEventListener(name, (event) => {
+  addEventListener(name, (event) => {
     event.preventDefault();
     zone.classList.add("over");
   });
 }
-zone.addEventListener("dragleave", () => zone.classList.remove("over"));
-zone.addEventListener("drop", (event) => {
+addEventListener("dragleave", (event) => {
+  if (event.relatedTarget === null) zone.classList.remove("over");
+});
+addEventListener("drop", (event) => {
   event.preventDefault();
   zone.classList.remove("over");
   const { items } = event.dataTransfer;

@@ -2,7 +2,8 @@
 const LONGEST_TURN_MS = 30;
 const LEFT_OUT = /^(\.|Thumbs\.db$|desktop\.ini$)/i;
 
-// `found` is called with each file and its path below what was dropped; returns when all were found.
+// `found` is called with each file and its path below what was dropped, with null for what cannot be read; returns when
+// all were found.
 export async function dropped(items, found) {
   const entries = Array.from(items, (each) => each.webkitGetAsEntry?.()).filter(Boolean); // they are gone after a pause
   for (const entry of entries) await walk(entry, found);
@@ -29,8 +30,9 @@ async function walk(entry, found) {
   }
   const reader = entry.createReader();
   for (;;) {
-    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
-    if (!some.length) return;
+    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve(null)));
+    if (some === null) found(null, `${entry.fullPath.replace(/^\//, "")}/`);
+    if (!some?.length) return;
     for (const each of some) await walk(each, found);
   }
 }

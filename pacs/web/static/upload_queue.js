@@ -16,6 +16,7 @@ const rest = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds *
 class Passing extends Error {} // trying again may help
 class Stopped extends Error {} // somebody has to do something first; the message says what
 const SIGNED_OUT = "You are signed out. Sign in again in another tab, then resume.";
+const CHANGED = "The file was changed or taken away after it was chosen. Choose it again.";
 const NOT_ALLOWED = "You may not send to this collection.";
 
 export class Upload {
@@ -86,7 +87,7 @@ export class Upload {
       const { file } = this.files[number];
       this.open++;
       if (!file?.size) {
-        this.end(number, FAILED, file ? "The file is empty." : "The file could not be read.");
+        this.end(number, FAILED, file ? "The file is empty." : "It could not be read.");
         continue;
       }
       const answer = await new Promise((resolve) => {
@@ -162,6 +163,7 @@ export class Upload {
         return fault ? this.end(number, FAILED, fault) : this.end(number, STORED);
       } catch (error) {
         if (error instanceof Passing && error.message && tries >= TRIES) return this.end(number, FAILED, error.message);
+        if (!(await isReadable(file))) return this.end(number, FAILED, CHANGED);
         await this.wait(error, tries);
         // The answer may have been lost, and not the file.
         if ((await this.known([digest]))[0]) return this.end(number, STORED);
@@ -223,6 +225,11 @@ export class Upload {
     file.file = null; // 20,000 handles are memory too
     if (error) this.errors.push(number);
   }
+}
+
+// A browser gives no file that was changed or taken away after it was chosen; its request just breaks off.
+function isReadable(file) {
+  return file.slice(0, 1).arrayBuffer().then(() => true, () => false);
 }
 
 function verdict(request) {
