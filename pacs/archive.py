@@ -26,6 +26,7 @@ from pacs.jobs import Jobs
 from pacs.model import (
     Accepted,
     CollectionInfo,
+    DescribedInstance,
     Ending,
     Envelope,
     InstanceKey,
@@ -40,6 +41,8 @@ from pacs.model import (
 from pacs.registry import Counters, MappingTables, Registry
 from pacs.spool import Expected, Spool
 from pacs.vault import Crosswalk, KeyFile, Lookups, NameLists, Originals, Requests
+
+_ABSENT = "there is no such study, series or instance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +265,15 @@ class Archive:
 
         found = self.parts.index.open(key, self._scope(principal, key.collection), snapshot.order, place)
         if not found:
-            raise NotFound("there is no such study, series or instance")
+            raise NotFound(_ABSENT)
+        return found
+
+    def describe(self, key: InstanceKey, principal: Principal) -> list[DescribedInstance]:
+        """The same instances as `open` finds, no more of each than its metadata needs. Raises `NotFound`."""
+        order = self.registry.snapshot().order
+        found = self.parts.index.describe(key, self._scope(principal, key.collection), order)
+        if not found:
+            raise NotFound(_ABSENT)
         return found
 
     def keys_of(self, collection: CollectionInfo) -> CollectionKeys:
@@ -284,6 +295,10 @@ class Archive:
     def metadata(self, instances: Sequence[StoredInstance]) -> Iterator[bytes]:
         """The DICOM JSON of each instance, in their order."""
         return self.parts.index.metadata([each.id for each in instances])
+
+    def metadata_pieces(self, instances: Sequence[DescribedInstance]) -> Iterator[Sequence[bytes]]:
+        """The same, cut wherever `pacs.dicom.json` left a place for the address of the instance."""
+        return self.parts.index.metadata_pieces([each.id for each in instances])
 
     def frames(self, instance: StoredInstance) -> tuple[PixelFrame, ...]:
         """Where each frame stands in the instance's blob; empty for an object without pixel data."""

@@ -380,9 +380,11 @@ Entry = Mapping[str, Any]
 Row = Mapping[str, str | int | Entry | None]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredInstance:
-    """An instance of the archive as a door needs it to send it. All values are de-identified."""
+class StoredInstance(NamedTuple):
+    """An instance of the archive as a door needs it to send it. All values are de-identified.
+
+    A tuple, since an answer is often about hundreds of them.
+    """
 
     id: int
     collection_id: int
@@ -403,6 +405,18 @@ class StoredInstance:
     def path(self) -> Path:
         """Where its bytes stand. Made when asked for: metadata of many instances need none."""
         return Path(self.file)
+
+
+class DescribedInstance(NamedTuple):
+    """As much of an instance of the archive as its metadata needs."""
+
+    id: int
+    collection_id: int
+    study_uid: str
+    series_uid: str
+    sop_uid: str
+    digest: str
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pacs.dicom.syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, LOSSY, VIDEO
 from pacs.errors import BadRequest, NotAcceptable
@@ -11,6 +12,7 @@ from pacs.pixels import ENCODABLE
 DICOM, OCTETS, JSON = "application/dicom", "application/octet-stream", "application/dicom+json"
 ZIP = "application/zip"
 AS_STORED = "*"
+_REMEMBERED_LENGTH = 500
 # Never sent as stored. PS3.18 8.7.3.
 _NEVER = frozenset((IMPLICIT_LE, EXPLICIT_BE, DEFLATED_LE))
 _JPEG = "1.2.840.10008.1.2.4."
@@ -122,8 +124,14 @@ class Wanted:
 
 def wanted(query_value: str | None, header: str | None) -> list[Wanted]:
     """What the caller takes, best first; the ``accept`` query parameter wins over the header. PS3.18 8.7.8.1."""
-    ranges = [parse_accept(_with_plus(query_value or "")), parse_accept(header or "")]
-    found = [each for some in ranges for each in _by_quality(some)]
+    few = len(query_value or "") + len(header or "") < _REMEMBERED_LENGTH
+    return list((_wanted if few else _wanted.__wrapped__)(query_value or "", header or ""))
+
+
+@lru_cache(maxsize=256)  # programs send the same few for ever
+def _wanted(query_value: str, header: str) -> tuple[Wanted, ...]:
+    ranges = [parse_accept(_with_plus(query_value)), parse_accept(header)]
+    found = tuple(each for some in ranges for each in _by_quality(some))
     if not found and any(ranges):
         raise NotAcceptable("the Accept header refuses everything")
     return found

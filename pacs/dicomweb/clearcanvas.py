@@ -10,8 +10,8 @@ from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, encoding_
 from pacs.dicom.writing import encode
 from pacs.dicomweb.accept import OCTETS
 from pacs.dicomweb.frames import frame_parts
+from pacs.dicomweb.opened import opened
 from pacs.dicomweb.picture_parameters import whole_number
-from pacs.dicomweb.pictures import opened
 from pacs.dicomweb.reply import single_reply
 from pacs.errors import BadRequest, NotFound
 from pacs.model import StoredInstance

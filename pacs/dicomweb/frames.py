@@ -9,13 +9,15 @@ from flask import Blueprint, Response
 from pacs.dicom.elements import Buffer
 from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE, is_encapsulated
 from pacs.dicomweb.accept import choose_frames
+from pacs.dicomweb.decoded import decoded
 from pacs.dicomweb.door import caller, door, key_of, public_root, url_of
+from pacs.dicomweb.opened import check_whole, opened
 from pacs.dicomweb.reply import BodyPart, file_pieces, multipart_reply, single_reply
 from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
-from pacs.dicomweb.wado import asked, check_whole, in_request, open_one
+from pacs.dicomweb.wado import asked, in_request, open_one
 from pacs.errors import BadRequest, NotAcceptable, NotFound
 from pacs.model import PixelFrame, StoredInstance
-from pacs.pixels import decoded_frame, encoded_frame, frame_pixels, native_bytes, read_file, read_frames
+from pacs.pixels import StoredFile, decoded_frame, encoded_frame, frame_pixels, read_file
 
 blueprint = Blueprint("frames", __name__)
 _LITTLE = (EXPLICIT_LE, IMPLICIT_LE)
@@ -59,16 +61,18 @@ def frame_parts(instance: StoredInstance, numbers: Sequence[int], media: str, sy
     root = public_root()
     address = f"{url_of(root, instance.study_uid, instance.series_uid, instance.sop_uid)}/frames"
     kind = f"{media}; transfer-syntax={syntax}"
-    ranges = door().archive.frames(instance)
+    file = opened(instance) if instance.frames > 1 else None
+    ranges = file.frames if file else door().archive.frames(instance)
     if max(numbers) > len(ranges):
         raise NotAcceptable("the pixel data is shorter than its attributes say")
     if _as_they_are(instance, ranges, syntax):
-        check_whole(instance)
+        if file is None:
+            check_whole(instance)
         return (
             BodyPart(kind, file_pieces(instance.path, spans), f"{address}/{number}", sum(size for _, size in spans))
             for number, spans in ((number, ranges[number - 1].ranges) for number in numbers)
         )
-    made = _made(instance, ranges, numbers, syntax)
+    made = _made(instance, file or opened(instance), numbers, syntax)
     first = next(made)
     return (
         BodyPart(kind, [data], f"{address}/{number}", len(data))
@@ -92,24 +96,18 @@ def _share_bytes(ranges: Sequence[PixelFrame]) -> bool:
     return start + length > ranges[1].ranges[0][0]
 
 
-def _made(
-    instance: StoredInstance, ranges: Sequence[PixelFrame], numbers: Sequence[int], syntax: str
-) -> Iterator[bytes]:
+def _made(instance: StoredInstance, file: StoredFile, numbers: Sequence[int], syntax: str) -> Iterator[bytes]:
     """Frames decoded, or compressed in another way."""
     if syntax != EXPLICIT_LE:
-        file = read_frames(instance.path, ranges)
         for number in numbers:
             yield encoded_frame(*frame_pixels(file, number - 1), syntax)
         return
     if is_encapsulated(instance.transfer_syntax_uid):
-        file = read_frames(instance.path, ranges)
         for number in numbers:
-            yield native_bytes(*frame_pixels(file, number - 1))
+            yield decoded.frame(instance, file, number - 1)
         return
     # Big Endian pixels may have to be turned as a whole.
-    little = instance.transfer_syntax_uid in _LITTLE
-    file = read_frames(instance.path, ranges)
-    file = file if little else read_file(instance.path)
+    file = file if instance.transfer_syntax_uid in _LITTLE else read_file(instance.path)
     for number in numbers:
         yield decoded_frame(file, number - 1)
 
@@ -151,7 +149,7 @@ def pixel_parts(instance: StoredInstance, media: str, syntax: str, location: str
     if syntax != EXPLICIT_LE:
         return parts
     address = f"{url_of(public_root(), instance.study_uid, instance.series_uid)}/instances/{location}"
-    ranges = door().archive.frames(instance)
+    ranges = opened(instance).frames if instance.frames > 1 else door().archive.frames(instance)
     if _as_they_are(instance, ranges, syntax):
         spans = [span for frame in ranges for span in frame.ranges]
         size = sum(length for _start, length in spans)

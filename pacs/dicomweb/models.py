@@ -40,7 +40,7 @@ def model_reply(way: Wanted, data_sets: Iterable[bytes]) -> Response:
     """Data sets, each a JSON object in UTF-8, in the way that was chosen. They are read as they are sent."""
     if way.type == JSON:
         if isinstance(data_sets, list):
-            return Response(b"[" + b",".join(data_sets) + b"]", mimetype=JSON)
+            return Response(b"[%b]" % b",".join(data_sets), mimetype=JSON)
         return Response(json_array(data_sets), mimetype=JSON)
     parts = (BodyPart(XML, [native_xml(orjson.loads(text))]) for text in data_sets)
     return multipart_reply(parts, XML) if way.multipart else single_reply(next(parts))

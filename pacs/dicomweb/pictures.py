@@ -1,18 +1,16 @@
 """Pictures of instances: which kinds there are of an object, and making one. PS3.18 8.7.3.4, 10.4.1.1.4."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pacs.dicom.syntaxes import VIDEO, name_of
 from pacs.dicomweb.accept import Wanted
-from pacs.dicomweb.door import door
+from pacs.dicomweb.opened import opened
 from pacs.dicomweb.picture_parameters import PictureParameters
 from pacs.dicomweb.picture_texts import lines_of
 from pacs.errors import NotAcceptable, NotFound
 from pacs.model import StoredInstance
-from pacs.pixels import StoredFile, read_frames
+from pacs.pixels import StoredFile
 from pacs.pixels.image import Array
 from pacs.pixels.rendering import render
 from pacs.pixels.rendering.annotate import annotated
@@ -54,37 +52,6 @@ def choose_kind(found: Sequence[Wanted], kinds: Sequence[str], *, single: bool) 
     if not kinds:
         raise NotAcceptable("this object has no pictures")
     raise NotAcceptable(f"this is shown as {', '.join(kinds)}" + ("" if single else " in multipart/related"))
-
-
-class _Recent:
-    """The last multi-frame files that were opened: their functional groups are long, and frames come in a row."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._lock = most, threading.Lock()
-        self._files: OrderedDict[str, StoredFile] = OrderedDict()
-
-    def opened(self, instance: StoredInstance) -> StoredFile:
-        """The file, by its digest."""
-        with self._lock:
-            known = self._files.get(instance.digest)
-            if known is not None:
-                self._files.move_to_end(instance.digest)
-                return known
-        file = read_frames(instance.path, door().archive.frames(instance))
-        if instance.frames > 1:
-            with self._lock:
-                self._files[instance.digest] = file
-                while len(self._files) > self._most:
-                    self._files.popitem(last=False)
-        return file
-
-
-_recent = _Recent(8)
-
-
-def opened(instance: StoredInstance) -> StoredFile:
-    """The file of an instance, ready to show frames. Raises `NotAcceptable` when it is damaged."""
-    return _recent.opened(instance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Presentation states shown on the image that they refer to. PS3.18 10.4.1.1.4, 9.4.1.2.3."""
 
 from pacs.dicomweb.door import caller, door, key_of
+from pacs.dicomweb.opened import opened
 from pacs.dicomweb.picture_parameters import PictureParameters
 from pacs.dicomweb.picture_texts import lines_of
-from pacs.dicomweb.pictures import opened
 from pacs.errors import NotAcceptable, NotFound
 from pacs.model import StoredInstance
 from pacs.pixels.rendering.annotate import annotated

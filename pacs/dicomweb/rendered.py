@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 
 from pacs.dicomweb.door import caller, door, key_of, public_root, url_of
 from pacs.dicomweb.frames import frame_numbers
+from pacs.dicomweb.opened import opened
 from pacs.dicomweb.picture_parameters import PictureParameters, picture_parameters
 from pacs.dicomweb.pictures import (
     HTML,
@@ -17,7 +18,6 @@ from pacs.dicomweb.pictures import (
     choose_kind,
     document_of,
     kinds_of,
-    opened,
     representative_frame,
     representative_of,
 )

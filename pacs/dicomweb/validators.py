@@ -4,18 +4,15 @@ import hashlib
 from collections.abc import Iterable
 
 from flask import Response, request
-from werkzeug.http import quote_etag
 
 from pacs.dicomweb.reply import SHORT_CACHE
-from pacs.model import StoredInstance
+from pacs.model import DescribedInstance, StoredInstance
 
 
-def tag_of(found: Iterable[StoredInstance], *more: str) -> str:
+def tag_of(found: Iterable[StoredInstance | DescribedInstance], *more: str) -> str:
     """A validator of content: the digests and revisions of what is sent, and (`more`) how it is sent."""
-    digest = hashlib.sha256("\0".join(more).encode())
-    for each in found:
-        digest.update(f"{each.digest} {each.revision}\0".encode())
-    return quote_etag(digest.hexdigest()[:32])
+    text = "\0".join(more) + "".join([f"{each.digest} {each.revision}\0" for each in found])
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
 def is_known(tag: str) -> bool:

@@ -9,6 +9,7 @@ from pacs.dicom.elements import Buffer
 from pacs.dicom.syntaxes import EXPLICIT_LE, is_encapsulated
 from pacs.dicomweb.accept import AS_STORED, DICOM, ZIP, Stored, Wanted, choose_instance, wanted
 from pacs.dicomweb.door import caller, door, key_of
+from pacs.dicomweb.opened import check_whole
 from pacs.dicomweb.reply import BodyPart, file_pieces, multipart_reply, single_reply
 from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
 from pacs.dicomweb.zipped import ZipEntry, zip_pieces
@@ -88,16 +89,6 @@ def _instances(found: list[StoredInstance], name: str, *, single: bool = False) 
     if all(syntax == kind.transfer_syntax_uid for kind, syntax in syntaxes.items()):
         parts = list(parts)  # files are opened when it is their turn; so the length is known beforehand
     return cached(multipart_reply(parts, DICOM) if way.multipart else single_reply(next(iter(parts))), tag)
-
-
-def check_whole(instance: StoredInstance) -> None:
-    """Raise `NotAcceptable` where the disk has lost a part: an answer that ends early looks like a slow one."""
-    try:
-        whole = instance.path.stat().st_size == instance.size_bytes
-    except OSError:
-        whole = False
-    if not whole:
-        raise NotAcceptable("the stored file is damaged")
 
 
 def kind_of(instance: StoredInstance) -> Stored:

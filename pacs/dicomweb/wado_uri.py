@@ -10,8 +10,9 @@ from flask import Blueprint, Response, request
 
 from pacs.dicomweb.accept import DICOM, Wanted, choose_instance, wanted
 from pacs.dicomweb.clearcanvas import FRAME, HEADER, frame_reply, header_reply
+from pacs.dicomweb.opened import opened
 from pacs.dicomweb.picture_parameters import PictureParameters, annotation_of, decimal, whole_number
-from pacs.dicomweb.pictures import PRESENTATION_STATES, Picture, choose_kind, kinds_of, opened, representative_frame
+from pacs.dicomweb.pictures import PRESENTATION_STATES, Picture, choose_kind, kinds_of, representative_frame
 from pacs.dicomweb.presented import presented
 from pacs.dicomweb.rendered import content_of, single_picture
 from pacs.dicomweb.reply import single_reply

@@ -11,13 +11,23 @@ from peewee import Database
 from pacs.db.connection import execute
 from pacs.errors import BadQuery
 from pacs.index.aggregates import bring_up_to_date
-from pacs.index.packing import unpacked_frames, unpacked_json
+from pacs.index.packing import unpacked_frames, unpacked_json, unpacked_pieces
 from pacs.index.search import Found, stream
 from pacs.index.sql import Dialect, Sql, Value, joined, one_of
 from pacs.index.statement import visible_series
 from pacs.index.totals import Totals
 from pacs.index.write import Writer, Written, lock_collections
-from pacs.model import Duplicates, Exact, InstanceKey, PixelFrame, Publication, Query, Scope, StoredInstance
+from pacs.model import (
+    DescribedInstance,
+    Duplicates,
+    Exact,
+    InstanceKey,
+    PixelFrame,
+    Publication,
+    Query,
+    Scope,
+    StoredInstance,
+)
 
 _MOST_KEYS = 100  # more than there are attributes to match; databases bound the depth of a statement
 _MOST_VALUES = 30_000  # below the parameters that SQLite takes in a statement
@@ -151,25 +161,38 @@ class Index:
         `order` are collection ids, most wanted first: a study UID that stands in several collections answers from the
         first. `place` says by collection id and digest what the collection is called and where the blob stands.
         """
+        return [_stored(row, place) for row in self._rows(_STORED, key, scope, order)]
+
+    def describe(self, key: InstanceKey, scope: Scope, order: Sequence[int] = ()) -> list[DescribedInstance]:
+        """As `open`, no more of each than its metadata needs: this is asked for by the hundred."""
+        return [DescribedInstance(*row) for row in self._rows(_DESCRIBED, key, scope, order)]
+
+    def _rows(self, select: str, key: InstanceKey, scope: Scope, order: Sequence[int]) -> list[tuple[Any, ...]]:
+        """Rows of one collection; their second column is its id."""
         where = joined("AND", [*_key(key), visible_series(scope, self._dialect)])
-        rows = self._run(f"{_STORED} WHERE {where.text} ORDER BY {_STORED_ORDER}", where.values).fetchall()
-        found = [_stored(row, place) for row in rows]
-        collections = {instance.collection_id for instance in found}
+        found: list[tuple[Any, ...]]
+        found = self._run(f"{select} WHERE {where.text} ORDER BY {_STORED_ORDER}", where.values).fetchall()
+        collections = {row[1] for row in found}
         if len(collections) > 1:
             rank = {number: place for place, number in enumerate(order)}
             first = min(collections, key=lambda number: (rank.get(number, len(rank)), number))
-            found = [instance for instance in found if instance.collection_id == first]
+            found = [row for row in found if row[1] == first]
         return found
 
     def metadata(self, ids: Sequence[int]) -> Iterator[bytes]:
         """DICOM JSON objects of these instances, in the order asked for; ids that are gone are left out."""
+        return (unpacked_json(packed) for packed in self._packed(ids) if packed is not None)
+
+    def metadata_pieces(self, ids: Sequence[int]) -> Iterator[Sequence[bytes]]:
+        """As `metadata`, each cut where `BULK_PLACEHOLDER` stands, which is left out; no pieces of one that is gone."""
+        return unpacked_pieces(self._packed(ids))
+
+    def _packed(self, ids: Sequence[int]) -> Iterator[bytes | None]:
         for start in range(0, len(ids), _CHUNK):
             some = ids[start : start + _CHUNK]
             where = one_of("instance_id", some)
             rows = dict(self._run(f"SELECT instance_id, json FROM instance_metadata WHERE {where.text}", where.values))
-            for number in some:
-                if number in rows:
-                    yield unpacked_json(rows[number])
+            yield from map(rows.get, some)
 
     def frames(self, instance_id: int) -> tuple[PixelFrame, ...]:
         """Where the frames stand in the blob; none for an object without pixel data."""
@@ -216,6 +239,11 @@ class Index:
         return ((row[0], row[1]) for row in stream(self._database, text, ()))
 
 
+_DESCRIBED = (
+    "SELECT instance.id, instance.collection_id, study.study_uid, series.series_uid, instance.sop_uid,"
+    " instance.blob_digest, instance.revision FROM instance"
+    " JOIN series ON series.id = instance.series_id JOIN study ON study.id = series.study_id"
+)
 _STORED = (
     "SELECT instance.id, instance.collection_id, patient.patient_id, study.study_uid, series.series_uid,"
     " instance.sop_uid, instance.sop_class_uid, instance.transfer_syntax_uid, instance.frame_count,"
@@ -223,28 +251,14 @@ _STORED = (
     " JOIN series ON series.id = instance.series_id JOIN study ON study.id = series.study_id"
     " JOIN patient ON patient.id = study.patient_id"
 )
+_DIGEST = 8  # its place after the two ids
 _STORED_ORDER = "series.series_number, series.id, instance.instance_number, instance.id"
 
 
 def _stored(row: tuple[Any, ...], place: Place) -> StoredInstance:
-    number, collection_id, patient_id, study, series, sop, sop_class, syntax, frames, size, digest, revision = row
-    name, file = place(collection_id, digest)
-    return StoredInstance(
-        id=number,
-        collection_id=collection_id,
-        collection=name,
-        patient_id=patient_id,
-        study_uid=study,
-        series_uid=series,
-        sop_uid=sop,
-        sop_class_uid=sop_class,
-        transfer_syntax_uid=syntax,
-        frames=frames,
-        size_bytes=size,
-        digest=digest,
-        revision=revision,
-        file=file,
-    )
+    number, collection_id, *facts = row
+    name, file = place(collection_id, facts[_DIGEST])
+    return StoredInstance._make((number, collection_id, name, *facts, file))
 
 
 def _key(key: InstanceKey) -> list[Sql]:

@@ -15,7 +15,7 @@ from pacs.dicom.frames import frame_ranges
 from pacs.dicom.syntaxes import DEFLATED_FRAMES, ENCAPSULATED_PLAIN, VIDEO, encoding_of, is_encapsulated
 from pacs.errors import NotAcceptable, NotDicom, Truncated
 from pacs.model import PixelFrame
-from pacs.pixels.image import Array, Format, by_pixel, decode, format_of, image_of, native_frame
+from pacs.pixels.image import Array, Format, by_pixel, decode, image_of, native_frame
 from pacs.pixels.transcode import StoredFile
 
 FLOAT_PIXELS, DOUBLE_PIXELS = 0x7FE00008, 0x7FE00009
@@ -66,7 +66,7 @@ def _start_of_pixels(mapped: mmap.mmap, frames: Sequence[PixelFrame], syntax: st
 
 def layout_of(file: StoredFile) -> Format:
     """The Image Pixel module. Raises `NotAcceptable` for what can be no image, or would exhaust memory."""
-    found = format_of(file.data_set, file.encoding)
+    found = file.format
     if not file.frames or not found.frame_bits:
         raise NotAcceptable("this object has no pictures")
     if found.rows * found.columns * found.samples > _MOST_SAMPLES:

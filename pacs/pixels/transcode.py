@@ -4,6 +4,7 @@ import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from pacs.dicom.writing import encode, header, swapped
 from pacs.errors import NotAcceptable
 from pacs.model import PixelFrame
 from pacs.pixels.encoding import encoded_frame
-from pacs.pixels.image import RETIRED_JPEG, Array, Format, Image, image_of, undecodable
+from pacs.pixels.image import RETIRED_JPEG, Array, Format, Image, format_of, image_of, undecodable
 
 _WITHOUT_DECODER = (*RETIRED_JPEG, ENCAPSULATED_PLAIN, DEFLATED_FRAMES)
 _EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
@@ -41,7 +42,7 @@ _NUMBERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredFile:
     """A file of the archive, mapped and parsed; views into it live as long as this."""
 
@@ -54,6 +55,11 @@ class StoredFile:
     def encoding(self) -> Encoding:
         """How its elements are written."""
         return encoding_of(self.transfer_syntax_uid)
+
+    @cached_property
+    def format(self) -> Format:
+        """What its Image Pixel module says."""
+        return format_of(self.data_set, self.encoding)
 
     def frame(self, number: int) -> bytes:
         """The stored bytes of a frame, counted from 0."""

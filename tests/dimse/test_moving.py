@@ -1,6 +1,5 @@
 """How a move is cut into what associations take at once. PS3.4 C.4.2."""
 
-from dataclasses import replace
 from itertools import chain
 
 from hypothesis import given
@@ -13,7 +12,7 @@ from tests.dimse.test_suboperations import stored
 @given(st.lists(st.integers(1, 70), max_size=6))
 def test_chunks_keep_order_and_series_apart(sizes: list[int]) -> None:
     instances = [
-        replace(stored(number), series_uid=f"1.{series}") for series, size in enumerate(sizes) for number in range(size)
+        stored(number)._replace(series_uid=f"1.{series}") for series, size in enumerate(sizes) for number in range(size)
     ]
     chunks = list(_chunks(instances))
     assert list(chain.from_iterable(chunks)) == instances

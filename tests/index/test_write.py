@@ -178,6 +178,11 @@ def test_metadata_and_frames_come_back(database, index):
     ]
     assert index.frames(stored[0].id) == (PixelFrame(((500, 500),)),)
     assert stored[0].frames == 1
+    described = index.describe(InstanceKey("2.25.10"), ALL)
+    assert [(each.id, each.sop_uid, each.digest) for each in described] == [
+        (each.id, each.sop_uid, each.digest) for each in stored
+    ]
+    assert index.describe(InstanceKey("2.25.10"), Scope()) == []
 
 
 def test_settled_series_are_handed_out_until_examined(database, index):
