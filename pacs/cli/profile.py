@@ -16,9 +16,17 @@ from pacs.deid.pixels.pixel_script import pixel_script
 from pacs.deid.profiles import profile_names
 from pacs.deid.profiles.library import PIXEL_SCRIPT_SUFFIX, PRIVATE_TAGS_FILE, SCRIPT_SUFFIXES, shipped_folder
 from pacs.deid.profiles.private_tags import read_knowledge_base
-from pacs.errors import BadRequest
+from pacs.errors import BadRequest, ProfileError
 from pacs.folders import Folders
 from pacs.web.knowledge_base import profile_page, shown_rules
+
+ctp_option = click.option(
+    "--ctp",
+    type=click.Choice(("safe", "strict")),
+    default="safe",
+    show_default=True,
+    help="The mode in which a CTP script is to be applied.",
+)
 
 
 @click.group()
@@ -36,12 +44,17 @@ def _folder(data: Path, config_file: Path | None) -> Path:
 def list_profiles(data: Path, config_file: Path | None, as_json: bool) -> None:
     """All profiles with their versions, the site's own among them."""
     folder = _folder(data, config_file)
-    profiles = [load_profile(name, folder) for name in profile_names(folder)]
-    rows = [
-        {"name": each.name, "version": each.version, "title": each.title, "options": ", ".join(each.options)}
-        for each in profiles
-    ]
+    rows = [_listed(name, folder) for name in profile_names(folder)]
     print_table(rows, ("name", "version", "title"), as_json)
+
+
+def _listed(name: str, folder: Path) -> dict[str, str]:
+    try:
+        profile = load_profile(name, folder)
+    except ProfileError as error:
+        return {"name": name, "version": "-", "title": f"cannot be used by itself: {error}", "options": ""}
+    options = ", ".join(profile.options)
+    return {"name": profile.name, "version": profile.version, "title": profile.title, "options": options}
 
 
 @command.command()
@@ -62,12 +75,13 @@ def show(name: str, html: bool, data: Path, config_file: Path | None, as_json: b
 
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@ctp_option
 @data_option
 @json_option
-def check(file: Path, data: Path, config_file: Path | None, as_json: bool) -> None:
+def check(file: Path, ctp: str, data: Path, config_file: Path | None, as_json: bool) -> None:
     """Whether FILE is a valid profile or CTP script; a fault is named with line, key and the nearest valid word."""
     is_profile = file.suffix in (".toml", *SCRIPT_SUFFIXES)
-    profile = load_profile(str(file) if is_profile else f"{file}.toml", _folder(data, config_file))
+    profile = load_profile(str(file) if is_profile else f"{file}.toml", _folder(data, config_file), ctp)
     facts = {"name": profile.name, "version": profile.version, "rules": len(profile.rules())}
     print_facts(facts | {"options": ", ".join(profile.options) or "none"}, as_json)
 
@@ -82,11 +96,13 @@ def convert(script: Path, base: str) -> None:
 
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@ctp_option
 @data_option
 @json_option
-def add(file: Path, data: Path, config_file: Path | None, as_json: bool) -> None:
+def add(file: Path, ctp: str, data: Path, config_file: Path | None, as_json: bool) -> None:
     """Add FILE to the site's own profiles, or replace the one of its name; a faulty one is not taken.
 
+    A CTP script that keeps the patient's name or id is taken with --ctp strict, for a profile that says so.
     Collections with this profile follow at once: objects that come from now on are treated by the new version.
     """
     app = open_data(data, config_file)
@@ -96,12 +112,12 @@ def add(file: Path, data: Path, config_file: Path | None, as_json: bool) -> None
             "a profile file ends in .toml, a CTP script in .script, .xml or .properties; neither must be named like a"
             " profile of the program"
         )
-    load_profile(str(file), folder)
+    load_profile(str(file), folder, ctp)
     folder.mkdir(exist_ok=True)
     temporary = folder / f".{file.name}.{os.getpid()}"
     shutil.copyfile(file, temporary)
     temporary.replace(folder / file.name)
-    profile = load_profile(file.stem, folder)
+    profile = load_profile(file.stem, folder, ctp)
     app.archive.parts.trail.add(operator(), "add profile", profile.name, profile.version)
     app.follow_profiles()
     print_facts({"name": profile.name, "version": profile.version}, as_json)

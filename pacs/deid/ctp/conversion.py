@@ -18,6 +18,8 @@ def profile_of_script(script: Script, base: str = "basic") -> str:
     ]
     if script.params:
         lines += ["", "[params]", *(f"{_quoted(key)} = {_quoted(value)}" for key, value in script.params.items())]
+    if base == "basic":  # where a script by itself cleans pixels too
+        lines += ["", "[settings]", 'pixels = "clean"']
     for rule in rules_of_script(script).rules:
         lines += ["", *_rule(rule, script)]
     return "\n".join(lines) + "\n"

@@ -3,8 +3,12 @@
 import re
 from datetime import date, timedelta
 
+from pacs.deid.ctp.digests import decimal_md5
+
 _PLAIN, _DASHED = 8, 10
 _ZONE = re.compile(r"[+-]\d{4}$")
+_WHOLE = re.compile(r"[0-9]{8}")
+_NO_DATE, _FIRST_YEAR, _SPAN_DAYS = "20000101", 1900, 3652  # of RSNA Anonymizer
 _AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 
 
@@ -31,6 +35,17 @@ def written(day: date, like: str) -> str:
     if _is_dashed(like):
         return f"{day.year:04}-{day.month:02}-{day.day:02}{like[_DASHED:]}"
     return plain(day) + like[_PLAIN:]
+
+
+def later(value: str, patient_id: str) -> str:
+    """A date as RSNA Anonymizer moves it: later, by days that follow from the patient's id; else the first of 2000."""
+    try:
+        day = date(int(value[:4]), int(value[4:6]), int(value[6:])) if _WHOLE.fullmatch(value) else None
+        if day is None or day.year < _FIRST_YEAR or not patient_id:
+            return _NO_DATE
+        return plain(day + timedelta(days=int(decimal_md5(patient_id)) % _SPAN_DAYS))
+    except (ValueError, OverflowError):
+        return _NO_DATE
 
 
 def _is_dashed(value: str) -> bool:

@@ -27,9 +27,28 @@ def shortened(digits: str, length: int) -> str:
 
 
 def hashed_uid(root: str, text: str) -> str:
-    """A UID below a root, at most 64 characters long."""
+    """A UID below a root, at most 64 characters long.
+
+    A root that ends in ``.*`` is one of RSNA Anonymizer, which takes the digits modulo what has room.
+    """
     root = root.strip()
+    if root.endswith(".*"):
+        room = 10 ** max(MAX_UID - len(root) + 1, 1)
+        return f"{root[:-1]}{int(decimal_md5(text)) % room}"
     return f"{root}{'' if root.endswith('.') else '.'}{decimal_md5(text)}"[:MAX_UID]
+
+
+def rsna_root(root: str, site: str) -> str:
+    """The root below which RSNA Anonymizer hashes the UIDs of a site, as `hashed_uid` takes it."""
+    return f"{root.strip().rstrip('.')}.{site.strip()}.2.*"
+
+
+def rsna_accession(text: str, root: str, site: str) -> str:
+    """An accession number as RSNA Anonymizer writes it."""
+    site = site.strip()
+    salt = f"anonymizer::{site}::{root.strip()}.{site}"
+    digits = hashlib.sha256(f"{salt}{text}".encode()).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}"
 
 
 def hashed_name(name: str, length: int, words: int | None) -> str:

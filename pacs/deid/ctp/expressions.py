@@ -77,6 +77,9 @@ _ELEMENT_AT: dict[str, tuple[int, ...]] = {
     "remove": (),
     "require": (0,),
     "round": (0,),
+    "rsnaacc": (2,),
+    "rsnadate": (0, 1),
+    "rsnauid": (2,),
     "select": (),
     "skip": (),
     "time": (),
@@ -87,7 +90,8 @@ _ELEMENT_AT: dict[str, tuple[int, ...]] = {
 _LEAST = {
     "contents": 1, "dateinterval": 3, "decrypt": 2, "encrypt": 2, "hash": 1, "hashdate": 2, "hashname": 2,
     "hashptid": 2, "hashuid": 2, "if": 2, "incrementdate": 2, "initials": 1, "integer": 2, "lookup": 2, "lowercase": 1,
-    "modifydate": 4, "param": 1, "pathelement": 2, "round": 2, "truncate": 2, "uppercase": 1, "value": 1,
+    "modifydate": 4, "param": 1, "pathelement": 2, "round": 2, "rsnaacc": 3,
+    "rsnadate": 2, "rsnauid": 3, "truncate": 2, "uppercase": 1, "value": 1,
 }  # fmt: skip
 _BLOCKS = {"if": 2, "select": 2, "append": 1}
 _HEX = re.compile(r"[(\[]?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})[)\]]?")

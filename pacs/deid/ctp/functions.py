@@ -8,7 +8,16 @@ import re
 from collections.abc import Callable
 
 from pacs.deid.ctp import days
-from pacs.deid.ctp.digests import decimal_md5, decrypted, encrypted, hashed_name, hashed_uid, shortened
+from pacs.deid.ctp.digests import (
+    decimal_md5,
+    decrypted,
+    encrypted,
+    hashed_name,
+    hashed_uid,
+    rsna_accession,
+    rsna_root,
+    shortened,
+)
 from pacs.deid.ctp.expressions import Call, Expression
 from pacs.deid.ctp.expressions import Element as Reference
 from pacs.deid.ctp.patterns import fits_whole, java_pattern
@@ -204,6 +213,26 @@ def _round(call: Call, scope: Scope) -> str:
     return f"0{text}" if len(text) % 2 else text
 
 
+def _rsnauid(call: Call, scope: Scope) -> str:
+    uid = _text(call, scope, 2)
+    if not uid:
+        return REMOVE if uid is None else ""
+    root = rsna_root(scope.needed(call.arg(0)), scope.needed(call.arg(1)))
+    return "\\".join(hashed_uid(root, each) for each in uid.split("\\"))
+
+
+def _rsnaacc(call: Call, scope: Scope) -> str:
+    text = _text(call, scope, 2)
+    return rsna_accession(text, scope.needed(call.arg(0)), scope.needed(call.arg(1))) if text else ""
+
+
+def _rsnadate(call: Call, scope: Scope) -> str:
+    value = _text(call, scope)
+    if value is None:
+        return REMOVE
+    return "\\".join(days.later(each.strip(), _text(call, scope, 1) or "") for each in value.split("\\"))
+
+
 def _initials(call: Call, scope: Scope) -> str:
     words = re.split(r"[\s^,]+", (_text(call, scope) or "").strip(" ^"))
     letters = [word[0] for word in words if word]
@@ -372,6 +401,9 @@ FUNCTIONS: dict[str, Function] = {
     "remove": _marker,
     "require": _require,
     "round": _round,
+    "rsnaacc": _rsnaacc,
+    "rsnadate": _rsnadate,
+    "rsnauid": _rsnauid,
     "select": _select,
     "skip": _skip,
     "time": _time,

@@ -6,6 +6,7 @@ What the script does not name is left to the profile that it is laid over. Devia
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from pacs.deid.ctp.digests import rsna_root
 from pacs.deid.ctp.expressions import Call, Expression, Names, parse_expression
 from pacs.deid.ctp.outcomes import METHOD_CODES
 from pacs.deid.ctp.script import ElementRule, PrivateName, Script
@@ -48,7 +49,7 @@ def fault_of(script: Script) -> str:
         code, value = code_of_expression(rule.expression, rule.text)
         wrong = misfit(Rule(f"{tag:08X}", code, "", "", value=value)) if code == "K" else None
         if wrong is not None:
-            return f"{script.name}, line {rule.line}: {wrong}"
+            return f"{script.name}, line {rule.line}: {wrong}; mode strict follows it"
     return ""
 
 
@@ -97,13 +98,18 @@ def inserts(rule: Rule) -> bool:
 
 def uid_root(expression: Expression, params: Mapping[str, str]) -> str:
     """The root below which a rule for UIDs hashes them with CTP's function; "" when it does something else."""
-    if len(expression) != 1 or not isinstance(expression[0], Call) or expression[0].name != "hashuid":
+    if len(expression) != 1 or not isinstance(expression[0], Call):
         return ""
     call = expression[0]
-    if 2 in call.elements or not call.elements[1][0].is_this:
+    if call.name == "rsnauid" and call.elements[2][0].is_this:
+        return rsna_root(_param(call.arg(0), params), _param(call.arg(1), params))
+    if call.name != "hashuid" or 2 in call.elements or not call.elements[1][0].is_this:
         return ""
-    root = call.arg(0)
-    return params.get(root[1:], "") if root[:1] in ("@", "$") else root
+    return _param(call.arg(0), params)
+
+
+def _param(arg: str, params: Mapping[str, str]) -> str:
+    return params.get(arg[1:], "") if arg[:1] in ("@", "$") else arg
 
 
 @dataclass(frozen=True)

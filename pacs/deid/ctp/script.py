@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from pacs.deid.ctp.expressions import Expression, Names, parse_expression
+from pacs.deid.ctp.rsna import REMOVALS as REMOVED
+from pacs.deid.ctp.rsna import in_ctps_words, is_of_anonymizer
 from pacs.errors import ProfileError
 
 MAX_BYTES = 16 << 20
@@ -47,6 +49,7 @@ class Script:
     keep_safe_private: bool
     removals: frozenset[str]
     names: Mapping[str, PrivateName] = field(default_factory=dict, repr=False)  # of private elements, for expressions
+    keeps_by_itself: bool = True  # whether removals spare what every image needs, as CTP's do
 
 
 @dataclass
@@ -82,6 +85,11 @@ def _as_utf8(content: bytes, name: str) -> bytes:
 
 
 def _compiled(raw: _Raw, name: str) -> Script:
+    is_rsna = is_of_anonymizer(raw.rules)
+    if is_rsna:
+        public = [rule for rule in raw.rules if _TAG.fullmatch(rule[0])]  # private elements go, whatever is said
+        raw.rules, raw.removals, raw.keep_groups = in_ctps_words(public, raw.params, name), set(REMOVED), set()
+        raw.keep_safe_private = False
     names = Names(raw.names, frozenset(raw.params))
     rules: dict[int, ElementRule] = {}
     private: dict[PrivateName, ElementRule] = {}
@@ -104,6 +112,7 @@ def _compiled(raw: _Raw, name: str) -> Script:
         raw.keep_safe_private,
         frozenset(raw.removals),
         raw.names,
+        not is_rsna,
     )
 
 

@@ -145,6 +145,8 @@ class StrictAnonymizer:
 
     def is_kept(self, tag: int, item: DataSet) -> bool:
         """Whether an element without a rule stays whatever is removed."""
+        if not self.script.keeps_by_itself:
+            return False
         removals, group = self.script.removals, tag >> 16
         if group in self.script.keep_groups or group in _KEPT_GROUPS or tag in _KEPT_TAGS:
             return True

@@ -193,6 +193,8 @@ class _Work:
             judged = self.judge(again)
         if any(reason == "text" for _box, reason in judged.boxes):
             return replace(outcome, quarantine="Text in its pixels could not be blanked for good.")
+        if self.policy.mode == "detect":  # looked at and left as it is, what it says of itself too
+            return replace(outcome, texts_after=tuple(dict.fromkeys(line.text for line in kept)))
         return _read(outcome, kept)
 
     def judge(self, lines: Sequence[Line]) -> Judged:

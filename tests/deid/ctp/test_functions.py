@@ -1,5 +1,6 @@
 """Expressions of CTP's scripts: each value here was produced by RSNA CTP."""
 
+import struct
 from datetime import UTC, datetime
 
 import pytest
@@ -36,6 +37,9 @@ VALUES = {
     "SeriesDescription": "/a/b/c/file",
     "AcquisitionDateTime": "20240229101112.5+0100",
     "ContentDate": "2024-02-29",
+    "DateOfLastCalibration": "20240115\\20240216",
+    "StudyTime": "",
+    "ReferringPhysicianName": "Who^Ever^^^",
 }
 ROOT = "1.2.840.113654.2.70.1"
 
@@ -48,6 +52,7 @@ def example() -> DataSet:
     item.put(0x00080100, "SH", b"CODE")
     found[0x00081032] = Element(0x00081032, "SQ", b"", [item])
     found.put(0x00280010, "US", b"\x00\x02")
+    found.put(0x00189073, "FL", struct.pack("<f", 0.1))
     found.put(0x00090010, "LO", b"MAKER")
     found.put(0x00091001, "LO", b"inside")
     return found
@@ -135,6 +140,30 @@ NAMES = Names({"MakerValue": (0x0009, "MAKER", 0x01)}, frozenset(PARAMS))
         ("PatientComments", "@hash(this)", "@remove()"),
         ("PatientComments", "@require(PatientID)", "PID-0042"),
         ("PatientID", "@require(PatientName)", "@keep()"),
+        ("PatientID", "@contents(0010,0020)@contents(root:0010,0020)", "PID-0042PID-0042"),
+        ("PatientID", "@contents(ProcedureCodeSequence::0008,0100)", "CODE"),
+        ("PatientID", '@if(Modality,equals,"CT"){a "}" b}{c}', 'a "}" b'),
+        ("PatientID", "@if(Modality,equals,CT) then {a} else {b} end", "a end"),
+        ("PatientID", "@if(Modality,equals,CT){a} and nothing after a block that is missing", "a"),
+        ("PatientID", "@if(PatientComments,equals){a}{b}", "b"),
+        ("PatientID", "@if(PatientAge,greaterthan,none){a}{b}", "a"),
+        ("PatientID", r'@contents(this,"\\p{Upper}+(?<!P)","x")', "x-0042"),
+        ("PatientID", r'@contents(this,"\\Q-00\\E")', "PID42"),
+        ("PatientID", r'@contents(this,"(?<a>\\d)\\k<a>")', "PID-42"),
+        ("DateOfLastCalibration", "@modifydate(this,*,*,1)", "20240101\\20240201"),
+        ("DateOfLastCalibration", "@incrementdate(this,10)", "20240125\\20240226"),
+        ("ContentDate", "@modifydate(this,2020,-1,1)", "2020-02-01"),
+        ("StudyTime", "@hash(this,8)", "28194976"),  # an empty element is there: the digest of nothing
+        ("StudyTime", "@incrementdate(this,1)", "@empty()"),
+        ("StudyTime", "@round(this,5)", "@empty()"),
+        ("StudyTime", "@require(PatientID)", "@keep()"),
+        ("PatientComments", "@require(StudyTime,other)", ""),
+        ("PatientComments", "@hashname(this,4)", "2819"),
+        ("StudyDate", "@hashdate(this,PatientComments)", "@remove()"),
+        ("PatientID", "@truncate(this,all)", "PID-0042"),
+        ("SeriesDescription", "@pathelement(this,none)", "/a/b/c/file"),
+        ("ReferringPhysicianName", "@contents(this)", "Who^Ever"),
+        ("SliceLocation", "@contents(00189073)", "0.1"),
     ],
 )  # fmt: skip
 def test_function_says_what_ctp_says(this: str, expression: str, expected: str) -> None:
@@ -161,6 +190,17 @@ def test_uids_are_hashed_below_the_root(root: str, uid: str, expected: str) -> N
 def test_uid_hash_can_include_another_rule() -> None:
     expected = "1.2.3.4.5.39121008679851328492082302133214101"
     assert said("@hashuid(@UIDROOT,this,PatientID)", "StudyInstanceUID") == expected
+
+
+def test_uid_hash_includes_nothing_without_a_rule() -> None:
+    assert said("@hashuid(1.2,StudyInstanceUID,Modality)") == said("@hashuid(1.2,StudyInstanceUID)")
+
+
+def test_nothing_is_made_of_empty_elements_in_safe_mode() -> None:
+    for expression in ("@hash(StudyTime)", "@hashname(StudyTime,4)", "@hashuid(1.2,StudyTime)"):
+        assert said(expression, strict=False) == "@remove()"
+    with pytest.raises(Quarantined):
+        said("@integer(StudyTime,k)", strict=False)
 
 
 def test_counters_tell_texts_apart() -> None:
@@ -207,6 +247,9 @@ def test_script_can_skip_and_give_up() -> None:
         ("@if(this,isblank){x", "no closing brace"),
         ("@hashuid(@UIDROOT)", "wants 2 arguments"),
         ("@call(plugin,x)", "plugin"),
+        ('@contents(this,"(")', "no regular expression"),
+        (r'@if(this,matches,"\\p{Greek}"){x}', "no regular expression: the class Greek"),
+        ("@lookup(this,ptid,ignore,*)", "no regular expression"),
     ],
 )
 def test_faults_are_told_at_load(expression: str, told: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from pacs.deid import CollectionKeys, Context, Result, deidentify, load_profile
 from pacs.deid.actions import kept_by
 from pacs.deid.ctp import MissingKey, Outside, Quarantined, Skipped, read_script
+from pacs.deid.ctp.conversion import profile_of_script
 from pacs.deid.ctp.lookup import read_lookup
 from pacs.dicom.dictionary import tag_of, vr_of
 from pacs.dicom.elements import DataSet, Element
@@ -245,6 +246,73 @@ def test_mode_changes_the_version(tmp_path):
         load_profile("tcia", None, "strict")
 
 
+def test_private_elements_get_the_vr_of_their_dictionary(tmp_path):
+    source = example()
+    source.put(0x00190010, "LO", b"SIEMENS MR HEADER")
+    source.put(0x0019100C, "IS", b"5 ")
+    source.put(0x00191077, "UN", b"secret")
+    found = run(
+        tmp_path,
+        e("0019[SIEMENS MR HEADER]0C", "1000") + e("0019[SIEMENS MR HEADER]77", "x") + e("00130010", "@always()CTP")
+        + e("00131010", "@always()" + "y" * 70) + e("00091001", "@contents(root:0019[SIEMENS MR HEADER]0C)"),
+        source=source,
+    ).data_set  # fmt: skip
+    assert [found[tag].vr for tag in (0x0019100C, 0x00191077, 0x00130010, 0x00131010)] == ["IS", "LO", "LO", "LT"]
+    assert text_of(found[0x00091001]) == "5"
+
+
+def test_safe_private_elements_are_those_of_the_lists(tmp_path):
+    source = example()
+    source.put(0x00190010, "LO", b"SIEMENS MR HEADER")
+    source.put(0x0019100C, "IS", b"5 ")
+    source.put(0x00191077, "LO", b"secret")
+    found = keys_of(run(tmp_path, r("privategroups") + '<k en="T" t="safeprivateelements"/>', source=source))
+    assert {tag for tag in found if tag & 0x10000} == {0x00090010, 0x00190010, 0x0019100C}
+
+
+PIXEL_RULE = '<e en="T" t="7FE00010">@remove()</e>'
+
+
+def test_rules_for_pixels_and_file_meta_change_nothing(tmp_path):
+    source = example()
+    source.put(0x7FE00010, "OW", b"\1\2")
+    found = run(tmp_path, PIXEL_RULE + e("00020013", "@always()x"), source=source).data_set
+    assert bytes(found[0x7FE00010].value) == b"\1\2"
+    assert min(found) >> 16 > 2
+
+
+def test_method_codes_follow_ctp_in_strict_mode(tmp_path):
+    once = run(tmp_path, e("00120064", "113100/RESET/113110/9")).data_set
+    items = once[0x00120064].items
+    assert items is not None
+    assert [first_text(item, 0x00080104) for item in items] == ["Retain UIDs", "UNKNOWN"]
+    assert 0x00120064 not in run(tmp_path, e("00120064", "")).data_set
+
+
+def test_values_lose_the_blanks_around_them(tmp_path):
+    found = run(
+        tmp_path, '<p t="WIDE">  a b  </p>' + e("PatientID", "@param(@WIDE)") + e("StudyDescription", "@blank(x3)")
+    )
+    assert bytes(found.data_set[0x00100020].value) == b"a b "
+    assert bytes(found.data_set[0x00081030].value) == b"    "
+
+
+def test_kept_patient_is_taken_by_strict_mode_alone(tmp_path):
+    assert run(tmp_path, e("PatientID", "@keep()")).patient_id == "PID-0042"
+    with pytest.raises(ProfileError, match="mode strict"):
+        run(tmp_path, e("PatientID", "@keep()"), "safe")
+
+
+def test_converted_script_does_the_same(tmp_path):
+    body = e("PatientID", "@hash(this,10)") + e("StudyDate", "@incrementdate(this,-10)") + e("00081140", "@keep()")
+    (tmp_path / "site.toml").write_text(profile_of_script(read_script(f"<script>{UIDS}{body}</script>".encode(), "s")))
+    converted = load_profile(str(tmp_path / "site.toml"))
+    same = deidentify(example(), ENCODING, converted, KEYS).data_set
+    found = run(tmp_path, body, "safe").data_set
+    assert {tag for tag in found if found[tag].value != same[tag].value} <= {0x00120063}  # which names the profile
+    assert load_profile(str(tmp_path / "site.script")).settings == converted.settings
+
+
 # -- files -----------------------------------------------------------------------------------------------------------
 
 
@@ -263,6 +331,25 @@ def test_properties_form_says_the_same():
     assert script.keep_groups == {0x18}
     assert script.removals == {"curves"}
     assert script.keep_safe_private
+
+
+RULE = '<e en="T" t="00100020" n="x">N\xc9W</e>'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"\ufeff<script>{RULE}</script>".encode(),
+        f'<?xml version="1.0" encoding="UTF-16"?><script>{RULE}</script>'.encode("utf-16"),
+        f'<?xml version="1.0" encoding="ISO-8859-1"?>\r\n<script>{RULE}</script>'.encode("latin-1"),
+        f"<!-- old --><script>\r\n\r\n{RULE}</script>".encode(),
+        "\ufeffset.[0010,0020]PatientID = N\xc9W\r\n".encode(),
+        b"set.[0010,0020]PatientID=N\\\n   \\u00c9W\nkeep.group18=\n",
+    ],
+    ids=["BOM", "UTF-16", "Latin-1", "CRLF", "properties", "continued"],
+)
+def test_files_are_read_in_any_encoding(content: bytes):
+    assert read_script(content, "x.script").rules[0x00100020].text == "N\xc9W"
 
 
 @pytest.mark.parametrize(
