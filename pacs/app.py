@@ -151,7 +151,7 @@ def job_handlers(app: App) -> dict[str, Handler]:
     from pacs.jobs.notices import NOTICE, Notices  # noqa: PLC0415
 
     options = options_from(app.settings)
-    sending = SendService(app.archive, options, app.archive.parts.jobs)
+    sending = SendService(app.archive, options, app.archive.parts.jobs, app.folders.sent)
     exporting = ExportService(
         app.archive, app.archive.parts.jobs, app.remotes, Queues(app.folders.queues), app.folders.sent
     )

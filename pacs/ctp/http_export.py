@@ -13,7 +13,6 @@ from pathlib import Path
 from pacs.archive import Archive
 from pacs.ctp.exchange import AwayError, Exchange, Reply
 from pacs.ctp.queues import Queues
-from pacs.ctp.sent import SentSeries
 from pacs.curation.sending import Run
 from pacs.errors import NotFound
 from pacs.jobs import Claimed, GiveUp, Jobs, TryAgain
@@ -71,17 +70,7 @@ class _Run(Run):
         principal = Principal(PrincipalKind.PEER, remote.name)  # all that is released; rules name the collections
         super().__init__(service.archive, service.jobs, job, principal, halt)
         self.remote = remote
-        self.sent = SentSeries(service.sent, remote.name, self.sending.series_uid) if self.sending.once else None
-
-    def passes(self, instance: StoredInstance) -> bool:
-        """Whether an instance passes the rule's filter, and is not there already."""
-        return not (self.sent is not None and self.sent.has(instance)) and super().passes(instance)
-
-    def taken(self, instance: StoredInstance) -> None:
-        """The receiver has one more."""
-        super().taken(instance)
-        if self.sent is not None:
-            self.sent.add(instance)
+        self.send_only_new(service.sent, remote.name)
 
     def send_series(self, instances: Sequence[StoredInstance]) -> None:
         """Send the rest of a series. Each object is written down as soon as it is there, so that it goes once."""

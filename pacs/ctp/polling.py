@@ -1,18 +1,19 @@
 """Fetching objects from services that serve a queue, as CTP's polling import service does: every 10 s, until empty."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http.client import HTTPException, HTTPResponse
-from pathlib import Path
 from secrets import token_hex
 
 from pacs.archive import Archive
+from pacs.ctp.bodies import Bodies, Body
 from pacs.ctp.exchange import AwayError, Exchange
 from pacs.ctp.unpacking import TooLarge, objects
 from pacs.db import close_thread
-from pacs.errors import OutOfResources, PacsError
+from pacs.errors import OutOfResources, PacsError, Refused
 from pacs.model import CollectionInfo, Door, Envelope
 from pacs.vault import Remote, Remotes
 
@@ -51,44 +52,67 @@ def _drain_one(
 
 
 def drain(archive: Archive, remote: Remote, limit_bytes: int, is_stopped: Callable[[], bool]) -> int:
-    """Take objects until the service has none; the last status. Raises `AwayError`, `OutOfResources`, `NotFound`."""
+    """Take objects until the service has none; the last status. Raises `AwayError`, `OutOfResources`, `NotFound`.
+
+    What came whole is kept until it is in the spool, whatever happens meanwhile: the service has forgotten it.
+    """
     collection = archive.registry.snapshot().collection_named(remote.collection)
+    bodies = Bodies(archive.parts.spool.folder / "polled", remote.name)
+    for body in bodies.left():
+        _take(archive, remote, collection, body, limit_bytes)
     with Exchange(remote) as exchange:
         while not is_stopped():
             archive.parts.spool.check_room()  # before it is asked for: what was sent is gone there
             response = exchange.get()
             if response.status != 200:
                 return response.status
-            body = archive.parts.spool.temporary()
-            try:
+            with bodies.new(response.length) as body:
                 _receive(response, body, limit_bytes)
                 _take(archive, remote, collection, body, limit_bytes)
-            finally:
-                body.unlink(missing_ok=True)
     return 200
 
 
-def _receive(response: HTTPResponse, target: Path, limit_bytes: int) -> None:
+def _receive(response: HTTPResponse, body: Body, limit_bytes: int) -> None:
     """Stream a body into a file. A broken one, or one too large, is not read to its end: the other side keeps it."""
     wanted, total = response.length, 0
     try:
-        with target.open("xb", buffering=0) as file:
-            while piece := response.read(_CHUNK_BYTES):
-                total += len(piece)
-                if total > limit_bytes:
-                    raise TooLarge("the object is larger than this server takes")
-                file.write(piece)
+        while piece := response.read(_CHUNK_BYTES):
+            total += len(piece)
+            if total > limit_bytes:
+                raise TooLarge("the object is larger than this server takes")
+            body.write(piece)
     except HTTPException as error:
         raise AwayError(f"the service breaks off ({type(error).__name__})") from None
     except OSError as error:
         raise OutOfResources("the object was not received") from error
     if wanted is not None and total < wanted:
         raise AwayError("the service breaks off")
+    body.is_whole()
 
 
-def _take(archive: Archive, remote: Remote, collection: CollectionInfo, body: Path, limit_bytes: int) -> None:
-    """Into the spool, as what HTTP import takes."""
-    envelope = Envelope(
+def _take(archive: Archive, remote: Remote, collection: CollectionInfo, body: Body, limit_bytes: int) -> None:
+    """Into the spool, as what HTTP import takes; then the body goes. Raises `OutOfResources`: it stays."""
+    envelope = _envelope(archive, remote, collection)
+    spool = archive.parts.spool
+    copy = spool.temporary()
+    try:
+        os.link(body.path, copy)  # the spool takes a file, and removes it even when the disk is full
+        for each in objects(copy, spool.temporary, limit_bytes):
+            accepted = archive.receive(each, envelope, any_file=True)
+            log.info("object accepted", extra={"door": "ctp", "envelope": envelope.id, "intake": accepted.intake_ids})
+    except OutOfResources:
+        raise
+    except Refused as error:
+        body.set_aside()
+        log.warning("object refused", extra={"door": "ctp", "destination": remote.name, "reason": type(error).__name__})
+    else:
+        body.remove()
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _envelope(archive: Archive, remote: Remote, collection: CollectionInfo) -> Envelope:
+    return Envelope(
         id=f"c-{token_hex(12)}",
         door=Door.CTP,
         node=archive.parts.node,
@@ -100,6 +124,3 @@ def _take(archive: Archive, remote: Remote, collection: CollectionInfo, body: Pa
         collection_ids=(collection.id,),
         opened_at=datetime.now(UTC),
     )
-    for each in objects(body, archive.parts.spool.temporary, limit_bytes):
-        accepted = archive.receive(each, envelope, any_file=True)
-        log.info("object accepted", extra={"door": "ctp", "envelope": envelope.id, "intake": accepted.intake_ids})

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pacs.model import InstanceKey, StoredInstance
+from pacs.spool.disk import fsync_folder
 
 
 class Taken:
@@ -57,6 +58,7 @@ class Queues:
                 sink.flush()
                 os.fsync(sink.fileno())
             temporary.rename(path)
+        fsync_folder(folder)
 
     def take(self, name: str) -> Taken | None:
         """The oldest object that nobody is sending; None when there is none."""

@@ -11,8 +11,10 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from pacs.archive import Archive
+from pacs.curation.sent import SentSeries
 from pacs.deid.filters import read_filter
 from pacs.dicom.elements import parse
 from pacs.dicom.fileformat import read_start
@@ -43,6 +45,12 @@ class Run(ABC):
         self.principal = principal
         self.halt = halt
         self.remembered_at = time.monotonic()
+        self.sent: SentSeries | None = None
+
+    def send_only_new(self, folder: Path, receiver: str) -> None:
+        """Leave out what rules have sent to this receiver before, when a rule asks; `folder` is where that is kept."""
+        if self.sending.once:
+            self.sent = SentSeries(folder, receiver, self.sending.series_uid)
 
     @abstractmethod
     def send_series(self, instances: Sequence[StoredInstance]) -> None:
@@ -86,8 +94,10 @@ class Run(ABC):
             self.remember((len(series) - len(left) + number + 1) / len(series))
 
     def passes(self, instance: StoredInstance) -> bool:
-        """Whether an instance passes the filter of the rule that it is sent by."""
+        """Whether an instance passes the filter of the rule that it is sent by, and is not there already."""
         self.tick()
+        if self.sent is not None and self.sent.has(instance):
+            return False
         if not self.sending.send_filter:
             return True
         with instance.path.open("rb") as opened:
@@ -111,6 +121,8 @@ class Run(ABC):
     def taken(self, instance: StoredInstance) -> None:
         """The receiver has one more."""
         self.sending = replace(self.sending, done=(*self.sending.done, instance.id), sent=self.sending.sent + 1)
+        if self.sent is not None:
+            self.sent.add(instance)
 
     def refused(self, instance: StoredInstance) -> None:
         """The receiver does not want one, and will not."""

@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacs.curation.sending import Run
+from pacs.curation.sent import name_of_peer
 from pacs.dimse.options import ScpOptions
 from pacs.dimse.requestor import UnreachableError, open_link
 from pacs.dimse.status import OUT_OF_RESOURCES, SUCCESS
@@ -27,6 +29,7 @@ class SendService:
     archive: "Archive"
     options: ScpOptions
     jobs: Jobs
+    sent: Path
 
     def __call__(self, job: Claimed, halt: threading.Event) -> str:
         """Send what the job names. Raises `TryAgain`, `GiveUp`."""
@@ -47,6 +50,7 @@ class _Run(Run):
         principal = Principal(PrincipalKind.PEER, peer.aet, services=peer.allow, collections=peer.collection_ids)
         super().__init__(service.archive, service.jobs, job, principal, halt)
         self.options = service.options
+        self.send_only_new(service.sent, name_of_peer(peer.aet))
         self.peer = peer
 
     def send_series(self, instances: Sequence[StoredInstance]) -> None:

@@ -4,6 +4,7 @@
     envelopes/ID.json                door facts, one file per association or request
     waiting/SHARD/ENTRY              accepted objects; a shard is a few seconds of one process
     claimed/WORKER/ENTRY             in a worker's hands, under a lock that dies with it
+    polled/SERVICE/                  bodies that came from services that are polled; see `pacs.ctp.bodies`
     ENTRY = <intake id>.<envelope id>.<collection id>.<crashes>.dcm
 
 The spool knows no protocol, no database and no rule. Durable order: write to a temporary name, walk the structure,

@@ -1,6 +1,7 @@
 """Queues that others empty, and services whose queues are emptied."""
 
 import base64
+import fcntl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 import pytest
 
 from pacs.app import App
+from pacs.archive import Archive
 from pacs.ctp.exchange import AwayError
 from pacs.ctp.polling import drain, run_polling
 from pacs.ctp.queues import Queues
+from pacs.errors import OutOfResources
 from pacs.model import InstanceKey, Role
+from pacs.spool import Limits
 from pacs.vault import Remote
 from pacs.wsgi import create_app
 from tests.builders import ct_bytes
@@ -123,6 +127,68 @@ def test_broken_answer_is_not_taken(app: App):
         poll(app, far)
     assert work(app)["published"] == 3
     assert list(app.archive.incoming.iterdir()) == []
+
+
+def far_away(app: App, receiver: CtpReceiver) -> Remote:
+    app.remotes.add(Remote("far", f"http://127.0.0.1:{receiver.port}/", collection="inbox"))
+    return app.remotes.get("far")
+
+
+@pytest.mark.parametrize("trouble", [OutOfResources("full"), SystemExit()])
+def test_what_came_whole_is_taken_later(app: App, monkeypatch: pytest.MonkeyPatch, trouble: BaseException):
+    """The disk fills up, or the process ends, between the last byte and the spool."""
+
+    def fail(_self: Archive, temporary: Path, *_: Any, **__: Any) -> None:
+        temporary.unlink()
+        raise trouble
+
+    with CtpReceiver([answer(200, ct_bytes(sop="polled")), answer(404), answer(404)]) as receiver:
+        remote = far_away(app, receiver)
+        with monkeypatch.context() as patch:
+            patch.setattr(Archive, "receive", fail)
+            with pytest.raises(type(trouble)):
+                drain(app.archive, remote, LIMIT, lambda: False)
+        assert work(app)["published"] == 3
+        for _ in range(2):
+            drain(app.archive, remote, LIMIT, lambda: False)
+    assert work(app)["published"] == 4
+
+
+def test_bodies_that_a_killed_process_left_are_taken_when_whole(app: App):
+    content, folder = ct_bytes(sop="polled"), app.folders.spool / "polled" / "far"
+    folder.mkdir(parents=True)
+    (folder / f"a.{len(content)}").write_bytes(content)
+    (folder / f"b.{len(content)}").write_bytes(content[:-1])
+    (folder / "c.-").write_bytes(content)
+    (folder / "d.refused").write_bytes(content)
+    with CtpReceiver([answer(404)]) as receiver, (folder / f"e.{len(content)}").open("wb") as held:
+        held.write(content)
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)  # another process is at it
+        drain(app.archive, far_away(app, receiver), LIMIT, lambda: False)
+    assert sorted(path.name[0] for path in folder.iterdir()) == ["d", "e"]
+    counts = work(app)
+    assert (counts["published"], counts["duplicate"]) == (4, 0)
+
+
+def test_body_of_unknown_length_that_breaks_off_is_not_taken(app: App):
+    head = b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    piece = ct_bytes(sop="polled")
+    chunk = b"%x\r\n%s\r\n" % (len(piece), piece)
+    with CtpReceiver([head + chunk], closing=True) as receiver, pytest.raises(AwayError):
+        drain(app.archive, far_away(app, receiver), LIMIT, lambda: False)
+    with CtpReceiver([head + chunk + b"0\r\n\r\n", answer(404)]) as receiver:
+        drain(app.archive, far_away(app, receiver), LIMIT, lambda: False)
+    assert work(app)["published"] == 4
+    assert list((app.folders.spool / "polled" / "far").iterdir()) == []
+
+
+def test_body_that_can_never_be_taken_stops_nothing(app: App, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(app.archive.parts.spool, "limits", Limits(max_object_bytes=2000))
+    with CtpReceiver([answer(200, bytes(3000)), answer(200, b"small"), answer(404)]) as receiver:
+        assert drain(app.archive, far_away(app, receiver), LIMIT, lambda: False) == 404
+    assert [path.suffix for path in (app.folders.spool / "polled" / "far").iterdir()] == [".refused"]
+    assert work(app)["quarantined"] == 1
 
 
 def test_polling_goes_on_when_a_service_is_away_and_stops_when_it_refuses(app: App):

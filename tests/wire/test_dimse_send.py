@@ -168,6 +168,11 @@ def test_released_series_are_forwarded_once(filled: Server, tmp_path: Path) -> N
         wait_until_examined(filled, 5)
         assert sent_to_dest(filled) == 3
         wait_for(lambda: len(receiver.objects) == 4)
+        # of a series that grows, what is new goes
+        assert store(filled.port, [make_ct("i-2", "i", "i", "I", InstanceNumber=2)]) == [0]
+        wait_for(lambda: sent_to_dest(filled) == 4, 60)
+        wait_for(lambda: last_job(filled)["note"] == "1 sent", 60)
+        assert len(receiver.objects) == 5
     assert json.loads(filled.run("forward", "list", "--json")) == [
         {"collection": "inbox", "aet": "DEST", "filter": ""},
         {"collection": "trial", "aet": "DEST", "filter": ""},
