@@ -1,10 +1,11 @@
 """Telling people: a job for each notice and way, by webhook or mail, tried again until it is delivered."""
 
 import smtplib
-import urllib.error
+import ssl
 import urllib.request
 from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
+from http.client import HTTPException
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -49,7 +50,7 @@ class Notices:
                 self._post(job.arguments["notice"])
             else:
                 self._mail(job.arguments["notice"], job.arguments["to"])
-        except (OSError, smtplib.SMTPException, urllib.error.URLError) as error:
+        except (OSError, smtplib.SMTPException, HTTPException) as error:
             if job.attempts >= MOST_ATTEMPTS:
                 raise GiveUp(f"it could not be delivered ({type(error).__name__})") from None
             raise TryAgain(f"it could not be delivered yet ({type(error).__name__})") from None
@@ -74,11 +75,23 @@ class Notices:
         message = EmailMessage()
         message["Subject"], message["From"], message["To"] = notice["subject"], alarms.email_from, ", ".join(to)
         message.set_content(notice["text"])
-        kind = smtplib.SMTP_SSL if alarms.smtp_security == "tls" else smtplib.SMTP
-        with kind(alarms.smtp_host, alarms.smtp_port, timeout=_PATIENCE_S) as server:
-            if alarms.smtp_security == "starttls":
-                server.starttls()
+        with _mail_server(alarms) as server:
             if alarms.smtp_user:
                 password = Path(alarms.smtp_password_file).read_text(encoding="utf-8").strip()
                 server.login(alarms.smtp_user, password)
             server.send_message(message)
+
+
+def _mail_server(alarms: AlarmSettings) -> smtplib.SMTP:
+    """A connection to the mail server. Over TLS it must prove its name: it may be given a password."""
+    if alarms.smtp_security == "tls":
+        trusted = ssl.create_default_context()
+        return smtplib.SMTP_SSL(alarms.smtp_host, alarms.smtp_port, timeout=_PATIENCE_S, context=trusted)
+    server = smtplib.SMTP(alarms.smtp_host, alarms.smtp_port, timeout=_PATIENCE_S)
+    if alarms.smtp_security == "starttls":
+        try:
+            server.starttls(context=ssl.create_default_context())
+        except BaseException:
+            server.close()
+            raise
+    return server

@@ -1,16 +1,24 @@
 """People are told of quarantine and backlog once, by webhook and mail, and of each day; nothing identifies."""
 
+import base64
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from pacs.app import App
 from pacs.config import AlarmSettings
@@ -150,23 +158,92 @@ def test_webhook_gets_json_or_is_tried_again(app):
         deliver(app, alarms, "webhook")
 
 
-def test_mail_is_given_to_the_server(app):
-    lines: list[str] = []
+class Smtp(socketserver.StreamRequestHandler):
+    """A mail server, with TLS when `context` is set; `lines` are what it was told."""
 
-    class Smtp(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            self.wfile.write(b"220 here\r\n")
-            for line in self.rfile:
-                word = line.decode().strip()
-                word = word.upper() if word in ("data", "quit") else word
-                lines.append(word)
-                answer = {"DATA": "354 go on", "QUIT": "221 bye"}.get(word, "250 good")
-                if lines.count("DATA") and "QUIT" not in word and word not in ("DATA", "."):
-                    continue
-                self.wfile.write(f"{answer}\r\n".encode())
+    lines: ClassVar[list[str]] = []
+    context: ClassVar[ssl.SSLContext | None] = None
 
-    server = socketserver.TCPServer(("127.0.0.1", 0), Smtp)
+    def handle(self) -> None:
+        with suppress(ssl.SSLError, ConnectionError):
+            self.reply("220 here")
+            while line := self.rfile.readline().decode().strip():
+                self.lines.append(line)
+                self.obey(line.split()[0].upper())
+        self.connection.close()
+
+    def reply(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())
+
+    def obey(self, verb: str) -> None:
+        if verb == "EHLO":
+            is_safe = isinstance(self.connection, ssl.SSLSocket)
+            self.reply("250-here")
+            self.reply("250-AUTH PLAIN" if is_safe else "250-STARTTLS" if self.context else "250-8BITMIME")
+            self.reply("250 HELP")
+        elif verb == "STARTTLS" and self.context is not None:
+            self.reply("220 go on")
+            self.connection = self.context.wrap_socket(self.connection, server_side=True)
+            self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
+        elif verb == "DATA":
+            self.reply("354 go on")
+            while (line := self.rfile.readline().decode().rstrip("\r\n")) != ".":
+                self.lines.append(line)
+            self.reply("250 good")
+        else:
+            self.reply({"AUTH": "235 good", "QUIT": "221 bye"}.get(verb, "250 good"))
+
+
+@pytest.fixture
+def mail_server() -> Iterator[int]:
+    Smtp.lines.clear()
+    Smtp.context = None
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Smtp)
     with serving(server):
-        assert deliver(app, replace(MAIL, smtp_port=server.server_address[1]), "mail") == "delivered"
-    assert "RCPT TO:<ops@x.example>" in [line.upper().replace("OPS@X.EXAMPLE", "ops@x.example") for line in lines]
-    assert "5 wait" in lines
+        yield server.server_address[1]
+
+
+def test_mail_is_given_to_the_server(app, mail_server):
+    assert deliver(app, replace(MAIL, smtp_port=mail_server), "mail") == "delivered"
+    assert "rcpt to:<ops@x.example>" in [line.lower() for line in Smtp.lines]
+    assert "5 wait" in Smtp.lines
+
+
+def test_password_is_given_over_tls_to_a_proven_server_alone(app, mail_server, tmp_path, monkeypatch):
+    authority = write_certificate(tmp_path)
+    Smtp.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    Smtp.context.load_cert_chain(authority, tmp_path / "key.pem")
+    (tmp_path / "password").write_text("s3cret\n")
+    login = {"smtp_security": "starttls", "smtp_user": "pacs", "smtp_password_file": str(tmp_path / "password")}
+    alarms = replace(MAIL, smtp_port=mail_server, **login)
+    with pytest.raises(TryAgain):
+        deliver(app, alarms, "mail")
+    assert not any(line.startswith("AUTH") for line in Smtp.lines)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    assert deliver(app, alarms, "mail") == "delivered"
+    said = base64.b64encode(b"\0pacs\0s3cret").decode()
+    assert f"AUTH PLAIN {said}" in Smtp.lines
+    assert "5 wait" in Smtp.lines
+
+
+def write_certificate(folder: Path) -> Path:
+    """A certificate of this machine that vouches for itself, and its key beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
+    path = folder / "certificate.pem"
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return path
