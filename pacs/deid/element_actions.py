@@ -3,7 +3,7 @@
 import struct
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from typing import NamedTuple
@@ -31,7 +31,7 @@ from pacs.deid.text import Evidence
 from pacs.dicom.dictionary import vr_of
 from pacs.dicom.elements import DataSet, Element, holds_items
 from pacs.dicom.syntaxes import Encoding
-from pacs.dicom.values import CHARSET_VRS, DEFAULT, Charset, first_text, text_of
+from pacs.dicom.values import CHARSET_VRS, DEFAULT, Charset, first_text, text_of, values_of
 
 SOP_CLASS = 0x00080016
 # VRs that alone make an unlisted element suspect when the object has them against PS3.6.
@@ -74,6 +74,10 @@ class UidMap:
             if new != uid:
                 self.new[uid] = new
         return new
+
+    def told(self, before: Sequence[str], after: Sequence[str]) -> None:
+        """UIDs that a script has made of others."""
+        self.new.update((old, new) for old, new in zip(before, after, strict=False) if old != new)
 
 
 class Actions(ABC):
@@ -311,6 +315,8 @@ class Actions(ABC):
         else:
             self.write(tag, written_vr(element), outcome.value, level)
             self.note(level, tag, decision)
+            if element.vr == "UI":
+                self.uids.told(values_of(element), outcome.value.split("\\"))
 
     def write(self, tag: int, vr: str, text: str, level: Level) -> None:
         """Put a text into an element; where the object's character set cannot hold it, the object becomes UTF-8."""

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pacs.deid.ctp.names import nearest, tag_named
+from pacs.deid.ctp.patterns import fits_whole, java_pattern
 from pacs.deid.ctp.scope import private_tag, text_of_element
 from pacs.dicom.elements import DataSet
 from pacs.dicom.syntaxes import EXPLICIT_LE, Encoding, encoding_of
@@ -102,7 +103,7 @@ def _is_greater(value: str, text: str) -> bool:
 _METHODS: dict[str, Callable[[str, str], bool]] = {
     "equals": lambda value, text: value == text,
     "equalsIgnoreCase": lambda value, text: value.lower() == text.lower(),
-    "matches": lambda value, text: re.fullmatch(text, value) is not None,
+    "matches": lambda value, text: fits_whole(text, value),
     "contains": lambda value, text: text in value,
     "containsIgnoreCase": lambda value, text: text.lower() in value.lower(),
     "startsWith": lambda value, text: value.startswith(text),
@@ -119,6 +120,22 @@ class _Token(NamedTuple):
     line: int
 
 
+_NO_WORD = frozenset(('"', "!", "*", "+", "(", ")", ""))
+
+
+def _joined(tokens: list[_Token]) -> list[_Token]:
+    """Tokens in which blanks around a dot part nothing: ``Modality . equals``."""
+    found: list[_Token] = []
+    for token in tokens:
+        last = found[-1].text if found else ""
+        are_words = not {token.text[:1], last[:1]} & _NO_WORD and last not in ("true.", "false.")
+        if are_words and (last.endswith(".") or token.text.startswith(".")):
+            found[-1] = _Token(last + token.text, found[-1].line)
+        else:
+            found.append(token)
+    return found
+
+
 class _Reading:
     """One filter, read by recursive descent."""
 
@@ -130,6 +147,7 @@ class _Reading:
             for match in _TOKEN.finditer(text)
             if match.group(1) is None
         ]
+        self.tokens = _joined(self.tokens)
         self.next = 0
         self.depth = 0
 
@@ -212,8 +230,8 @@ class _Reading:
         text, judge = argument[1:-1], _METHODS[method]
         if method == "matches":
             try:
-                re.compile(text)
-            except (re.error, OverflowError):
+                java_pattern(text)
+            except re.error:
                 raise self.fault("this regular expression cannot be read") from None
         return _Condition(lambda seen: judge(value(seen), text), name)
 

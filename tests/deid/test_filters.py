@@ -37,6 +37,8 @@ def example() -> DataSet:
         ('[0008,0060].equals("CT")', True),
         ('Modality.matches("[CM][TR]")', True),
         ('Modality.matches("C")', False),
+        (r'Modality.matches("\p{Upper}+")', True),
+        ('Modality . equals\r\n( "CT" ) * true. * true.', True),
         ('Manufacturer.containsIgnoreCase("acme")', True),
         ('Manufacturer.startsWith("acme")', False),
         ('Manufacturer.startsWithIgnoreCase("acme")', True),

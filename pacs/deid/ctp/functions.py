@@ -7,7 +7,8 @@ What an element becomes can also be one of the markers ``@keep()``, ``@remove()`
 import re
 from collections.abc import Callable
 
-from pacs.deid.ctp import days
+from pacs.deid.ctp import date_functions
+from pacs.deid.ctp.arguments import REMOVE, THIS, lookup_key, text_of, whole
 from pacs.deid.ctp.digests import (
     decimal_md5,
     decrypted,
@@ -22,11 +23,10 @@ from pacs.deid.ctp.expressions import Call, Expression
 from pacs.deid.ctp.expressions import Element as Reference
 from pacs.deid.ctp.patterns import fits_whole, java_pattern
 from pacs.deid.ctp.scope import Quarantined, Scope, Skipped
+from pacs.dicom.syntaxes import is_standard_uid
 
-REMOVE = "@remove()"
 Function = Callable[[Call, Scope], str]
-_THIS = (Reference(),)
-_NOWHERE = 1 << 30
+NOWHERE = 1 << 30
 
 
 def evaluate(expression: Expression, scope: Scope) -> str:
@@ -34,23 +34,12 @@ def evaluate(expression: Expression, scope: Scope) -> str:
     return "".join(part if isinstance(part, str) else FUNCTIONS[part.name](part, scope) for part in expression)
 
 
-def _text(call: Call, scope: Scope, number: int = 0) -> str | None:
-    return scope.text(call.elements.get(number, _THIS)[0])
-
-
-def _whole(text: str | None, default: int) -> int:
-    try:
-        return int((text or "").strip())
-    except ValueError:
-        return default
-
-
 def _marker(call: Call, _scope: Scope) -> str:
     return f"@{call.name}({call.arg(0)})"
 
 
 def _contents(call: Call, scope: Scope) -> str:
-    text = _text(call, scope) or ""
+    text = text_of(call, scope) or ""
     if len(call.args) < 2:
         return text
     return java_pattern(scope.param(call.arg(1)) or "").sub(_python_template(call.arg(2)), text)
@@ -68,7 +57,7 @@ def _template_part(found: re.Match[str]) -> str:
 
 
 def _value(call: Call, scope: Scope) -> str:
-    return _text(call, scope) or scope.param(call.arg(1)) or ""
+    return text_of(call, scope) or scope.param(call.arg(1)) or ""
 
 
 def _param(call: Call, scope: Scope) -> str:
@@ -77,7 +66,7 @@ def _param(call: Call, scope: Scope) -> str:
 
 
 def _hashuid(call: Call, scope: Scope) -> str:
-    uid = _text(call, scope, 1)
+    uid = text_of(call, scope, 1)
     if uid is None:
         return REMOVE
     if 2 in call.elements:  # CTP includes what its rule says of it; without a rule nothing
@@ -87,107 +76,27 @@ def _hashuid(call: Call, scope: Scope) -> str:
         script = scope.script_of(other)
         uid += "" if script is None else evaluate(script, scope.at(other))
     root = scope.needed(call.arg(0))
-    if scope.strict:
+    if scope.strict or 2 in call.elements:
         return hashed_uid(root, uid)
-    return "\\".join(hashed_uid(root, each) for each in uid.split("\\"))
+    return "\\".join(each if is_standard_uid(each) else hashed_uid(root, each) for each in uid.split("\\"))
 
 
 def _hash(call: Call, scope: Scope) -> str:
-    text = _text(call, scope)
-    return REMOVE if text is None else shortened(decimal_md5(text), _whole(scope.param(call.arg(1)), 0))
+    text = text_of(call, scope)
+    return REMOVE if text is None else shortened(decimal_md5(text), whole(scope.param(call.arg(1)), 0))
 
 
 def _hashptid(call: Call, scope: Scope) -> str:
-    site, patient_id = scope.needed(call.arg(0)).strip(), (_text(call, scope, 1) or "").strip()
-    return shortened(decimal_md5(f"[{site}]{patient_id}"), _whole(scope.param(call.arg(2)), 0))
+    site, patient_id = scope.needed(call.arg(0)).strip(), (text_of(call, scope, 1) or "").strip()
+    return shortened(decimal_md5(f"[{site}]{patient_id}"), whole(scope.param(call.arg(2)), 0))
 
 
 def _hashname(call: Call, scope: Scope) -> str:
-    name = _text(call, scope)
+    name = text_of(call, scope)
     if name is None and not scope.strict:
         return REMOVE
     words = scope.param(call.arg(2)) if len(call.args) > 2 else None
-    return hashed_name(name or "", _whole(scope.param(call.arg(1)), 4), _whole(words, 0) or None)
-
-
-def _hashdate(call: Call, scope: Scope) -> str:
-    value = _text(call, scope)
-    if value is None:
-        return REMOVE
-    other = _text(call, scope, 1)
-    if other is None:
-        return REMOVE
-    shift = int(decimal_md5(other)[-4:]) % 3650
-    return _shifted(value, -shift or -1, scope)
-
-
-def _incrementdate(call: Call, scope: Scope) -> str:
-    value = _text(call, scope)
-    if value is None:
-        return REMOVE
-    if len(call.args) > 2:
-        key_type = scope.param(call.arg(2)) or ""
-        amount = scope.outside.found(key_type, _key(_text(call, scope, 1) or ""))
-        if amount is None and not scope.strict:
-            raise scope.outside.missing(key_type, _key(_text(call, scope, 1) or ""))
-    else:
-        amount = scope.param(call.arg(1))
-    try:
-        return _shifted(value, int((amount or "").strip()), scope)
-    except ValueError:
-        return _no_date(scope)
-
-
-def _shifted(value: str, amount: int, scope: Scope) -> str:
-    """Each value of an element moved; when one cannot be, the element becomes empty."""
-    moved = [days.moved(each.strip(), amount, strict=scope.strict) for each in value.split("\\")]
-    return _no_date(scope) if None in moved else "\\".join(each or "" for each in moved)
-
-
-def _no_date(scope: Scope) -> str:
-    """A date that cannot be moved. CTP empties it; `safe` mode gives the object to a person."""
-    if scope.strict:
-        return "@empty()"
-    raise Quarantined("a date of it cannot be moved as the script says")
-
-
-def _modifydate(call: Call, scope: Scope) -> str:
-    value = _text(call, scope)
-    if value is None:
-        return REMOVE
-    wanted = [_whole(scope.param(call.arg(number)), -1) for number in (1, 2, 3)]
-    changed = [_modified(each.strip(), wanted) for each in value.split("\\")]
-    return _no_date(scope) if None in changed else "\\".join(each or "" for each in changed)
-
-
-def _modified(value: str, wanted: list[int]) -> str | None:
-    """One value with other year, month and day, each below 0 as it is; None when it is no date."""
-    day = days.day_of(value)
-    if day is None:
-        return None
-    have = (day.year, day.month, day.day)
-    changed = days.rolled(*(old if new < 0 else new for new, old in zip(wanted, have, strict=True)))
-    return None if changed is None else days.written(changed, value)
-
-
-def _dateinterval(call: Call, scope: Scope) -> str:
-    day = days.day_of(_text(call, scope) or "")
-    key_type = scope.param(call.arg(1)) or ""
-    reference = call.elements[2][0]._replace(at_root=True) if 2 in call.elements else Reference(at_root=True)
-    key = _key(scope.text(reference) or "")
-    entry = scope.outside.found(key_type, key)
-    if entry is None:
-        raise scope.outside.missing(key_type, key)
-    base = days.american(entry)
-    if day is None or base is None:
-        raise Quarantined("an interval between dates of it cannot be counted")
-    interval = day - base
-    if len(call.args) < 4:
-        return str(interval.days)
-    origin = days.day_of(scope.needed(call.arg(3)))
-    if origin is None:
-        raise Quarantined("the origin that the script gives for intervals is no date")
-    return days.plain(origin + interval)
+    return hashed_name(name or "", whole(scope.param(call.arg(1)), 4), whole(words, 0) or None)
 
 
 def _date(call: Call, scope: Scope) -> str:
@@ -201,8 +110,8 @@ def _time(call: Call, scope: Scope) -> str:
 
 
 def _round(call: Call, scope: Scope) -> str:
-    value = (_text(call, scope) or "").strip()
-    size = _whole(scope.param(call.arg(1)), 0)
+    value = (text_of(call, scope) or "").strip()
+    size = whole(scope.param(call.arg(1)), 0)
     digits = re.sub(r"\D", "", value, flags=re.ASCII)
     if not value or not (digits or scope.strict):
         return "@empty()"
@@ -214,7 +123,7 @@ def _round(call: Call, scope: Scope) -> str:
 
 
 def _rsnauid(call: Call, scope: Scope) -> str:
-    uid = _text(call, scope, 2)
+    uid = text_of(call, scope, 2)
     if not uid:
         return REMOVE if uid is None else ""
     root = rsna_root(scope.needed(call.arg(0)), scope.needed(call.arg(1)))
@@ -222,23 +131,16 @@ def _rsnauid(call: Call, scope: Scope) -> str:
 
 
 def _rsnaacc(call: Call, scope: Scope) -> str:
-    text = _text(call, scope, 2)
+    text = text_of(call, scope, 2)
     return rsna_accession(text, scope.needed(call.arg(0)), scope.needed(call.arg(1))) if text else ""
 
 
-def _rsnadate(call: Call, scope: Scope) -> str:
-    value = _text(call, scope)
-    if value is None:
-        return REMOVE
-    return "\\".join(days.later(each.strip(), _text(call, scope, 1) or "") for each in value.split("\\"))
-
-
 def _initials(call: Call, scope: Scope) -> str:
-    words = re.split(r"[\s^,]+", (_text(call, scope) or "").strip(" ^"))
+    words = re.split(r"[\s^,]+", (text_of(call, scope) or "").strip(" ^"))
     letters = [word[0] for word in words if word]
     if not letters:
         return "X"
-    shift = _whole(scope.param(call.arg(1)), 0)
+    shift = whole(scope.param(call.arg(1)), 0)
     return "".join(_turned(letter.upper(), shift) for letter in (*letters[1:], letters[0]))
 
 
@@ -246,13 +148,8 @@ def _turned(letter: str, shift: int) -> str:
     return chr((ord(letter) - ord("A") + shift) % 26 + ord("A")) if "A" <= letter <= "Z" else letter
 
 
-def _key(text: str) -> str:
-    """A value as lookup tables know it."""
-    return text.replace("\\", "").strip()
-
-
 def _lookup(call: Call, scope: Scope) -> str:
-    key = _key("|".join(scope.text(each) or "" for each in call.elements.get(0, _THIS)))
+    key = lookup_key("|".join(scope.text(each) or "" for each in call.elements.get(0, THIS)))
     key_type = (scope.param(call.arg(1)) or "").strip()
     action = call.arg(2).strip()
     if action.upper() == "UC":
@@ -274,46 +171,46 @@ def _without_entry(call: Call, scope: Scope, action: str, key_type: str, key: st
 
 
 def _integer(call: Call, scope: Scope) -> str:
-    text = _text(call, scope)
+    text = text_of(call, scope)
     if scope.outside.integer is None or (text is None and not scope.strict):
         raise Quarantined("a number that the script asks for cannot be given")
     number = scope.outside.integer((scope.param(call.arg(1)) or "").strip(), (text or "").strip())
-    return str(number).zfill(_whole(scope.param(call.arg(2)), 0))
+    return str(number).zfill(whole(scope.param(call.arg(2)), 0))
 
 
 def _encrypt(call: Call, scope: Scope) -> str:
-    return encrypted(_text(call, scope) or "", scope.needed(call.arg(1)))
+    return encrypted(text_of(call, scope) or "", scope.needed(call.arg(1)))
 
 
 def _decrypt(call: Call, scope: Scope) -> str:
     try:
-        return decrypted(_text(call, scope) or "", scope.needed(call.arg(1)))
+        return decrypted(text_of(call, scope) or "", scope.needed(call.arg(1)))
     except ValueError:
         raise Quarantined("a value that the script deciphers was not enciphered with its key") from None
 
 
 def _truncate(call: Call, scope: Scope) -> str:
-    text = _text(call, scope) or ""
-    length = _whole(scope.param(call.arg(1)), len(text))
+    text = text_of(call, scope) or ""
+    length = whole(scope.param(call.arg(1)), len(text))
     return text[:length] if length >= 0 else text.strip()[length:]
 
 
 def _lowercase(call: Call, scope: Scope) -> str:
-    return (_text(call, scope) or "").lower()
+    return (text_of(call, scope) or "").lower()
 
 
 def _uppercase(call: Call, scope: Scope) -> str:
-    return (_text(call, scope) or "").upper()
+    return (text_of(call, scope) or "").upper()
 
 
 def _pathelement(call: Call, scope: Scope) -> str:
-    text, number = _text(call, scope) or "", _whole(scope.param(call.arg(1)), _NOWHERE)
+    text, number = text_of(call, scope) or "", whole(scope.param(call.arg(1)), NOWHERE)
     parts = text.rstrip("/").split("/")
     return parts[number] if -len(parts) <= number < len(parts) else text
 
 
 def _if(call: Call, scope: Scope) -> str:
-    reference, condition = call.elements.get(0, _THIS)[0], call.arg(1)
+    reference, condition = call.elements.get(0, THIS)[0], call.arg(1)
     if condition == "exists":
         holds = scope.element(reference) is not None
     else:
@@ -377,23 +274,23 @@ FUNCTIONS: dict[str, Function] = {
     "blank": _marker,
     "contents": _contents,
     "date": _date,
-    "dateinterval": _dateinterval,
+    "dateinterval": date_functions.dateinterval,
     "decrypt": _decrypt,
     "empty": _marker,
     "encrypt": _encrypt,
     "hash": _hash,
-    "hashdate": _hashdate,
+    "hashdate": date_functions.hashdate,
     "hashname": _hashname,
     "hashptid": _hashptid,
     "hashuid": _hashuid,
     "if": _if,
-    "incrementdate": _incrementdate,
+    "incrementdate": date_functions.incrementdate,
     "initials": _initials,
     "integer": _integer,
     "keep": _marker,
     "lookup": _lookup,
     "lowercase": _lowercase,
-    "modifydate": _modifydate,
+    "modifydate": date_functions.modifydate,
     "param": _param,
     "pathelement": _pathelement,
     "process": _marker,
@@ -402,7 +299,7 @@ FUNCTIONS: dict[str, Function] = {
     "require": _require,
     "round": _round,
     "rsnaacc": _rsnaacc,
-    "rsnadate": _rsnadate,
+    "rsnadate": date_functions.rsnadate,
     "rsnauid": _rsnauid,
     "select": _select,
     "skip": _skip,

@@ -39,6 +39,7 @@ VALUES = {
     "ContentDate": "2024-02-29",
     "DateOfLastCalibration": "20240115\\20240216",
     "StudyTime": "",
+    "SOPClassUID": "1.2.840.10008.5.1.4.1.1.2",
     "ReferringPhysicianName": "Who^Ever^^^",
 }
 ROOT = "1.2.840.113654.2.70.1"
@@ -190,6 +191,11 @@ def test_uids_are_hashed_below_the_root(root: str, uid: str, expected: str) -> N
 def test_uid_hash_can_include_another_rule() -> None:
     expected = "1.2.3.4.5.39121008679851328492082302133214101"
     assert said("@hashuid(@UIDROOT,this,PatientID)", "StudyInstanceUID") == expected
+
+
+def test_registered_uids_stay_in_safe_mode() -> None:
+    assert said("@hashuid(1.2,SOPClassUID)", strict=False) == VALUES["SOPClassUID"]
+    assert said("@hashuid(1.2,SOPClassUID)") != VALUES["SOPClassUID"]
 
 
 def test_uid_hash_includes_nothing_without_a_rule() -> None:

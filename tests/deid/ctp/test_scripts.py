@@ -209,6 +209,13 @@ def test_safe_mode_removes_curves_and_overlays(tmp_path):
     assert not keys_of(result) & {0x60003000, 0x50000010}
 
 
+@pytest.mark.parametrize("ctp", ["safe", "strict"])
+def test_new_uids_are_told_for_the_crosswalk(tmp_path, ctp):
+    result = run(tmp_path, e("PatientID", "SUBJECT"), ctp)
+    told = {"1.2.840.113619.2.1.1.1": result.sop_uid, "1.2.840.113619.2.1": result.study_uid}
+    assert told.items() <= result.uid_map.items()
+
+
 def test_safe_mode_gives_up_what_cannot_be_moved(tmp_path):
     with pytest.raises(Quarantined, match="date"):
         run(tmp_path, e("StudyDate", "@incrementdate(this,x)"), "safe")
