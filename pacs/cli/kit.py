@@ -30,7 +30,7 @@ def command(
     dimse = settings.dimse
     kit = Kit(
         found.name, found.title, site, user, fresh_token(app.users, user, found), root, host,
-        dimse.tls_port or dimse.port, found.called_aet, bool(dimse.tls_port),
+        dimse.tls_port or dimse.port, found.called_aet, dimse.aet, bool(dimse.tls_port),
     )  # fmt: skip
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as sink:

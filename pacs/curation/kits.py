@@ -32,7 +32,10 @@ _ROOT = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """What a kit says. `root`: base of HTTP addresses; `called_aet`: "" when the collection has none."""
+    """What a kit says. `root`: base of HTTP addresses; `called_aet`: the collection's, "" when it has none.
+
+    Then the archive's own title `archive_aet` is called: the user of the kit submits to this collection alone.
+    """
 
     collection: str
     title: str
@@ -43,6 +46,7 @@ class Kit:
     dimse_host: str
     dimse_port: int
     called_aet: str
+    archive_aet: str
     over_tls: bool = False
 
     def file(self) -> bytes:
@@ -71,9 +75,8 @@ class Kit:
             f"{script}.properties": "lookup.properties.txt",
             "send-with-curl.sh": "curl.txt",
             "send.py": "send.txt",
+            "send-with-dcmtk.sh": "storescu.txt",
         }
-        if self.called_aet:
-            made["send-with-dcmtk.sh"] = "storescu.txt"
         values = self._values()
         texts = {name: _TEMPLATES.get_template(template).render(values) for name, template in made.items()}
         settings = {"url": f"{self.root}/dicom-web/studies", "collection": self.collection}
@@ -88,7 +91,7 @@ class Kit:
         shown = {
             "calling_aet": aet[:_AET_CHARACTERS] or "SITE",
             "tls": tls,
-            "called_quoted": shlex.quote(self.called_aet),
+            "called_quoted": shlex.quote(self.called_aet or self.archive_aet),
         }
         return asdict(self) | shown
 

@@ -34,7 +34,7 @@ class StoreService:
             caller, snapshot = self.caller, self.archive.registry.snapshot()
             if not caller.may("store"):
                 raise NotAllowed("this AE title may not store")
-            routed = route(snapshot, called_aet=caller.called_aet, peer=caller.peer)
+            routed = route(snapshot, called_aet=caller.called_aet, peer=caller.peer, principal=caller.principal)
             collections = tuple(each for each in routed if may_store(caller.principal, snapshot.collections[each]))
             if not collections:
                 raise NotAllowed("no collection takes objects from this sender")

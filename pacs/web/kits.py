@@ -52,7 +52,9 @@ def _kit(collection: CollectionInfo, site: str, user: str) -> Kit:
     token = fresh_token(current_app.extensions["pacs_users"], user, collection)
     host, dimse = urlsplit(root).hostname or "", settings.dimse
     port, tls = dimse.tls_port or dimse.port, bool(dimse.tls_port)
-    return Kit(collection.name, collection.title, site, user, token, root, host, port, collection.called_aet, tls)
+    return Kit(
+        collection.name, collection.title, site, user, token, root, host, port, collection.called_aet, dimse.aet, tls
+    )
 
 
 def _form(collection: CollectionInfo, fault: str = "", status: int = 200) -> Response:

@@ -5,7 +5,7 @@ import pytest
 from pacs.auth.peers import Call, DoorPolicy, identify_caller
 from pacs.db import close_thread
 from pacs.errors import BadRequest, Conflict, NotAllowed, NotFound
-from pacs.model import Access, PeerInfo, Release
+from pacs.model import Access, Grant, PeerInfo, Principal, PrincipalKind, Release, Role
 from pacs.registry import Registry, route
 from pacs.registry.registry import NewCollection
 
@@ -92,6 +92,14 @@ def test_routes_by_request_called_title_peer_then_inbox(registry):
     assert route(snapshot, called_aet="TRIAL ", peer=free) == (trial.id,)
     assert route(snapshot, peer=bound) == (other.id,)
     assert route(snapshot, called_aet="TRIAL", collection="other") == (other.id,)
+    submits, everywhere = Grant(Role.SUBMITTER, trial.id), Grant(Role.SUBMITTER)
+    for grants, found in [
+        ((submits,), trial),
+        ((submits, Grant(Role.SUBMITTER, other.id)), inbox),
+        ((submits, Grant(Role.CURATOR, trial.id)), inbox),
+        ((everywhere,), inbox),
+    ]:
+        assert route(snapshot, principal=Principal(PrincipalKind.USER, "sam", grants)) == (found.id,)
     with pytest.raises(NotAllowed):
         route(snapshot, called_aet="TRIAL", peer=bound)
     with pytest.raises(NotFound):

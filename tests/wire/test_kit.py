@@ -1,5 +1,6 @@
 """A site's kit: its lines and its script, run as they stand in it against a running server; its CTP files, read."""
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -11,7 +12,7 @@ import pytest
 from pacs.ctp.configuration import read_configuration
 from pacs.deid.ctp.lookup import read_lookup
 from pacs.deid.ctp.script import read_script
-from tests.builders import ct_bytes
+from tests.builders import ct_bytes, uid
 from tests.wire.server import WholeServer
 
 
@@ -68,6 +69,19 @@ def test_storescu_line_sends(kit: Kit):
     line = (kit.folder / "send-with-dcmtk.sh").read_text().replace("storescu ", "/usr/bin/storescu ", 1)
     kit.run("sh", "-c", line, kit.folder / "send-with-dcmtk.sh", kit.image("ks"))
     assert kit.published() == before + 1
+
+
+def test_storescu_line_sends_without_an_aet_of_the_collection(kit: Kit, tmp_path: Path):
+    """The archive's own title is called: its user submits to one collection alone."""
+    kit.server.run("collection", "create", "HEAD", "--release", "automatic")
+    kit.server.run("kit", "HEAD", "--site", "St. Elsewhere", "--user", "head", "--out", str(tmp_path / "kit.zip"))
+    with zipfile.ZipFile(tmp_path / "kit.zip") as archive:
+        archive.extractall(tmp_path)
+    before, script = kit.published(), tmp_path / "kit-HEAD" / "send-with-dcmtk.sh"
+    kit.run("sh", "-c", script.read_text().replace("storescu ", "/usr/bin/storescu ", 1), script, kit.image("kh"))
+    assert kit.published() == before + 1
+    (found,) = json.loads(kit.server.run("trace", uid("kh"), "--json"))
+    assert found["collection"] == "HEAD"
 
 
 def test_script_sends_and_remembers_what_it_sent(kit: Kit):
