@@ -188,7 +188,7 @@ def lookup(name: str, file: Path | None, add: bool, data: Path, config_file: Pat
     if file is None:
         print_facts(lookup_facts(app.archive, collection), as_json)
         return
-    rows = read_table(_read_text(file), is_csv=file.suffix.lower() == ".csv")
+    rows = read_table(app.archive, collection, _read_text(file), is_csv=file.suffix.lower() == ".csv")
     taken = add_to_lookup if add else replace_lookup
     count, resumed = taken(app.archive, collection, rows, operator())
     print_facts({"added" if add else "rows": count, "objects that go on": resumed}, as_json)

@@ -22,6 +22,7 @@ from pacs.app import DEFAULT_PROFILE
 from pacs.cli.compare import compare_profiles
 from pacs.deid import load_profile
 from pacs.deid.ctp.lookup import read_lookup
+from pacs.deid.ctp.rules import default_key_type
 from pacs.deid.mapping import MappingRow, read_mapping
 from pacs.errors import BadRequest
 from pacs.folders import Folders
@@ -162,7 +163,7 @@ def command(
     _check_places(
         source, out, {"--quarantine": quarantine, "--crosswalk": crosswalk, "--report": report, "--previews": previews}
     )
-    load_profile(profile, profiles, ctp)  # a fault in it shows before anything is written
+    expressions = load_profile(profile, profiles, ctp).expressions  # a fault shows before anything is written
     keys = _key_file(key_file, data, out)
     batch = Batch(
         out=out,
@@ -173,7 +174,7 @@ def command(
         label=INBOX,
         site=site,
         mapping=_mapping(mapping),
-        lookup=_lookup(lookup),
+        lookup=_lookup(lookup, default_key_type(expressions)),
         ctp=ctp,
         integers=keys.with_name(keys.name + ".integers"),
         with_report=report is not None,
@@ -273,13 +274,14 @@ def _mapping(file: Path | None) -> tuple[MappingRow, ...]:
     return rows
 
 
-def _lookup(file: Path | None) -> Mapping[str, str]:
+def _lookup(file: Path | None, default_type: str) -> Mapping[str, str]:
     if file is None:
         return {}
     try:
-        return read_lookup(file.read_text(encoding="utf-8"), is_csv=file.suffix.lower() == ".csv", default_type="ptid")
+        text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise BadRequest("the lookup table is not UTF-8") from None
+    return read_lookup(text, is_csv=file.suffix.lower() == ".csv", default_type=default_type)
 
 
 def _files(source: Path) -> tuple[list[Path], int]:

@@ -5,20 +5,24 @@ from collections import Counter
 from collections.abc import Mapping
 
 from pacs.archive import Archive
+from pacs.deid import load_profile
 from pacs.deid.ctp.lookup import read_lookup
+from pacs.deid.ctp.rules import default_key_type
 from pacs.errors import BadRequest
 from pacs.model import CollectionInfo
 from pacs.vault.lookups import LookupEntry
 
-DEFAULT_TYPE = "ptid"
 MAX_BYTES = 64 << 20
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _MAX_VALUE = 1024
 
 
-def read_table(text: str, *, is_csv: bool) -> dict[str, str]:
+def read_table(archive: Archive, collection: CollectionInfo, text: str, *, is_csv: bool) -> dict[str, str]:
     """Rows by ``type/key`` of an uploaded table. Raises `BadRequest` naming the line, or a type; never a value."""
-    return read_lookup(text, is_csv=is_csv, default_type=DEFAULT_TYPE)
+    if not is_csv:
+        return read_lookup(text, is_csv=False)
+    script = load_profile(collection.profile, archive.parts.profiles).expressions
+    return read_lookup(text, is_csv=True, default_type=default_key_type(script))
 
 
 def replace_lookup(

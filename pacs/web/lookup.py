@@ -77,11 +77,11 @@ def add(collection: str) -> Response:
 
 def _take(name: str, taken: Taken, called: str) -> Response:
     collection, curator = _curated(name)
-    count, resumed = taken(_archive(), collection, _rows(), curator.name)
+    count, resumed = taken(_archive(), collection, _rows(collection), curator.name)
     return _json({called: count, "resumed": resumed})
 
 
-def _rows() -> dict[str, str]:
+def _rows(collection: CollectionInfo) -> dict[str, str]:
     """Rows of the body: CSV, properties (text/plain), or a JSON array of objects with type, key and value."""
     request.max_content_length = MAX_BYTES
     try:
@@ -90,7 +90,7 @@ def _rows() -> dict[str, str]:
         raise BadRequest("the table is not UTF-8") from None
     if request.mimetype == "application/json":
         return _json_rows(text)
-    return read_table(text, is_csv=request.mimetype == "text/csv")
+    return read_table(_archive(), collection, text, is_csv=request.mimetype == "text/csv")
 
 
 def _json_rows(text: str) -> dict[str, str]:

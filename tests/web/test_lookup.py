@@ -32,6 +32,16 @@ def test_program_puts_a_table_and_adds_rows(client, curator):
     assert shown.get_json() == {"collection": "inbox", "rows": {"ptid": 2, "shift": 1}, "waiting": {}}
 
 
+def test_bare_keys_are_of_the_type_that_the_script_looks_up(app, client, curator):
+    profiles = app.folders.profiles
+    profiles.mkdir(exist_ok=True)
+    rule = '<e en="T" t="00100020" n="">@if(this,isblank){x}{@lookup(this,subject)}</e>'
+    (profiles / "site.script").write_text(f"<script>{rule}</script>")
+    app.registry.set_collection("inbox", {"profile": "site"})
+    client.put(API, data=f"{KEY},SUBJ-1\nother/{KEY},2\n", headers=curator, content_type="text/csv")
+    assert client.get(API, headers=curator).get_json()["rows"] == {"other": 1, "subject": 1}
+
+
 @pytest.mark.parametrize(
     "body",
     [b"{}", b"[1]", b'[{"type": "a", "key": "x"}]', b"nope", b'[{"type": "a/b", "key": "x", "value": "y"}]', b"\xff"],

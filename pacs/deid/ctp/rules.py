@@ -3,7 +3,7 @@
 What the script does not name is left to the profile that it is laid over. Deviations from CTP stand in docs/ctp.md.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pacs.deid.ctp.digests import rsna_root
@@ -144,3 +144,22 @@ def expressions_of(rules: Iterable[Rule], params: Mapping[str, str], private: Ma
     )
     root = next((uid_root(by_text[rule.value], params) for rule in scripted if rule.match == _SOP_INSTANCE), "")
     return Expressions(params, private, by_text, inserted, root)
+
+
+def default_key_type(expressions: Expressions) -> str:
+    """The type that keys of a lookup table have when they name none: the only one that the script looks up by.
+
+    ``ptid`` when it has several, or none.
+    """
+    found = {
+        call.arg(1).strip() for each in expressions.by_text.values() for call in _calls(each) if call.name == "lookup"
+    }
+    return found.pop() if len(found) == 1 else "ptid"
+
+
+def _calls(expression: Expression) -> Iterator[Call]:
+    for part in expression:
+        if isinstance(part, Call):
+            yield part
+            for block in part.blocks:
+                yield from _calls(block)
