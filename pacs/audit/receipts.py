@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from peewee import fn
@@ -38,11 +40,12 @@ class Receipts:
         rows: Any = Receipt.select(Receipt.state, fn.COUNT(Receipt.id)).group_by(Receipt.state).tuples()
         return {State(state): count for state, count in rows}
 
-    def find(self, *, intake_id: str = "", new_sop_uid: str = "", hmacs: Sequence[str] = ()) -> list[Receipt]:
-        """Receipts by intake id, by new SOP Instance or Study Instance UID, or by keyed digests of an original UID."""
+    def find(self, *, intake_id: str = "", new_uids: Sequence[str] = (), hmacs: Sequence[str] = ()) -> list[Receipt]:
+        """Receipts by intake id, by new UIDs of instance, series or study, or by keyed digests of an original UID."""
         where = Receipt.intake_id == intake_id if intake_id else None
-        if new_sop_uid:
-            by_new = (Receipt.new_sop_uid == new_sop_uid) | (Receipt.new_study_uid == new_sop_uid)
+        if new_uids:
+            names = (Receipt.new_sop_uid, Receipt.new_series_uid, Receipt.new_study_uid)
+            by_new = reduce(or_, (each.in_(list(new_uids)) for each in names))
             where = by_new if where is None else where | by_new
         if hmacs:
             by_old = Receipt.original_hmac.in_(list(hmacs)) | Receipt.study_hmac.in_(list(hmacs))

@@ -57,7 +57,9 @@ STAGES: Mapping[str, Counterpart] = {
         "objects keep their syntax; whoever fetches them may ask for another", {"tsuid": "", "quality": ""}
     ),
     "LookupTableChecker": Counterpart("objects whose key is missing wait; rows are added at /lookup/{collection}"),
-    "IDMap": Counterpart("pacs trace ID tells what became of an id; the crosswalk stands in the vault"),
+    "IDMap": Counterpart(
+        "pacs trace ID tells what became of a UID or patient id; pacs collection crosswalk writes both"
+    ),
     "ObjectTracker": Counterpart("/submissions and pacs trace tell what came and what became of it"),
     "DatabaseVerifier": Counterpart(
         "for sites that send here: /ctp/{collection}?uids= answers their verifiers",

@@ -27,7 +27,7 @@ def verified(archive: Archive, principal: Principal, collection: CollectionInfo,
     found = []
     for uid in dict.fromkeys(asked):
         hmac = keys.receipt_hmac(uid)
-        receipts = archive.parts.receipts.find(new_sop_uid=uid, hmacs=[hmac])
+        receipts = archive.parts.receipts.find(new_uids=[uid], hmacs=[hmac])
         mine = [
             each
             for each in receipts

@@ -55,6 +55,15 @@ class Reconciliation:
         terms = [f"{self.states[each]} {_WORDS.get(each, each)}" for each in STATES if self.states.get(each)]
         return f"{self.received} received = {' + '.join(terms) or '0 published'}"
 
+    def rows(self) -> Iterator[tuple[str, int, str, str]]:
+        """State, count, why, what to do: a row a reason, and one for what needs none; counts add up to `received`."""
+        for state in STATES:
+            told = [each for each in self.reasons if each.state == state]
+            yield from ((state, each.count, each.why, each.advice) for each in told)
+            rest = self.states.get(state, 0) - sum(each.count for each in told)
+            if rest:
+                yield state, rest, "", ""
+
     def as_json(self) -> dict[str, object]:
         """Plain values."""
         reasons = [
@@ -97,8 +106,8 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Some days of what somebody may see. `backlog`: all that waits for a worker, of anybody; `seconds`: how long it
-    will take at the present pace, None when nobody knows.
+    """Some days of what somebody may see. `backlog`: what waits for a worker of it; `seconds`: how long that may take
+    with all that waits before it, at the present pace; None when nobody knows.
     """
 
     total: Reconciliation
@@ -148,12 +157,15 @@ def overview(archive: Archive, principal: Principal, wanted: Filter) -> Overview
             for state, waits, reason, count in explained(selection):
                 reasons[state, waits, reason] += count
     waiting = [entry for intake_id, entry in entries.items() if intake_id not in known]
+    backlog = 0
     for group, submitter in _waiting_groups(archive.parts.spool, waiting):
-        if wanted.takes(group) and (submitter == principal.name or group.collection_id in curated):
-            groups[group] += 1
+        if submitter == principal.name or group.collection_id in curated:
+            backlog += 1
+            groups[group] += wanted.takes(group)
     speed = pace()
     total = _reconciled(_state_counts(groups), reasons)
-    return Overview(total, groups, len(waiting), len(waiting) / speed if speed else None, names)
+    seconds = len(waiting) / speed if speed and backlog else None
+    return Overview(total, +groups, backlog, seconds, names)
 
 
 def _curated(archive: Archive, principal: Principal) -> frozenset[int]:
@@ -212,6 +224,7 @@ def _state_counts(groups: Mapping[Group, int]) -> Counter[str]:
 def _reconciled(states: Counter[str], reasons: Mapping[tuple[str, bool, str], int]) -> Reconciliation:
     """The sum; of what is held, what waits for a row stands for itself."""
     unmapped = sum(count for (state, waits, _), count in reasons.items() if state == State.HELD.value and waits)
+    unmapped = min(unmapped, states.get(State.HELD.value, 0))  # the two are counted one after the other
     counts = {each: states.get(each, 0) for each in STATES}
     counts["held"] -= unmapped
     counts[UNMAPPED] = unmapped

@@ -7,7 +7,9 @@ from itertools import islice
 
 from pacs.archive import Archive
 from pacs.db.tables.audit import Receipt
-from pacs.model import State, StatusCounts
+from pacs.model import Exact, Grant, Level, Match, Principal, PrincipalKind, Query, Role, State, StatusCounts
+
+_EVERYTHING = Principal(PrincipalKind.USER, "", (Grant(Role.ADMIN),))
 
 
 def status_counts(archive: Archive) -> StatusCounts:
@@ -44,12 +46,26 @@ def sender_counts(archive: Archive) -> list[tuple[str, str, str, int]]:
 
 
 def trace(archive: Archive, identifier: str) -> list[Receipt]:
-    """Receipts of an original UID, a new UID or an intake id. An original UID is mapped forward with each key."""
-    hmacs = [
-        archive.keys_of(collection).receipt_hmac(identifier)
-        for collection in archive.registry.snapshot().collections.values()
-    ]
-    return archive.parts.receipts.find(intake_id=identifier, new_sop_uid=identifier, hmacs=sorted(set(hmacs)))
+    """Receipts of an instance, series, study or patient, by its original or new identifier; or of an intake id.
+
+    Original UIDs of instances and studies are mapped forward with each key; those of series and patients are known once
+    something of theirs is published.
+    """
+    collections = archive.registry.snapshot().collections.values()
+    hmacs = {archive.keys_of(each).receipt_hmac(identifier) for each in collections}
+    new_uids, patients = {identifier}, {identifier}
+    for each in collections:
+        key = archive.sealing_key_of(each)
+        new_uids.add(archive.parts.crosswalk.new_of(each.id, key, "series", identifier))
+        patients.add(archive.parts.crosswalk.new_of(each.id, key, "patient", identifier))
+    new_uids |= _studies_of(archive, patients - {""})
+    return archive.parts.receipts.find(intake_id=identifier, new_uids=sorted(new_uids - {""}), hmacs=sorted(hmacs))
+
+
+def _studies_of(archive: Archive, patient_ids: set[str]) -> set[str]:
+    """New UIDs of the studies of patients, by their new ids."""
+    query = Query(Level.STUDY, (Match("PatientID", Exact(tuple(sorted(patient_ids)))),))
+    return {str(row["StudyInstanceUID"]) for row in archive.find(query, _EVERYTHING)}
 
 
 def is_waiting(archive: Archive, identifier: str) -> bool:

@@ -4,7 +4,7 @@ Addresses and methods come from the app's own routes; this says what a route can
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pacs.dicomweb.accept import DICOM, JSON, OCTETS, ZIP
 from pacs.dicomweb.models import XML
@@ -226,10 +226,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "submission_api.show_csv": Operation(("text/csv",), _DAYS),
     "submission_api.show_one": _facts,
     "submission_api.show_one_csv": Operation(("text/csv",)),
-    "submission_api.find": _questions,
+    "submission_api.find": replace(_questions, media=(PLAIN_JSON, "text/csv")),
     "submission_api.known": _questions,
     "submissions_page.submissions": Operation((HTML,), _DAYS, (200, 303)),
-    "submissions_page.look_up": Operation((HTML,), (), (200, 303), (_FORM,), (400, 401, 413, 415), (PLAIN_JSON, HTML)),
+    "submissions_page.look_up": Operation(
+        (HTML, "text/csv"), (), (200, 303), (_FORM,), (400, 401, 413, 415), (PLAIN_JSON, HTML)
+    ),
     "submissions_page.one": Operation((HTML,), (), (200, 303), errors=(401, 404)),
     "upload.upload": Operation((HTML,), ("collection",), (200, 303), errors=(401,)),
     "pages.static_file": _file,

@@ -62,7 +62,7 @@ def export_preview(archive: Archive, collection: CollectionInfo, identifier: str
     """
     if file.exists():
         raise BadRequest("the file exists already")
-    found = archive.parts.receipts.find(intake_id=identifier, new_sop_uid=identifier)
+    found = archive.parts.receipts.find(intake_id=identifier, new_uids=[identifier])
     receipt = next(
         (r for r in found if r.collection_id == collection.id and identifier in (r.intake_id, r.new_sop_uid)), None
     )

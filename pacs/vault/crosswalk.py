@@ -64,6 +64,16 @@ class Crosswalk:
             content = json.loads(opener.decrypt(blob[:12], blob[12:], pair.kind.encode()))
             yield CrosswalkRow(pair.kind, content["old"], content["new"], content["extra"])
 
+    def new_of(self, collection_id: int, key: bytes, kind: str, old: str) -> str:
+        """What an identifier became in a collection; "" when it has none."""
+        self._open()
+        mine = (SealedPair.collection_id == collection_id) & (SealedPair.lookup == _lookup(key, kind, old))
+        pair = SealedPair.get_or_none(mine & (SealedPair.kind == kind))
+        if pair is None:
+            return ""
+        blob = bytes(pair.sealed)
+        return str(json.loads(AESGCM(key).decrypt(blob[:12], blob[12:], kind.encode()))["new"])
+
     def close(self) -> None:
         """Close this thread's connection."""
         if not self._database.is_closed():

@@ -20,6 +20,7 @@ DEFAULT_DAYS = 30
 DAY_STATES = ("published", "duplicate", "waiting", "held", "quarantined", "dropped")
 _MOST_BODY_BYTES = 1 << 20
 _OBJECT_COLUMNS = ("intake_id", "collection", "state", "reason", "study_uid", "series_uid", "sop_uid")
+SUM_COLUMNS = ("state", "count", "why", "what_to_do")
 _LONGEST_NAME = 64
 _OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -50,11 +51,17 @@ def show_csv() -> Response:
 
 @blueprint.post("/api/reconciliation")
 def find() -> Response:
-    """The sum of one study, object or submission: ``{"uid": ...}`` of the sender or ours, or an intake id."""
+    """The sum of one study, object or submission: ``{"uid": ...}`` of the sender or ours, or an intake id.
+
+    As CSV for who asks for it by Accept.
+    """
     identifier = _body().get("uid")
     if not isinstance(identifier, str) or not 0 < len(identifier.strip()) <= _LONGEST_NAME:
         raise BadRequest('{"uid": "..."} is wanted, of 64 characters at most')
-    return json_reply(of_identifier(archive(), caller(), identifier.strip()).as_json())
+    found = of_identifier(archive(), caller(), identifier.strip())
+    if request.accept_mimetypes.best_match(("application/json", "text/csv")) == "text/csv":
+        return csv_reply(SUM_COLUMNS, found.rows())
+    return json_reply(found.as_json())
 
 
 @blueprint.post("/api/known-files")

@@ -14,7 +14,7 @@ from pacs.model import PrincipalKind
 from pacs.web.analyses import all_visible
 from pacs.web.pages import base_path, page
 from pacs.web.plot import stacked_bars
-from pacs.web.submission_api import DAY_STATES, DEFAULT_DAYS, archive, asked, caller
+from pacs.web.submission_api import DAY_STATES, DEFAULT_DAYS, SUM_COLUMNS, archive, asked, caller, csv_reply
 
 blueprint = Blueprint("submissions_page", __name__)
 _MOST_FORM_BYTES = 1 << 16
@@ -41,6 +41,8 @@ def look_up() -> AnyResponse:
         found = of_identifier(archive(), caller(), request.form.get("uid", "").strip()[:64])
     except NotFound:
         return _overview_page(missed=True)
+    if request.form.get("as") == "csv":
+        return csv_reply(SUM_COLUMNS, found.rows())
     return _one("What you asked for", found)
 
 

@@ -226,7 +226,9 @@ def test_trace_answers_from_old_and_new_uids(app):
     accepted = send_ct(app)
     work(app)
     keys = app.archive.keys_of(app.registry.snapshot().collections[inbox_id(app)])
-    for known in (uid("i1"), uid("t1"), keys.map_uid(uid("i1")), keys.map_uid(uid("t1")), accepted.intake_ids[0]):
+    (row,) = studies(app)
+    uids = [each for name in ("i1", "t1", "s1") for each in (uid(name), keys.map_uid(uid(name)))]
+    for known in (*uids, "ID-P1-4711", str(row["PatientID"]), accepted.intake_ids[0]):
         (receipt,) = trace(app.archive, known)
         assert receipt.state == "published"
         assert receipt.sender == "SENDER"

@@ -76,6 +76,35 @@ def test_received_is_sum_of_what_became(app, client):
     assert (row["collection"], row["sender"], row["received"], row["held"]) == ("inbox", "sam", "4", "0")
 
 
+def test_sum_of_a_study_comes_as_csv_too(app, client):
+    sam, tom = user(app, "sam"), user(app, "tom")
+    for content in (ct_bytes(sop="i1"), ct_bytes(sop="i1"), ct_bytes(sop="i2", EncapsulatedDocument=b"%PDF")):
+        store(client, content, sam)
+    work(app)
+    asked = {"json": {"uid": uid("t1")}, "headers": sam | {"Accept": "text/csv"}}
+    for reply in (
+        client.post("/api/reconciliation", **asked),
+        client.post("/submissions", data={"uid": uid("t1"), "as": "csv"}, headers=sam),
+    ):
+        assert reply.mimetype == "text/csv"
+        rows = list(csv.DictReader(io.StringIO(reply.text)))
+        assert [(row["state"], row["count"]) for row in rows] == [
+            ("published", "1"),
+            ("duplicate", "1"),
+            ("quarantined", "1"),
+        ]
+        assert "encapsulated document" in rows[2]["why"]
+    assert client.post("/api/reconciliation", **asked | {"headers": tom}).status_code == 404
+
+
+def test_backlog_of_others_is_not_told(app, client):
+    sam, tom, cara = user(app, "sam"), user(app, "tom"), user(app, "cara", Role.CURATOR)
+    store(client, ct_bytes(sop="i1"), sam)
+    for headers, count in ((sam, 1), (tom, 0), (cara, 1)):
+        found = client.get("/api/submissions", headers=headers).get_json()
+        assert (found["backlog"]["objects"], found["received"]) == (count, count)
+
+
 def test_waiting_for_mapping_is_told_and_goes_on(app, client):
     sam = user(app, "sam")
     app.registry.set_collection("inbox", {"mapped": True})
