@@ -24,6 +24,10 @@ class UnreachableError(PacsError):
     """The peer does not answer, or refuses the association."""
 
 
+class NoContextError(UnreachableError):
+    """The peer is there, and takes nothing of what was proposed."""
+
+
 def application_entity(aet: str) -> ApplicationEntity:
     """Our application entity, under our own implementation UID. PS3.7 D.3.3.2."""
     ae = ApplicationEntity(aet)
@@ -43,7 +47,7 @@ def proposed(sop_class_uid: str, transfer_syntax_uids: Sequence[str]) -> Present
 def open_link(
     peer: PeerInfo, contexts: Sequence[PresentationContext], options: ScpOptions, *, as_scp: str = ""
 ) -> Link:
-    """An established association with a peer. Raises `UnreachableError`. At most 128 contexts.
+    """An established association with a peer. Raises `UnreachableError`, `NoContextError`. At most 128 contexts.
 
     `as_scp` is a SOP class of which we are the provider there. PS3.7 D.3.3.4.
     """
@@ -73,7 +77,10 @@ def open_link(
         link.requestor.add_negotiation_item(build_role(as_scp, scu_role=False, scp_role=True))
     link.request()
     if not link.is_established:
+        takes_nothing = bool(link.rejected_contexts) and not link.accepted_contexts
         link.close()
+        if takes_nothing:
+            raise NoContextError("the destination takes objects of none of these SOP classes")
         raise UnreachableError("the destination refuses the association")
     if 0 < (link.acceptor.maximum_length or 0) < LEAST_PDU_BYTES:
         link.abort()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pacs.curation.sending import Run
 from pacs.curation.sent import name_of_peer
 from pacs.dimse.options import ScpOptions
-from pacs.dimse.requestor import UnreachableError, open_link
+from pacs.dimse.requestor import NoContextError, UnreachableError, open_link
 from pacs.dimse.status import OUT_OF_RESOURCES, SUCCESS
 from pacs.dimse.suboperations import WARNINGS, Sender, batches, contexts_for
 from pacs.dimse.tuning import check_pynetdicom, silence_libraries
@@ -56,7 +56,12 @@ class _Run(Run):
     def send_series(self, instances: Sequence[StoredInstance]) -> None:
         """Send the rest of a series, over as few associations as its contexts allow."""
         for batch in batches(instances):
-            link = open_link(self.peer, contexts_for(batch), self.options)
+            try:
+                link = open_link(self.peer, contexts_for(batch), self.options)
+            except NoContextError:  # it will not take them later either; what is of other classes goes on
+                for instance in batch:
+                    self.refused(instance)
+                continue
             try:
                 sender = Sender(link, {}, self.tick, self.peer.rules.patience_s)
                 for instance in batch:

@@ -73,7 +73,9 @@ def association(
 
 def store(port: int, objects: Iterable[Dataset], **more: Any) -> list[int]:
     """Store objects over one association; the statuses."""
-    with association(port, [build_context(CT, [EXPLICIT_LE])], **more) as assoc:
+    objects = list(objects)
+    classes = sorted({CT, *(str(each.SOPClassUID) for each in objects)})
+    with association(port, [build_context(each, [EXPLICIT_LE]) for each in classes], **more) as assoc:
         return [int(assoc.send_c_store(each).Status) for each in objects]
 
 

@@ -13,6 +13,8 @@ from tests.builders import make_ct
 from tests.wire.peers import Receiver, dcmtk, find, store
 from tests.wire.server import Server, free_port, wait_for
 
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+
 
 @pytest.fixture
 def filled(own_server: Server) -> Server:
@@ -124,6 +126,21 @@ def test_refused_objects_do_not_stop_the_rest(filled: Server, tmp_path: Path) ->
         job = last_job(filled)
         assert job["state"] == "failed"
         assert job["arguments"]["refused"] == 6
+        assert len(receiver.objects) == 6
+
+
+def test_class_that_the_receiver_does_not_take_does_not_stop_the_rest(filled: Server, tmp_path: Path) -> None:
+    """A series alone on its association: the receiver accepts that, and none of its presentation contexts."""
+    strange = make_ct("x1", "s0", Modality="SEG", SOPClassUID=SEGMENTATION)
+    strange.file_meta.MediaStorageSOPClassUID = SEGMENTATION
+    assert store(filled.port, [strange]) == [0]
+    assert filled.wait_until_worked_off()["published"] == 7
+    receiver = Receiver("DEST", tmp_path)
+    receiver.ae.remove_supported_context(SEGMENTATION)
+    with receiver:
+        filled.run("peer", "add", "DEST", "127.0.0.1", str(receiver.port))
+        assert "6 sent; 1 refused" in refused(filled, "send", "--to", "DEST", "--study", study_uid(filled))
+        assert last_job(filled)["state"] == "failed"
         assert len(receiver.objects) == 6
 
 
