@@ -135,6 +135,9 @@ def shown_rules(profile: Profile) -> Iterator[ShownRule]:
     for rule in profile.rules():
         action = f"set to {rule.value!r}" if rule.code == "set" else _SAID[rule.code]
         last = steps_of(rule.match)[-1]
+        if profile.strict is not None:
+            yield ShownRule(rule.match, _tag(rule.match), _name(rule), rule.code, action, rule.reason, rule.source)
+            continue
         if _TAG.fullmatch(last) and is_cleaned_text(rule, int(last, 16)):
             action = "kept, cleaned of known values"
         if rule.match in _PATIENT and rule.code in ("Z", "D", "Z/D"):
@@ -146,12 +149,19 @@ def _tag(match: str) -> str:
     return f"({match[:4]},{match[4:]})" if len(match) == 8 and "." not in match else match
 
 
+_WHOLE = {
+    "private": "private elements",
+    "unknown": "elements that PS3.6 does not have",
+    "XXXXXXXX": "all other elements",
+}
+
+
 def _name(rule: Rule) -> str:
     """What the attribute is called; for a path, its steps."""
     if rule.match.startswith("vr:"):
         return f"any other element of VR {rule.match[3:]}"
-    if rule.match in ("private", "unknown"):
-        return {"private": "private elements", "unknown": "elements that PS3.6 does not have"}[rule.match]
+    if rule.match in _WHOLE:
+        return _WHOLE[rule.match]
     names = [_description(step) for step in steps_of(rule.match)]
     return " › ".join(name for name in names if name)
 

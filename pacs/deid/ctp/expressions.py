@@ -96,6 +96,7 @@ _LEAST = {
 _BLOCKS = {"if": 2, "select": 2, "append": 1}
 _HEX = re.compile(r"[(\[]?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})[)\]]?")
 _PRIVATE = re.compile(r"[(\[]?([0-9A-Fa-f]{4}),?\[([^\]]+)\]([0-9A-Fa-f]{2})[)\]]?")
+_MOST_DEEP = 50
 _HALF = re.compile(r"(?:^|:)[0-9A-Fa-f]{4}$")
 _CONDITIONS = ("isblank", "exists", "equals", "contains", "matches", "greaterthan")
 
@@ -144,10 +145,13 @@ def _tag(step: str, where: str) -> int:
 
 
 class _Parser:
-    def __init__(self, text: str, names: Names, where: str) -> None:
+    def __init__(self, text: str, names: Names, where: str, depth: int = 0) -> None:
+        if depth > _MOST_DEEP:
+            raise ProfileError(f"{where}: blocks stand within each other more than {_MOST_DEEP} deep")
         self.text = text
         self.names = names
         self.where = where
+        self.depth = depth
 
     def whole(self) -> Expression:
         parts: list[str | Call] = []
@@ -245,7 +249,7 @@ class _Parser:
             if opening < 0:
                 return tuple(found), len(self.text)
             end = self.closing_brace(opening)
-            found.append(_Parser(self.text[opening + 1 : end], self.names, self.where).whole())
+            found.append(_Parser(self.text[opening + 1 : end], self.names, self.where, self.depth + 1).whole())
             start = end + 1
         return tuple(found), start
 

@@ -63,6 +63,33 @@ def compiled(script: Script) -> RuleSet:
     return RuleSet(script.name, tuple(rule for rule in rules if rule is not None))
 
 
+def strict_rules(script: Script) -> list[Rule]:
+    """What a script says when it is all that is done, for people to read. Raises nothing."""
+    name = script.name
+    told = [(f"{tag:08X}", rule) for tag, rule in script.rules.items()]
+    told += [(_private(owner), rule) for owner, rule in script.private.items()]
+    rules = []
+    for match, rule in told:
+        code, value = code_of_expression(rule.expression, rule.text)
+        reason = f"{rule.name or match}: {rule.text or 'emptied'}"
+        rules.append(Rule(match, code, reason, f"{name}, line {rule.line}", value=value))
+    rules += [Rule(f"{group:04X}XXXX", "K", f"group {group:04X} is kept", name) for group in script.keep_groups]
+    gone = script.removals
+    all_go = "unspecifiedelements" in gone
+    if "overlays" in gone:
+        rules.append(Rule(_GROUPS["overlays"], "X", "all overlays go", name))
+    if "curves" in gone:  # which by itself deletes nothing in CTP
+        rules.append(Rule(_GROUPS["curves"], "X" if all_go else "K", "curves go with elements without a rule", name))
+    private = "X" if all_go or "privategroups" in gone else "K"
+    why = (
+        "private elements go, but for those that are known to be safe" if script.keep_safe_private else "without a rule"
+    )
+    rules.append(Rule("private", private, why if private == "X" else "without a rule they stay", name))
+    spared = ", but for what CTP keeps by itself" if script.keeps_by_itself else ""
+    reason = f"elements without a rule go{spared}" if all_go else "elements without a rule stay"
+    return [*rules, Rule("XXXXXXXX", "X" if all_go else "K", reason, name)]
+
+
 def _private(name: PrivateName) -> str:
     return canonical_match(private_key(*name))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from pacs.deid.ctp import Script
-from pacs.deid.ctp.rules import Expressions, expressions_of
+from pacs.deid.ctp.rules import Expressions, expressions_of, strict_rules
 from pacs.deid.profiles.private_tags import PrivateTags
 from pacs.deid.profiles.rules import (
     ACTION_WORDS,
@@ -66,7 +66,9 @@ class Profile:
         return self.by_vr.get(known or "") or self.by_vr.get(vr or "")
 
     def rules(self) -> list[Rule]:
-        """Every rule, in the order of what it matches."""
+        """Every rule that decides, in the order of what it matches."""
+        if self.strict is not None:
+            return sorted(strict_rules(self.strict), key=lambda rule: rule.match)
         every = [*self.exact.values(), *self.patterns, *self.by_vr.values(), self.private, *self.private_rules.values()]
         every += [rule for _steps, rule in self.paths]
         every += [] if self.unknown is None else [self.unknown]

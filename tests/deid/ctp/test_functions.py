@@ -253,6 +253,7 @@ def test_script_can_skip_and_give_up() -> None:
         ("@if(this,isblank){x", "no closing brace"),
         ("@hashuid(@UIDROOT)", "wants 2 arguments"),
         ("@call(plugin,x)", "plugin"),
+        ("@select(){" * 51 + "}" * 51, "more than 50 deep"),
         ('@contents(this,"(")', "no regular expression"),
         (r'@if(this,matches,"\\p{Greek}"){x}', "no regular expression: the class Greek"),
         ("@lookup(this,ptid,ignore,*)", "no regular expression"),

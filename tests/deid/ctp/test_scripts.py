@@ -245,6 +245,12 @@ def test_kept_technical_group_is_excused_from_the_second_reader(tmp_path):
     assert tag_of("DeviceSerialNumber") not in kept_by(load_profile(str(tmp_path / "s.script")))
 
 
+def test_strict_profile_shows_the_scripts_rules_alone(tmp_path):
+    (tmp_path / "s.script").write_text(f"<script>{e('PatientID', '@hash(this)')}{r('overlays')}{r('curves')}</script>")
+    shown = {rule.match: rule.code for rule in load_profile(str(tmp_path / "s.script"), None, "strict").rules()}
+    assert shown == {"00100020": "ctp", "60XXXXXX": "X", "50XXXXXX": "K", "private": "K", "XXXXXXXX": "K"}
+
+
 def test_mode_changes_the_version(tmp_path):
     (tmp_path / "s.script").write_text("<script/>")
     name = str(tmp_path / "s.script")
