@@ -22,11 +22,11 @@ from pacs.archive import Archive
 from pacs.auth import may_store, scope_of
 from pacs.auth.http import WrongCredentials
 from pacs.auth.peers import is_loopback
-from pacs.ctp.unpacking import TooLarge, objects
 from pacs.ctp.verifier import verified
 from pacs.errors import NotAllowed, NotFound, OutOfResources, PacsError, Refused
 from pacs.model import CollectionInfo, Door, Envelope, Principal, PrincipalKind
 from pacs.registry.routing import route
+from pacs.spool.unpacking import TooLarge, objects
 
 log = logging.getLogger("pacs.object")
 blueprint = Blueprint("ctp", __name__)

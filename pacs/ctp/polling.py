@@ -11,10 +11,10 @@ from secrets import token_hex
 from pacs.archive import Archive
 from pacs.ctp.bodies import Bodies, Body
 from pacs.ctp.exchange import AwayError, Exchange
-from pacs.ctp.unpacking import TooLarge, objects
 from pacs.db import close_thread
 from pacs.errors import OutOfResources, PacsError, Refused
 from pacs.model import CollectionInfo, Door, Envelope
+from pacs.spool.unpacking import TooLarge, objects
 from pacs.vault import Remote, Remotes
 
 log = logging.getLogger("pacs.object")

@@ -12,7 +12,9 @@ import os
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -23,6 +25,7 @@ from pacs.db import close_thread
 from pacs.errors import NotFound, OutOfResources, Refused
 from pacs.intake.memory import Memory, Pending
 from pacs.model import CollectionInfo, Door, Envelope
+from pacs.spool.unpacking import is_zip, objects
 
 log = logging.getLogger("pacs.object")
 DONE, REFUSED = ".done", ".refused"
@@ -107,7 +110,7 @@ class Watch:
             pending = Pending(path, size_bytes, modified_ns, envelope.id)
             self.memory.begin(pending)
             try:
-                accepted = self.archive.receive(temporary, envelope)
+                refused = self._receive(temporary, envelope)
             except OutOfResources:
                 self.memory.end()
                 raise
@@ -116,17 +119,51 @@ class Watch:
                 return True
         finally:
             temporary.unlink(missing_ok=True)
-        log.info("object accepted", extra={"door": "folder", "envelope": envelope.id, "intake": accepted.intake_ids})
+        self._note_refused(root, pending, refused)
         self._finish(root, pending)
         return True
 
+    def _receive(self, file: Path, envelope: Envelope) -> list[Refused]:
+        """Take in an object, or those of a ZIP; why others of it were not. Raises `Refused` when none was taken."""
+        spool, refused, taken = self.archive.parts.spool, list[Refused](), 0
+        for each in objects(file, spool.temporary, spool.limits.max_object_bytes):
+            try:
+                accepted = self.archive.receive(each, envelope)
+            except OutOfResources:
+                raise
+            except Refused as error:
+                refused.append(error)
+                continue
+            facts = {"door": "folder", "envelope": envelope.id, "intake": accepted.intake_ids}
+            log.info("object accepted", extra=facts)
+            taken += 1
+        if not taken:
+            raise refused[0]
+        return refused
+
+    def _note_refused(self, root: Path, pending: Pending, refused: list[Refused]) -> None:
+        """What a ZIP held besides: counted by reason, in a file where refused ones go, or in the log."""
+        reasons = Counter(map(str, refused))
+        for reason, count in reasons.items():
+            facts = {"door": "folder", "envelope": pending.envelope_id, "reason": reason, "count": count}
+            log.warning("object refused", extra=facts)
+        if reasons and self.settings.after != "leave":
+            with suppress(OSError):  # the log has it
+                target = _free_place(root / REFUSED, pending.path.relative_to(root))
+                lines = [f"{count} in it: {reason}\n" for reason, count in reasons.items()]
+                target.with_name(f"{target.name}.reason.txt").write_text("".join(lines), encoding="utf-8")
+
     def recover(self) -> None:
-        """Bring what was under way when the last process ended to its end, unless it was not taken in."""
+        """Bring what was under way when the last process ended to its end, unless it was not taken in.
+
+        A ZIP is taken anew, since some of it may be missing; what came before is recognised as duplicate.
+        """
         pending = self.memory.pending()
         if pending is None:
             return
         root = next((each for each in self.roots if pending.path.is_relative_to(each)), None)
-        if root is not None and _is_in(self.archive, pending.envelope_id) and _is_same(*pending[:3]):
+        is_same = root is not None and _is_same(*pending[:3]) and not is_zip(pending.path)
+        if root is not None and is_same and _is_in(self.archive, pending.envelope_id):
             self._finish(root, pending)
         self.memory.end()
 

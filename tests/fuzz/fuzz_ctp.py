@@ -12,11 +12,10 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(
-    include=["pacs.deid.ctp", "pacs.deid.filters", "pacs.ctp", "pacs.pipeline.analysis_report"]
+    include=["pacs.deid.ctp", "pacs.deid.filters", "pacs.ctp", "pacs.spool.unpacking", "pacs.pipeline.analysis_report"]
 ):
     from pacs.ctp.configuration import read_configuration
     from pacs.ctp.translation import translated
-    from pacs.ctp.unpacking import TooLarge, members
     from pacs.deid.ctp import Outside, Script, read_script
     from pacs.deid.ctp.conversion import profile_of_script
     from pacs.deid.ctp.lookup import read_lookup
@@ -24,6 +23,7 @@ with atheris.instrument_imports(
     from pacs.deid.filters import read_filter
     from pacs.deid.pixels.pixel_script import pixel_script
     from pacs.pipeline.analysis_report import read_report
+    from pacs.spool.unpacking import TooLarge, members
 
 from pacs.deid import load_profile
 from pacs.deid.profiles.reading import read_profile

@@ -2,6 +2,7 @@
 
 import os
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,44 @@ def test_same_name_later_does_not_replace_what_is_done(app: App, folder: Path):
         put(folder / "1.dcm", f"same{number}")
         assert watch(app, folder).look() == 1
     assert names(folder) == {".done/1.dcm", ".done/1.dcm.1"}
+
+
+def zipped(path: Path, *contents: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, content in enumerate(contents):
+            archive.writestr(f"../{number}", content)
+    return path
+
+
+def test_zip_is_unpacked_and_the_rest_of_it_told(app: App, folder: Path):
+    zipped(folder / "1.zip", ct_bytes(sop="z1"), b"readme", ct_bytes(sop="z2"), b"notes")
+    zipped(folder / "2.zip", b"readme")
+    zipped(folder / "3.zip", bytes(64 << 20))
+    assert watch(app, folder).look() == 3
+    assert names(folder) == {
+        ".done/1.zip", ".refused/1.zip.reason.txt", ".refused/2.zip", ".refused/2.zip.reason.txt", ".refused/3.zip",
+        ".refused/3.zip.reason.txt",
+    }  # fmt: skip
+    assert (folder / ".refused" / "1.zip.reason.txt").read_text().startswith("2 in it: ")
+    assert work(app)["published"] == 2
+
+
+def test_zip_that_was_under_way_is_taken_anew(app: App, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    zipped(folder / "1.zip", ct_bytes(sop="z1"), ct_bytes(sop="z2"))
+    watching, receive = watch(app, folder), type(app.archive).receive
+
+    def stop_at_second(*arguments: Any) -> Any:
+        if watching.archive.parts.spool.backlog():
+            raise SystemExit
+        return receive(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(app.archive), "receive", stop_at_second)
+        with pytest.raises(SystemExit):
+            watching.look()
+    assert watch(app, folder).look() == 1
+    counts = work(app)
+    assert (counts["published"], counts["duplicate"]) == (2, 1)
 
 
 def test_file_that_still_grows_is_not_taken(app: App, folder: Path):

@@ -1,4 +1,4 @@
-"""ZIP bodies, unpacked one file at a time. Names within them are not used, so none can lead astray."""
+"""ZIP archives that doors are given, unpacked file by file. Names within them are not used, so none can lead astray."""
 
 import errno
 import shutil
@@ -20,12 +20,16 @@ class TooLarge(Refused):
 
 def objects(body: Path, temporary: Callable[[], Path], limit_bytes: int) -> Iterator[Path]:
     """The objects of a body: itself, or the files of a ZIP, each unpacked into a file of its own. See `members`."""
-    with body.open("rb") as file:
-        is_zip = file.read(4) == _ZIP and zipfile.is_zipfile(file)
-    if is_zip:
+    if is_zip(body):
         yield from members(body, temporary, limit_bytes)
     else:
         yield body
+
+
+def is_zip(body: Path) -> bool:
+    """Whether a file begins and ends as a ZIP does."""
+    with body.open("rb") as file:
+        return file.read(4) == _ZIP and zipfile.is_zipfile(file)
 
 
 def members(archive: Path, temporary: Callable[[], Path], limit_bytes: int) -> Iterator[Path]:
