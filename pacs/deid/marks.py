@@ -13,6 +13,8 @@ from pacs.model import PatientRow
 IDENTITY_REMOVED, METHOD, METHOD_CODES, TIME_MODIFIED = 0x00120062, 0x00120063, 0x00120064, 0x00280303
 EVENT_OFFSET, EVENT_TYPE = 0x00120052, 0x00120053
 STUDY_DATE = 0x00080020
+_DATES = (STUDY_DATE, 0x00080021, 0x00080022, 0x00080023, 0x0008002A)
+_TERMS = ("UNMODIFIED", "MODIFIED", "REMOVED")  # of (0028,0303)
 _CODE_VALUE, _SCHEME, _MEANING = 0x00080100, 0x00080102, 0x00080104
 # The private block that TCIA's tools read: creator, and collection, trial, site name, site id.
 _CTP_CREATOR = 0x00130010
@@ -25,7 +27,8 @@ def mark(target: DataSet, profile: Profile, applied: frozenset[str]) -> None:
     `applied` are the options that were applied to this object; only their codes are written.
     """
     target.put(IDENTITY_REMOVED, "CS", b"YES")
-    target.put(TIME_MODIFIED, "CS", _longitudinal(profile))
+    if not _says_itself(target, profile):
+        target.put(TIME_MODIFIED, "CS", _longitudinal(profile))
     method = f"TrialPACS {profile.name} {profile.version}, {profile.title}"[:64].rstrip().encode()
     before = target.get(METHOD)
     earlier = bytes(before.value).strip(b" \0") if before is not None and before.items is None else b""
@@ -38,7 +41,18 @@ def _longitudinal(profile: Profile) -> bytes:
     """What became of the dates: the defined terms of (0028,0303), PS3.3 C.12.1.1."""
     if "retain_longitudinal_full_dates" in profile.options:
         return b"UNMODIFIED"
-    return b"MODIFIED" if "retain_longitudinal_modified_dates" in profile.options else b"REMOVED"
+    if "retain_longitudinal_modified_dates" in profile.options:
+        return b"MODIFIED"
+    codes = {rule.code for tag in _DATES if (rule := profile.exact.get(tag)) is not None}
+    if codes & {"ctp", "shift", "set"}:
+        return b"MODIFIED"
+    return b"REMOVED" if "K" not in codes else b"UNMODIFIED" if codes == {"K"} else b"MODIFIED"
+
+
+def _says_itself(target: DataSet, profile: Profile) -> bool:
+    """Whether a rule has written one of the defined terms."""
+    rule = profile.exact.get(TIME_MODIFIED)
+    return rule is not None and rule.code in ("ctp", "set") and first_text(target, TIME_MODIFIED) in _TERMS
 
 
 def add_codes(target: DataSet, codes: tuple[tuple[str, str], ...]) -> None:

@@ -204,6 +204,22 @@ def test_safe_mode_moves_all_dates_as_the_script_does(tmp_path):
     assert result.date_shift_days == -100
 
 
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"00280303": "@always()MODIFIED"}, "MODIFIED"),
+        ({"00280303": "@always()nonsense"}, "REMOVED"),
+        ({"StudyDate": "@incrementdate(this,-100)"}, "MODIFIED"),
+        ({"StudyDate": "@remove()"}, "REMOVED"),
+        (dict.fromkeys(("00080020", "00080021", "00080022", "00080023", "0008002A"), "@keep()"), "UNMODIFIED"),
+        ({"StudyDate": "@keep()"}, "MODIFIED"),
+    ],
+)
+def test_safe_mode_says_what_became_of_dates(tmp_path, rules, said):
+    found = run(tmp_path, "".join(e(tag, text) for tag, text in rules.items()), "safe").data_set
+    assert first_text(found, 0x00280303) == said
+
+
 def test_safe_mode_removes_curves_and_overlays(tmp_path):
     result = run(tmp_path, r("curves") + r("overlays"), "safe")
     assert not keys_of(result) & {0x60003000, 0x50000010}
