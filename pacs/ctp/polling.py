@@ -97,9 +97,11 @@ def _take(archive: Archive, remote: Remote, collection: CollectionInfo, body: Bo
     copy = spool.temporary()
     try:
         os.link(body.path, copy)  # the spool takes a file, and removes it even when the disk is full
-        for each in objects(copy, spool.temporary, limit_bytes):
-            accepted = archive.receive(each, envelope, any_file=True)
-            log.info("object accepted", extra={"door": "ctp", "envelope": envelope.id, "intake": accepted.intake_ids})
+        with objects(copy, spool.temporary, limit_bytes) as found:
+            for each in found:
+                accepted = archive.receive(each, envelope, any_file=True)
+                facts = {"door": "ctp", "envelope": envelope.id, "intake": accepted.intake_ids}
+                log.info("object accepted", extra=facts)
     except OutOfResources:
         raise
     except Refused as error:

@@ -125,19 +125,19 @@ class Watch:
 
     def _receive(self, file: Path, envelope: Envelope) -> list[Refused]:
         """Take in an object, or those of a ZIP; why others of it were not. Raises `Refused` when none was taken."""
-        spool, refused, taken = self.archive.parts.spool, list[Refused](), 0
-        for each in objects(file, spool.temporary, spool.limits.max_object_bytes):
-            try:
-                accepted = self.archive.receive(each, envelope)
-            except OutOfResources:
-                raise
-            except Refused as error:
-                refused.append(error)
-                continue
-            facts = {"door": "folder", "envelope": envelope.id, "intake": accepted.intake_ids}
-            log.info("object accepted", extra=facts)
-            taken += 1
-        if not taken:
+        spool, refused = self.archive.parts.spool, list[Refused]()
+        with objects(file, spool.temporary, spool.limits.max_object_bytes) as found:
+            for each in found:
+                try:
+                    accepted = self.archive.receive(each, envelope)
+                except OutOfResources:
+                    raise
+                except Refused as error:
+                    refused.append(error)
+                else:
+                    facts = {"door": "folder", "envelope": envelope.id, "intake": accepted.intake_ids}
+                    log.info("object accepted", extra=facts)
+        if len(refused) == len(found):
             raise refused[0]
         return refused
 

@@ -4,6 +4,7 @@ import errno
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pacs.errors import Refused
@@ -18,12 +19,14 @@ class TooLarge(Refused):
     """A body, or what it unpacks to, is beyond the limits; sending it again will not help."""
 
 
-def objects(body: Path, temporary: Callable[[], Path], limit_bytes: int) -> Iterator[Path]:
+@contextmanager
+def objects(body: Path, temporary: Callable[[], Path], limit_bytes: int) -> Iterator[list[Path]]:
     """The objects of a body: itself, or the files of a ZIP, each unpacked into a file of its own. See `members`."""
     if is_zip(body):
-        yield from members(body, temporary, limit_bytes)
+        with members(body, temporary, limit_bytes) as found:
+            yield found
     else:
-        yield body
+        yield [body]
 
 
 def is_zip(body: Path) -> bool:
@@ -32,15 +35,16 @@ def is_zip(body: Path) -> bool:
         return file.read(4) == _ZIP and zipfile.is_zipfile(file)
 
 
-def members(archive: Path, temporary: Callable[[], Path], limit_bytes: int) -> Iterator[Path]:
-    """Each file of a ZIP, unpacked; whoever takes it removes it. Nothing is given before all members were checked.
+@contextmanager
+def members(archive: Path, temporary: Callable[[], Path], limit_bytes: int) -> Iterator[list[Path]]:
+    """The files of a ZIP, unpacked and checked; what of them is left in the end is removed.
 
     `limit_bytes` is for all of them together. Raises `TooLarge` for a ZIP beyond the limits; a member that cannot be
     unpacked ends with the whole ZIP as the one file that it is.
     """
     unpacked: list[Path] = []
     try:
-        yield from unpacked if _unpack(archive, temporary, limit_bytes, unpacked) else [archive]
+        yield unpacked if _unpack(archive, temporary, limit_bytes, unpacked) else [archive]
     finally:
         for path in unpacked:
             path.unlink(missing_ok=True)

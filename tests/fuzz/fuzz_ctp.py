@@ -104,9 +104,8 @@ def zipped(data: bytes) -> None:
         count += 1
         return FOLDER / f"part{count}"
 
-    with suppress(TooLarge):
-        for path in members(archive, temporary, 1 << 20):
-            assert path.stat().st_size <= max(1 << 20, len(data))
+    with suppress(TooLarge), members(archive, temporary, 1 << 20) as found:
+        assert all(path.stat().st_size <= max(1 << 20, len(data)) for path in found)
     assert [path.name for path in FOLDER.iterdir()] == ["body"]
 
 
