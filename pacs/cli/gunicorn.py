@@ -6,6 +6,7 @@ use is synchronous; an upload is read as it arrives, so a slow sender holds a th
 """
 
 import ctypes
+import gc
 import importlib
 import resource
 from contextlib import suppress
@@ -40,6 +41,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """The app, made before the fork so that workers share its memory. By name, as gunicorn itself loads apps."""
         app = importlib.import_module("pacs.wsgi").create_app(self.installation)
         app.register_error_handler(ParseException, lambda _error: problem(400, "The body is malformed."))
+        gc.collect()
+        gc.freeze()  # what all workers share stays shared, and no request waits while it is looked through
         return app
 
 

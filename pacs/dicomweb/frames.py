@@ -12,7 +12,7 @@ from pacs.dicomweb.accept import choose_frames
 from pacs.dicomweb.decoded import decoded
 from pacs.dicomweb.door import caller, door, key_of, public_root, url_of
 from pacs.dicomweb.opened import check_whole, opened
-from pacs.dicomweb.reply import BodyPart, file_pieces, multipart_reply, single_reply
+from pacs.dicomweb.reply import BodyPart, FilePieces, multipart_reply, single_reply
 from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
 from pacs.dicomweb.wado import asked, in_request, open_one
 from pacs.errors import BadRequest, NotAcceptable, NotFound
@@ -69,7 +69,7 @@ def frame_parts(instance: StoredInstance, numbers: Sequence[int], media: str, sy
         if file is None:
             check_whole(instance)
         return (
-            BodyPart(kind, file_pieces(instance.path, spans), f"{address}/{number}", sum(size for _, size in spans))
+            BodyPart(kind, FilePieces(instance.file, spans), f"{address}/{number}", sum(size for _, size in spans))
             for number, spans in ((number, ranges[number - 1].ranges) for number in numbers)
         )
     made = _made(instance, file or opened(instance), numbers, syntax)
@@ -151,9 +151,9 @@ def pixel_parts(instance: StoredInstance, media: str, syntax: str, location: str
     address = f"{url_of(public_root(), instance.study_uid, instance.series_uid)}/instances/{location}"
     ranges = opened(instance).frames if instance.frames > 1 else door().archive.frames(instance)
     if _as_they_are(instance, ranges, syntax):
-        spans = [span for frame in ranges for span in frame.ranges]
+        spans = tuple(span for frame in ranges for span in frame.ranges)
         size = sum(length for _start, length in spans)
-        return [BodyPart(f"{media}; transfer-syntax={syntax}", file_pieces(instance.path, spans), address, size)]
+        return [BodyPart(f"{media}; transfer-syntax={syntax}", FilePieces(instance.file, spans), address, size)]
     rest = iter(parts)
     first = next(rest)
     return [BodyPart(first.content_type, _joined(first, rest), address)]

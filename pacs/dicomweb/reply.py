@@ -1,11 +1,9 @@
 """Answers: JSON, and multipart/related streamed from files."""
 
-import mmap
 import os
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import orjson
 from flask import Response, g
@@ -47,7 +45,7 @@ def multipart_reply(parts: Iterable[BodyPart], media_type: str) -> Response:
         sizes = [each.size_bytes for each in parts if each.size_bytes is not None]
         if len(sizes) == len(parts):
             heads = sum(len(each.head(boundary)) + 2 for each in parts)
-            response.content_length = sum(sizes) + heads + len(boundary) + 6
+            response.headers["Content-Length"] = str(sum(sizes) + heads + len(boundary) + 6)
     return response
 
 
@@ -74,38 +72,35 @@ def _multipart(parts: Iterable[BodyPart], boundary: str) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class FilePieces:
-    """A file, or some (start, length) of it, read in pieces of at most a mebibyte. Iterating raises OSError."""
+    """Some (start, length) of a file, read in pieces of at most a mebibyte. Iterating raises OSError."""
 
-    path: Path
-    ranges: tuple[tuple[int, int], ...] | None = None
+    file: str
+    ranges: tuple[tuple[int, int], ...]
 
     def __iter__(self) -> Iterator[bytes]:
-        with self.path.open("rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            for start, length in [(0, size)] if self.ranges is None else self.ranges:
-                position, end = start, min(start + length, size)
+        # Not through a file object, which asks the system four times what it has opened.
+        descriptor = os.open(self.file, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            for start, length in self.ranges:
+                position, end = start, start + length
                 while position < end:
-                    piece = os.pread(file.fileno(), min(CHUNK_BYTES, end - position), position)
+                    piece = os.pread(descriptor, min(CHUNK_BYTES, end - position), position)
                     if not piece:
                         break
                     position += len(piece)
                     yield piece
+        finally:
+            os.close(descriptor)
 
     def between(self, first: int, last: int) -> "FilePieces":
         """The bytes from a position of these up to another, without reading those before."""
-        ranges = self.ranges or ((0, self.path.stat().st_size),)
         found, position = [], 0
-        for start, length in ranges:
+        for start, length in self.ranges:
             low, high = max(first - position, 0), min(last - position, length)
             if low < high:
                 found.append((start + low, high - low))
             position += length
-        return FilePieces(self.path, tuple(found))
-
-
-def file_pieces(path: Path, ranges: Iterable[tuple[int, int]] | None = None) -> FilePieces:
-    """A file, or some (start, length) of it."""
-    return FilePieces(path, None if ranges is None else tuple(ranges))
+        return FilePieces(self.file, tuple(found))
 
 
 def between(pieces: Iterable[Buffer], first: int, last: int) -> Iterator[bytes]:
@@ -120,9 +115,3 @@ def between(pieces: Iterable[Buffer], first: int, last: int) -> Iterator[bytes]:
         if position + len(piece) > first:
             yield bytes(piece[max(first - position, 0) : last - position])
         position += len(piece)
-
-
-def mapped(path: Path) -> memoryview:
-    """A file's bytes, mapped; freed with the last view. Raises OSError."""
-    with path.open("rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

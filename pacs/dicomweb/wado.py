@@ -10,7 +10,7 @@ from pacs.dicom.syntaxes import EXPLICIT_LE, is_encapsulated
 from pacs.dicomweb.accept import AS_STORED, DICOM, ZIP, Stored, Wanted, choose_instance, wanted
 from pacs.dicomweb.door import caller, door, key_of
 from pacs.dicomweb.opened import check_whole
-from pacs.dicomweb.reply import BodyPart, file_pieces, multipart_reply, single_reply
+from pacs.dicomweb.reply import BodyPart, FilePieces, multipart_reply, single_reply
 from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
 from pacs.dicomweb.zipped import ZipEntry, zip_pieces
 from pacs.errors import NotAcceptable, NotDicom, Truncated
@@ -101,7 +101,7 @@ def instance_part(instance: StoredInstance, syntax: str, *, strict: bool) -> Bod
 
     `strict`: the caller named transfer syntaxes, so nothing else will do; raises `NotAcceptable` then.
     """
-    data: Iterable[Buffer] = file_pieces(instance.path)
+    data: Iterable[Buffer] = FilePieces(instance.file, ((0, instance.size_bytes),))
     size_bytes: int | None = instance.size_bytes
     if syntax != instance.transfer_syntax_uid:
         try:

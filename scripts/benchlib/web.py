@@ -6,7 +6,7 @@ import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
@@ -28,7 +28,7 @@ DICOM = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 OCTETS = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 DECODED = 'multipart/related; type="application/octet-stream"'
 _PROCESSES, _THREADS, _SECONDS = 4, 4, 3.0
-_FRAMES = 30
+_FRAMES, _FRAME_BYTES = 30, 640 * 480 * 3
 _SETTLED_S = 10.0  # until what came last has settled, and workers have looked at its series
 _US = "1.2.840.10008.5.1.4.1.1.3.1"
 
@@ -40,14 +40,18 @@ def web(bench: Bench, server: Server) -> Values:
     rows = http.json(f"{root}/instances?limit=100")
     instances = [f"{root}/instances/{row['00080018']['Value'][0]}" for row in rows]
     frames = [f"{each}/frames/1" for each in instances]
-    cine = _cine(bench, server)
+    cine, other = _cine(bench, server), _cine(bench, server)
     time.sleep(_SETTLED_S)
-    return {
+    first_times = {
+        "WADO frames of a 30-frame JPEG, decoded, in turn ms": _each_once(http, cine, range(1, _FRAMES + 1)),
+        "WADO frames of a 30-frame JPEG, decoded, backwards ms": _each_once(http, other, range(_FRAMES, 0, -1)),
+    }
+    return first_times | {
         "WADO frame 15 of a 30-frame JPEG, as stored ms": median_ms(
             lambda: len(http.get(f"{cine}/frames/15", OCTETS)), 1000, 7
         ),
-        "WADO frame 15 of a 30-frame JPEG, decoded ms": median_ms(
-            lambda: len(http.get(f"{cine}/frames/15", DECODED)), 640 * 480 * 3, 7
+        "WADO frame 15 of a 30-frame JPEG, decoded, again ms": median_ms(
+            lambda: len(http.get(f"{cine}/frames/15", DECODED)), _FRAME_BYTES, 7
         ),
         "WADO rendered CT ms": median_ms(lambda: len(http.get(f"{instances[0]}/rendered", "image/jpeg")), 1000),
         "WADO frame 0.5 MB, 16 clients /s": many(http, frames, OCTETS),
@@ -55,6 +59,18 @@ def web(bench: Bench, server: Server) -> Values:
         "WADO rendered CT, 16 clients /s": many(http, [f"{each}/rendered" for each in instances], "image/jpeg"),
         "WADO metadata of 100 slices, first time ms": _first_metadata(bench, server),
     }
+
+
+def _each_once(http: Http, cine: str, numbers: Iterable[int]) -> float:
+    """Milliseconds of a decoded frame that nobody asked for before: the median of some."""
+    taken = []
+    for number in numbers:
+        started = time.monotonic()
+        found = http.get(f"{cine}/frames/{number}", DECODED)
+        taken.append((time.monotonic() - started) * 1000)
+        if len(found) < _FRAME_BYTES:
+            raise RuntimeError(f"{len(found)} bytes where {_FRAME_BYTES} were expected")
+    return statistics.median(taken)
 
 
 def many(http: Http, paths: list[str], accept: str) -> float:
