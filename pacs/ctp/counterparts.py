@@ -41,7 +41,7 @@ STAGES: Mapping[str, Counterpart] = {
         {"port": _PORT, "ssl": _TLS, "requireAuthentication": _USER},
     ),
     "DirectoryImportService": Counterpart(
-        'intake.folders of the settings names folders that are watched: {{ "FOLDER" = "{collection}" }}',
+        "intake.folders of the settings names folders that are watched",
         {"import": "", "interval": "", "minAge": "files count once they have settled"},
     ),
     "ArchiveImportService": Counterpart(

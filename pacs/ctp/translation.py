@@ -3,6 +3,7 @@
 What has no counterpart is named with its line, stage by stage and attribute by attribute.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -73,9 +74,9 @@ def translated(root: Part, folder: Path) -> Plan:
     return plan
 
 
-def _shown(text: str) -> str:
-    """A name of the file, on one line and not long."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:60]
+def _shown(text: str, most: int = 60) -> str:
+    """A text of the file, on one line and not long."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:most]
 
 
 def _name_of(text: str) -> str:
@@ -91,6 +92,7 @@ class _Translation:
         self.names: set[str] = set()
         self.translators: Mapping[str, Callable[[Part, str], None]] = {
             "PollingHttpImportService": self.polling,
+            "DirectoryImportService": self.folder_import,
             "DicomFilter": self.filter,
             "DicomAnonymizer": self.anonymizer,
             "DicomPixelAnonymizer": self.pixels,
@@ -195,6 +197,12 @@ class _Translation:
         if script and script not in self.names:
             self.names.add(script)
             self.run(part, "profile", "import-pixel-script", self.path(script))
+
+    def folder_import(self, part: Part, collection: str) -> None:
+        """Settings are not ours to write: the line is told."""
+        folder = part.has("import") or f"{part.has('root')}/import"
+        line = f"{json.dumps(self.path(folder))} = {json.dumps(collection)}"
+        self.tell(part, f"a line for [intake.folders] of the settings: {_shown(line, 400)}")
 
     # -- from and to others --------------------------------------------------------------------------------------------
 

@@ -72,6 +72,8 @@ def _unpack_all(archive: Path, temporary: Callable[[], Path], limit_bytes: int, 
             raise TooLarge("the ZIP holds more than this server takes")
         if any(info.file_size > MAX_RATIO * max(info.compress_size, 1024) for info in files):
             raise TooLarge("a file of the ZIP is compressed beyond what images are")
+        if sum(info.compress_size for info in files) > archive.stat().st_size:
+            raise TooLarge("files of the ZIP share their bytes")
         for info in files:
             target = temporary()
             unpacked.append(target)

@@ -1,7 +1,10 @@
 """Which status CTP's exporter is given for what goes wrong: 404 for all that may pass, so that it tries again."""
 
 import base64
+import io
 import sqlite3
+import struct
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +31,8 @@ def app(tmp_path: Path) -> Iterator[App]:
 def post(app: App, **more: Any) -> Any:
     basic = base64.b64encode(f"site:{app.users.create_token('site')}".encode()).decode()
     headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-mirc"} | more.pop("headers", {})
-    return create_app(app).test_client().post("/ctp/inbox", data=ct_bytes(), headers=headers, **more)
+    content = more.pop("content", ct_bytes())
+    return create_app(app).test_client().post("/ctp/inbox", data=content, headers=headers, **more)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +83,15 @@ def test_header_of_ctp_alone_does_not_count_from_elsewhere(app: App):
 def test_object_too_large_is_refused_for_good(app: App, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(app.archive.parts.spool, "limits", Limits(max_object_bytes=100))
     assert post(app).status_code == 413
+
+
+def test_zip_whose_files_share_their_bytes_is_refused_for_good(app: App):
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("a", bytes(range(256)) * 40)
+    whole = body.getvalue()
+    directory, end = whole.index(b"PK\x01\x02"), whole.index(b"PK\x05\x06")
+    entry = whole[directory:end]
+    tail = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 3, 3, 3 * len(entry), directory, 0)
+    assert post(app, content=whole[:directory] + 3 * entry + tail).status_code == 413
+    assert list(app.archive.incoming.iterdir()) == []

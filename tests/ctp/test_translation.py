@@ -1,5 +1,6 @@
 """A configuration of CTP becomes collections and their settings; what has no counterpart is named with its line."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def test_pipeline_becomes_a_collection_with_its_settings():
         ("peer", "add", "STORE", "pacs.example", "104", "--allow", "echo", "--collection", "Lung-Trial"),
         ("forward", "add", "Lung-Trial", "STORE"),
     ]
+
+
+def test_watched_folder_is_told_as_a_line_of_the_settings():
+    stage = '<F class="org.rsna.ctp.stdstages.DirectoryImportService" root="roots/in" {}/>'
+    for attribute, folder in (('import="drop &quot;x"', '/ctp/drop \\"x'), ("", "/ctp/roots/in/import")):
+        plan = plan_of(f'<Configuration><Pipeline name="L">{stage.format(attribute)}</Pipeline></Configuration>')
+        line = next(each.text for each in plan.remarks if "[intake.folders]" in each.text).partition(": ")[2]
+        assert line == f'"{folder}" = "L"'
+        assert tomllib.loads(line)
 
 
 def test_what_has_no_counterpart_is_named_with_its_line():

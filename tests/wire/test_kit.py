@@ -87,8 +87,13 @@ def test_storescu_line_sends_without_an_aet_of_the_collection(kit: Kit, tmp_path
 def test_script_sends_and_remembers_what_it_sent(kit: Kit):
     before = kit.published()
     folder = kit.image("kp")
-    assert kit.run(sys.executable, "send.py", folder) == "1 sent, 0 sent before, 0 refused\n"
-    assert kit.run(sys.executable, "send.py", folder) == "0 sent, 1 sent before, 0 refused\n"
+    (folder / "note.txt").write_text("no DICOM")
+    assert (
+        kit.run(sys.executable, "send.py", folder) == "1 sent, 0 sent before, 0 refused, 1 left out (no DICOM files)\n"
+    )
+    assert (
+        kit.run(sys.executable, "send.py", folder) == "0 sent, 1 sent before, 0 refused, 1 left out (no DICOM files)\n"
+    )
     assert kit.published() == before + 1
 
 
