@@ -1,9 +1,9 @@
 """The work: stages over accepted objects and settled series, in worker processes.
 
-`objects.process` folds the object stages over one entry and gives a `Publication` or an `Ending`; `worker.run_worker`
-claims entries, processes them and commits them in batches; `series` holds the stages that see a whole series.
-A stage is a function from `Work` to an `Outcome`; `stages.OBJECT_STAGES` is their order. Stages of a profile's options
-(filters, pixel cleaning) take their places there.
+`objects.Processor` takes entries through the object stages and gives a `Publication` or an `Ending` for each;
+`worker.Worker` claims entries, has them judged and commits them in batches; `series` holds the stages that see a whole
+series. A stage is a function from `Work` to an `Outcome`; `stages.OBJECT_STAGES` is their order. Stages of a profile's
+options (filters, pixel cleaning) take their places there.
 """
 
 from pacs.pipeline.objects import Processor

@@ -11,8 +11,19 @@ from pacs.deid.profiles import Profile
 from pacs.dicom.elements import Buffer, DataSet
 from pacs.dicom.fileformat import FileStart
 from pacs.dicom.syntaxes import Encoding
-from pacs.model import CollectionInfo, Envelope
+from pacs.model import CollectionInfo, CrosswalkRow, Envelope, PixelFrame
 from pacs.pipeline.learned import LearnedNames
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is committed beside the blob: see `pacs.model.Publication`."""
+
+    metadata_json: bytes
+    attributes: Mapping[str, str]
+    frames: tuple[PixelFrame, ...]
+    notes: str
+    crosswalk: tuple[CrosswalkRow, ...]
 
 
 @dataclass(slots=True)
@@ -39,6 +50,7 @@ class Work:
     flags: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     pixels: PixelOutcome | None = field(default=None, repr=False)
+    description: Description | None = field(default=None, repr=False)
 
     def policy(self, name: str) -> str:
         """The collection's choice of `pixels`, `faces` or `documents`, else the profile's."""

@@ -1,7 +1,6 @@
 """A worker process: claim, process, commit, finish; again."""
 
 import logging
-import time
 from collections.abc import Sequence
 from threading import Event
 
@@ -9,6 +8,7 @@ from peewee import InterfaceError, OperationalError, PeeweeException
 
 from pacs.archive import Archive
 from pacs.config import PipelineSettings
+from pacs.errors import PacsError
 from pacs.model import Ending, Publication, State
 from pacs.pipeline.housekeeping import Housekeeping
 from pacs.pipeline.objects import Processor
@@ -20,8 +20,12 @@ _IDLE_S = 0.05
 _LONGEST_PAUSE_S = 5.0
 
 
+class StoppedError(PacsError):
+    """The worker is to stop: what is not judged yet goes back in line."""
+
+
 class Worker:
-    """One worker. `run` returns soon after `stop` is set, with the objects in hand finished."""
+    """One worker. `run` returns soon after `stop` is set; objects that it has not judged by then wait for another."""
 
     def __init__(self, archive: Archive, settings: PipelineSettings, stop: Event) -> None:
         self.archive = archive
@@ -63,32 +67,34 @@ class Worker:
         return done
 
     def _process(self, entries: Sequence[Entry]) -> int:
-        judged: list[tuple[Entry, Publication | Ending]] = []
         self.processor.look_again()
         try:
+            endings = self.processor.process(entries, self._begin)
+        except StoppedError:
             for entry in entries:
-                if self.stop.is_set():
-                    self.claims.release(entry)
-                    continue
-                self.claims.work_on(entry)
-                started = time.perf_counter()
-                ending = self.processor.process(entry)
-                judged.append((entry, ending))
-                _log(ending, time.perf_counter() - started)
+                self.claims.release(entry)
+            return 0
+        finally:
             self.claims.work_on(None)
-            states = self._commit([ending for _entry, ending in judged])
+        try:
+            states = self._commit(endings)
         except BaseException:
-            self.claims.work_on(None)
-            for _entry, ending in judged:
+            for ending in endings:
                 if isinstance(ending, Publication):
                     ending.blob_path.unlink(missing_ok=True)
             raise
-        for entry, ending in judged:
+        for entry, ending in zip(entries, endings, strict=True):
             self._settle(entry, states[entry.intake_id])
             # The row that it waits for may have come while it was judged.
             if isinstance(ending, Ending) and ending.waiting_for:
                 self.archive.resume_mapped(ending.collection_id)
-        return len(judged)
+        return len(endings)
+
+    def _begin(self, entry: Entry) -> None:
+        """Note what is worked on, for whoever finds this worker dead. Raises `StoppedError` when it is to stop."""
+        if self.stop.is_set():
+            raise StoppedError("the worker stops")
+        self.claims.work_on(entry)
 
     def _commit(self, endings: Sequence[Publication | Ending]) -> dict[str, State]:
         """Commit a batch; when something in it cannot be committed, one by one, so that only that one suffers."""
@@ -126,19 +132,4 @@ def _uncommittable(ending: Publication | Ending, error: Exception) -> Ending:
         study_hmac=ending.study_hmac,
         received_md5=ending.received_md5,
         received_bytes=ending.received_bytes,
-    )
-
-
-def _log(ending: Publication | Ending, seconds: float) -> None:
-    state = State.PUBLISHED.value if isinstance(ending, Publication) else ending.state.value
-    log.info(
-        "object judged",
-        extra={
-            "intake": ending.intake_id,
-            "envelope": ending.envelope_id,
-            "state": state,
-            "reason": None if isinstance(ending, Publication) else ending.reason,
-            "bytes": ending.received_bytes,
-            "duration_ms": round(seconds * 1000, 2),
-        },
     )

@@ -1,6 +1,7 @@
 """A worker's hands: claims by rename, under a lock that dies with the worker."""
 
 import fcntl
+import mmap
 import os
 import time
 from contextlib import suppress
@@ -10,6 +11,8 @@ from secrets import token_hex
 from pacs.liveness import owner_is_alive
 from pacs.spool.entries import Entry, entry_of
 from pacs.spool.spool import SHARD_S, SUSPECT, Spool
+
+_MARKER_BYTES = 512
 
 
 class Claims:
@@ -24,7 +27,7 @@ class Claims:
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Only a locked folder gets its name, so that `recover` never takes one from a worker that is starting.
         self.folder = made.rename(spool.claimed / name)
-        self._current = os.open(self.folder / "current", os.O_RDWR | os.O_CREAT, 0o600)
+        self._current = _marker(self.folder / "current")
 
     def claim(self, limit: int, max_bytes: int = 256 * 1024**2) -> list[Entry]:
         """At most `limit` entries, oldest shard first, stopping after about `max_bytes`; an empty list when none wait.
@@ -70,8 +73,7 @@ class Claims:
     def work_on(self, entry: Entry | None) -> None:
         """Note which entry is being worked on, for whoever finds this worker dead; None when none is."""
         name = (entry.name if entry is not None else "").encode()
-        os.ftruncate(self._current, 0)
-        os.pwrite(self._current, name, 0)
+        self._current[:] = name[:_MARKER_BYTES].ljust(_MARKER_BYTES, b"\0")
 
     def release(self, entry: Entry) -> None:
         """Give an entry back untried."""
@@ -80,8 +82,21 @@ class Claims:
     def close(self) -> None:
         """Give everything back and let the lock go."""
         give_back(self.spool, self.folder, blame=False)
-        os.close(self._current)
+        self._current.close()
         os.close(self._lock)
+
+
+def _marker(path: Path) -> mmap.mmap:
+    """A small file in memory: what is noted there outlives the process, and costs no call of the system.
+
+    Raises OSError when the disk is full, so that no later write can meet that.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(descriptor, bytes(_MARKER_BYTES), 0)
+        return mmap.mmap(descriptor, _MARKER_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _is_past(shard: str) -> bool:
@@ -127,7 +142,7 @@ def give_back(spool: Spool, folder: Path, *, blame: bool) -> int:
     """Put a worker's entries back in line and remove its folder; the caller holds the lock."""
     current = ""
     with suppress(FileNotFoundError):
-        current = (folder / "current").read_text(encoding="ascii", errors="replace")
+        current = (folder / "current").read_text(encoding="ascii", errors="replace").rstrip("\0")
     count = 0
     for path in list(folder.iterdir()):
         entry = entry_of(path)

@@ -94,7 +94,7 @@ def test_same_batch_twice_changes_nothing(app):
     (entry,) = claims.claim(1)
     processor = Processor(app.archive)
     for _ in range(2):
-        assert app.archive.commit([processor.process(entry)]) == {entry.intake_id: State.PUBLISHED}
+        assert app.archive.commit(processor.process([entry])) == {entry.intake_id: State.PUBLISHED}
     assert status_json(app.archive) == zero() | {"published": 1}
     claims.close()
 
@@ -179,6 +179,52 @@ def test_full_disk_leaves_objects_in_line(app, monkeypatch, error):
     assert worker.work_once() == 1
     worker.claims.close()
     assert status_json(app.archive) == zero() | {"published": 1}
+
+
+def judged_in(app, stages):
+    """The order in which stages saw objects, when two wait."""
+    for number in range(2):
+        send_ct(app, sop=f"i{number}")
+    seen = []
+
+    def stage(name):
+        def noting(work):
+            seen.append((name, work.original[0x00080018].value.tobytes()[-4:]))
+            return Keep()
+
+        return noting
+
+    worker = Worker(app.archive, app.settings.pipeline, Event())
+    worker.processor = Processor(app.archive, 3, (*OBJECT_STAGES, *map(stage, stages)))
+    assert worker.work_once() == 2
+    worker.claims.close()
+    return [name for name, _sop in seen], len({sop for _name, sop in seen})
+
+
+def test_small_objects_go_through_a_stage_together(app):
+    assert judged_in(app, "ab") == (["a", "a", "b", "b"], 2)
+
+
+def test_large_objects_are_judged_one_by_one(app, monkeypatch):
+    monkeypatch.setattr("pacs.pipeline.objects._TOGETHER_BYTES", 100)
+    assert judged_in(app, "ab") == (["a", "b", "a", "b"], 2)
+
+
+def test_stopped_worker_gives_back_what_it_has_not_judged(app):
+    for number in range(3):
+        send_ct(app, sop=f"i{number}")
+    worker = Worker(app.archive, app.settings.pipeline, Event())
+
+    def stops(work):
+        worker.stop.set()
+        return Keep()
+
+    worker.processor = Processor(app.archive, 3, (*OBJECT_STAGES, stops))
+    assert worker.work_once() == 0
+    worker.claims.close()
+    assert [entry.crashes for entry in app.archive.parts.spool.entries()] == [0, 0, 0]
+    assert list((app.folders.data / "blobs" / "tmp").iterdir()) == []
+    assert work(app) == zero() | {"published": 3}
 
 
 def test_burned_in_text_is_not_published_under_basic(app):
