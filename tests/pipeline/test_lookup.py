@@ -119,7 +119,7 @@ def test_second_run_of_an_entry_gives_the_same_bytes(app, trial):
     send_ct(app)
     worker = Worker(app.archive, app.settings.pipeline, Event())
     (entry,) = worker.claims.claim(10)
-    first, second = (worker.processor.process(entry) for _ in range(2))
+    (first,), (second,) = (worker.processor.process([entry]) for _ in range(2))
     worker.claims.close()
     assert isinstance(first, Publication)
     assert isinstance(second, Publication)
