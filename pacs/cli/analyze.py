@@ -11,17 +11,22 @@ from rich.progress import Progress, TextColumn
 
 from pacs.app import DEFAULT_PROFILE
 from pacs.deid import load_profile
+from pacs.deid.ctp.lookup import read_lookup
 from pacs.deid.mapping import read_mapping
 from pacs.errors import BadRequest
 from pacs.pipeline.analysis import Analysis
 from pacs.web.analysis_page import as_file, as_text
+
+_PATIENT = "ptid/"  # the type of key that CTP's scripts look patient ids up by
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True))
 @click.option("--profile", default=DEFAULT_PROFILE, show_default=True, help="How private elements would be treated.")
 @click.option(
-    "--mapping", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Tell patients without a row."
+    "--mapping",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Mapping table, or CTP's lookup table (.properties): tell patients without a row.",
 )
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with plots.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -58,7 +63,11 @@ def _mapped(file: Path | None) -> frozenset[str] | None:
     if file is None:
         return None
     try:
-        rows = read_mapping(file.read_text(encoding="utf-8-sig"))
+        text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise BadRequest("the mapping table is not UTF-8") from None
-    return frozenset(row.from_patient_id for row in rows)
+    if file.suffix.lower() == ".properties":
+        return frozenset(
+            key.removeprefix(_PATIENT) for key in read_lookup(text, is_csv=False) if key.startswith(_PATIENT)
+        )
+    return frozenset(row.from_patient_id for row in read_mapping(text))

@@ -98,6 +98,13 @@ def test_missing_uids_contradict_nothing(tmp_path):
     assert "a study of several patients" not in analysed(tmp_path)["problems"]
 
 
+def test_lookup_table_of_ctp_tells_patients_without_a_row(folder, tmp_path):
+    table = tmp_path / "lookup.properties"
+    table.write_text("ptid/ID-P1-4711=S1\nshift/ID-P2-4711=3\n")
+    done = CliRunner().invoke(command, [str(folder), "--mapping", str(table), "--json"])
+    assert json.loads(done.stdout)["patients_without_mapping"] == 2
+
+
 def test_heads_in_fine_slices_may_show_a_face(tmp_path):
     for number in range(60):
         more = {"BodyPartExamined": "HEAD", "ImagePositionPatient": [0, 0, 2.0 * number]}
