@@ -7,6 +7,7 @@ names place and rule, never the value.
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 
 from pacs.leakcheck.identity import ID_TAGS, Identity
 from pacs.leakcheck.texts import DIGIT_VRS, Reading, Text, read
@@ -19,6 +20,7 @@ _MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun j
 _YMD = re.compile(r"(?<!\d)(\d{4})([-./ ]?)(\d{2})\2(\d{2})(?=\d{2}(?:\d{2}){1,2}(?!\d)|(?!\d))")
 _DMY = re.compile(r"(?<!\d)(\d{1,2})([-./ ])(\d{1,2})\2(\d{4})(?!\d)")
 MIN_WITHIN = 6
+_SHORT = 256  # letters of a text whose dates are remembered
 PATIENT_AGE, OLDEST_SHOWN = 0x00101010, 90  # ages above are shown as 90 years
 _AGE = re.compile(
     r"(?<![\d.,-])0?(?:9[1-9]|1[01]\d)(?:\s*y\.?/?o\b|\s*-?\s*(?:years?|yrs?\.?)[\s-]*old\b|y\b|[\s-]*jahrig"
@@ -134,10 +136,9 @@ def ages(identity: Identity, reading: Reading) -> Iterator[Finding]:
     for path, age in reading.ages:
         if age.endswith("Y") and age[:-1].isdigit() and int(age[:-1]) > OLDEST_SHOWN:
             yield Finding(path, "age over 89")
-    if _AGE.search(reading.everything):
-        for text in reading.texts:
-            if _AGE.search(text.folded):
-                yield Finding(text.path, "age over 89")
+    for text in reading.texts:
+        if _tells_age(text.folded):
+            yield Finding(text.path, "age over 89")
 
 
 def same_dates(identity: Identity, reading: Reading) -> Iterator[Finding]:
@@ -149,14 +150,13 @@ def same_dates(identity: Identity, reading: Reading) -> Iterator[Finding]:
 
 def dates_in_text(identity: Identity, reading: Reading) -> Iterator[Finding]:
     """A full date of the original in a text, in any usual way of writing it."""
-    if not identity.dates or not any(day in identity.dates for day in _days(reading.everything)):
+    telling = [text for text in reading.texts if not identity.dates.isdisjoint(_days(text.folded))]
+    if not telling:
         return
     moved = _moves(identity, reading)
-    for text in reading.texts:
-        if text.vr in ("CS", "AE", "UR"):
-            continue
-        days = {day for day in _days(text.folded) if day in identity.dates}
-        if days and not days <= _moved_dates(identity, moved):
+    for text in telling:
+        days = identity.dates.intersection(_days(text.folded))
+        if text.vr not in ("CS", "AE", "UR") and not days <= _moved_dates(identity, moved):
             yield Finding(text.path, "date in text")
 
 
@@ -184,8 +184,17 @@ def _ordinal(text: str) -> int:
         return 0
 
 
-def _days(text: str) -> Iterator[str]:
+def _days(text: str) -> frozenset[str]:
     """Dates in a text as YYYYMMDD; day and month in both orders."""
+    return _days_of_short(text) if len(text) <= _SHORT else frozenset(_all_days(text))
+
+
+@lru_cache(maxsize=4096)  # the slices of a series say the same
+def _days_of_short(text: str) -> frozenset[str]:
+    return frozenset(_all_days(text))
+
+
+def _all_days(text: str) -> Iterator[str]:
     for year, _mark, month, day in _YMD.findall(text):
         yield year + month + day
     for first, _mark, second, year in _DMY.findall(text):
@@ -194,6 +203,15 @@ def _days(text: str) -> Iterator[str]:
     for day, name, year in _NAMED_MONTH.findall(text):
         if name in _MONTHS:
             yield f"{year}{_MONTHS[name]:02d}{int(day):02d}"
+
+
+def _tells_age(text: str) -> bool:
+    return _tells_age_short(text) if len(text) <= _SHORT else _AGE.search(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _tells_age_short(text: str) -> bool:
+    return _AGE.search(text) is not None
 
 
 def _bounded(wanted: str) -> re.Pattern[str]:
