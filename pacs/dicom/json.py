@@ -29,6 +29,7 @@ _ALWAYS_BULK = PIXEL_TAGS | {_ENCAPSULATED_DOCUMENT}
 _BINARY = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
 _PADDING = " \0"
 _SHORT_BYTES = 128
+_NAN = "NaN"  # JSON has no such number; infinite ones are "inf" and "-inf"
 _ANY_ENCODING = Encoding(explicit=True, little_endian=True)  # text has no byte order
 
 Value = object
@@ -169,7 +170,7 @@ def _number(text: str) -> Value:
 def _binary_numbers(element: Element, encoding: Encoding, _charset: Charset) -> list[Value]:
     numbers = numbers_of(element, little_endian=encoding.little_endian)
     if element.vr in ("FL", "FD"):
-        return [number if math.isfinite(number) else str(number) for number in numbers]
+        return [number if math.isfinite(number) else _NAN if math.isnan(number) else str(number) for number in numbers]
     if element.vr in ("SV", "UV"):
         return [number if abs(number) < 2**53 else str(number) for number in numbers]
     return list(numbers)

@@ -13,6 +13,7 @@ from pacs.errors import NotAcceptable
 XML = "application/dicom+xml"
 _ANY_JSON = frozenset((JSON, "application/json", "application/*", "*/*"))
 _ANY_XML = frozenset((XML, "application/*", "*/*"))
+_ANY_SINGLE_XML = _ANY_XML | {"application/xml"}
 _PIECE_BYTES = 1 << 18
 
 
@@ -24,7 +25,7 @@ def chosen_model(*, single: bool = False) -> Wanted:
     for each in asked() or [Wanted(JSON, multipart=False)]:
         if not each.multipart and each.type in _ANY_JSON and JSON not in each.refused:
             return Wanted(JSON, multipart=False)
-        if single and not each.multipart and each.type in _ANY_XML:
+        if single and not each.multipart and each.type in _ANY_SINGLE_XML:
             return Wanted(XML, multipart=False)
         if (each.multipart or each.type == "*/*") and each.type in _ANY_XML:
             return Wanted(XML, multipart=True)

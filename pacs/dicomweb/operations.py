@@ -120,7 +120,7 @@ _WADO_ERRORS = (400, 401, 403, 404, 406)
 _READ = (200, 304)
 _PARTS = (200, 206, 304)
 
-_search = Operation((JSON, MULTIPART), _SEARCH, errors=_WADO_ERRORS)
+_search = Operation((JSON, MULTIPART), _SEARCH, errors=(*_WADO_ERRORS, 429))
 _many = Operation((MULTIPART, ZIP), _COMMON, _READ, errors=_WADO_ERRORS)
 _one = Operation((MULTIPART, DICOM, ZIP), _COMMON, _PARTS, errors=(*_WADO_ERRORS, 416))
 _pixels = Operation((MULTIPART, OCTETS, "image/*", "video/*"), _COMMON, _PARTS, errors=(*_WADO_ERRORS, 416))

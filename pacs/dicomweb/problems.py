@@ -54,6 +54,7 @@ _SENTENCES = {
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
     413: "The request is larger than this server takes.",
+    429: "You have several searches under way whose keys are no columns; ask again when one has ended.",
 }
 
 

@@ -1,15 +1,19 @@
 """QIDO-RS at all six resources. PS3.18 10.6."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, islice
 
 from flask import Blueprint, Response, request
 
+from pacs.dicomweb.accept import Wanted
 from pacs.dicomweb.door import caller, door, public_root
 from pacs.dicomweb.models import chosen_model, model_reply
 from pacs.dicomweb.parameters import parse_search
 from pacs.dicomweb.rows import RowEncoder, keywords_for, levels_of_all
-from pacs.index import attribute_of, is_stored
+from pacs.dicomweb.slow_searches import slow_searches, who_asks
+from pacs.index import Found, attribute_of, is_stored
 from pacs.model import Level, Query
 
 blueprint = Blueprint("qido", __name__)
@@ -62,17 +66,32 @@ def _search(level: Level, *with_upper: Level, **path: str) -> Response:
     query = replace(search.query, returned=frozenset((*keywords, *shown)), everything=everything)
     found = door().archive.find(query, caller())
     found.end_after(door().search_limit_s)
+    with ExitStack() as turn:
+        if found.reads_data_sets:
+            turn.enter_context(slow_searches.one_of(who_asks()))
+        return _answer(found, query, keywords, way, turn, shown_stored=any(map(is_stored, shown)))
+
+
+def _answer(
+    found: Found, query: Query, keywords: Sequence[str], way: Wanted, turn: ExitStack, *, shown_stored: bool
+) -> Response:
+    """The rows of a search; of very many the first go out while others are read, which keeps the caller's turn."""
     root = public_root()
-    encoder = RowEncoder(level, keywords, root)
-    has_entries = bool(everything) or any(map(is_stored, shown))
+    encoder = RowEncoder(query.level, keywords, root)
+    has_entries = bool(query.everything) or shown_stored
     rows = (encoder.encode(row, has_entries=has_entries) for row in found)
     first = list(islice(rows, _BATCH))
     is_whole = len(first) < _BATCH and (query.limit is None or len(first) < query.limit)
     total = query.offset + len(first) if is_whole and (first or not query.offset) else found.quick_total()
-    response = model_reply(way, first if len(first) < _BATCH else chain(first, rows))
+    response = model_reply(way, first if len(first) < _BATCH else _until_the_end(chain(first, rows), turn.pop_all()))
     _say_how_many(response, query, len(first), total, root)
     response.headers["Cache-Control"] = "no-cache, private"
     return response
+
+
+def _until_the_end(rows: Iterator[bytes], turn: ExitStack) -> Iterator[bytes]:
+    with turn:
+        yield from rows
 
 
 def _say_how_many(response: Response, query: Query, shown: int, total: int | None, root: str) -> None:

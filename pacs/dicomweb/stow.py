@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from pacs.auth import may_store, scope_of
-from pacs.dicomweb.accept import DICOM, JSON, OCTETS, parse_media_type
+from pacs.dicomweb.accept import DICOM, JSON, OCTETS, MediaRange, parse_media_type
 from pacs.dicomweb.described import take_described
 from pacs.dicomweb.door import caller, door
 from pacs.dicomweb.models import XML
@@ -32,7 +32,7 @@ def store_instances(study: str | None = None) -> Response:
     """Take instances in. Success means that they are durable; they are published when a worker has dealt with them."""
     store = _opened(study)
     way = chosen_way()
-    media = parse_media_type(request.headers.get("Content-Type") or "none/none")
+    media = _media_type()
     if (request.content_length or 0) > door().max_body_bytes:
         raise RequestEntityTooLarge
     if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
@@ -53,6 +53,14 @@ def store_instances(study: str | None = None) -> Response:
     else:
         raise UnsupportedMediaType
     return answer(store, way)
+
+
+def _media_type() -> MediaRange:
+    """The type of the body. Raises `UnsupportedMediaType` for what is none. RFC 9110 15.5.16."""
+    try:
+        return parse_media_type(request.headers.get("Content-Type") or "none/none")
+    except BadRequest:
+        raise UnsupportedMediaType from None
 
 
 def _boundary(values: list[str]) -> str:
@@ -89,6 +97,7 @@ def _opened(study: str | None) -> Store:
         site=first.site,
         collection_ids=allowed,
         opened_at=datetime.now(UTC),
+        sender_site=principal.site,
         content_md5=_content_md5(),
     )
     told = all(snapshot.collections[each].tell_senders for each in allowed)
@@ -121,7 +130,7 @@ def _content_md5() -> str:
     With it the sender learns at once which of its files are here, even if the answer was lost. RFC 1864.
     """
     text = request.headers.get("Content-MD5", "").strip()
-    if not text or parse_media_type(request.headers.get("Content-Type") or "none/none").type != DICOM:
+    if not text or _media_type().type != DICOM:
         return ""
     try:
         digest = base64.b64decode(text, validate=True)

@@ -56,6 +56,11 @@ class Found:
             if execute(self._database, count.text, count.values).fetchone()[0] >= COMMON
         )
 
+    @property
+    def reads_data_sets(self) -> bool:
+        """Whether a key is no column, so that finding rows may mean reading very many objects."""
+        return bool(self._stored.matches)
+
     def end_after(self, seconds: float) -> None:
         """From now on raise `SearchTooLong` when matching against data sets takes longer; 0: no limit."""
         self._limit_s = seconds

@@ -94,6 +94,7 @@ def _json(*elements: Element, encoding: Encoding = LITTLE) -> dict:
         (Element(0x0020000D, "UI", b"1.2\0"), {"vr": "UI", "Value": ["1.2"]}),
         (Element(0x00280010, "US", b"\x00\x02"), {"vr": "US", "Value": [512]}),
         (Element(0x00189087, "FD", struct.pack("<d", float("inf"))), {"vr": "FD", "Value": ["inf"]}),
+        (Element(0x00189087, "FD", struct.pack("<d", float("nan"))), {"vr": "FD", "Value": ["NaN"]}),
         (Element(0x00280009, "AT", b"\x18\x00\x63\x10"), {"vr": "AT", "Value": ["00181063"]}),
         (
             Element(0x00100010, "PN", b"A^B=\xe5\xb1\xb1 "),

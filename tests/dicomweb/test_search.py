@@ -1,6 +1,7 @@
 """QIDO-RS line by line: which rows each kind of key finds. Rows are named by the study that they belong to."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from urllib.parse import quote
 
 import pytest
@@ -8,6 +9,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pacs.dicomweb.slow_searches import MOST, slow_searches
 from tests.builders import uid
 from tests.dicomweb.shelf import shelf
 from tests.wire.contract import contract
@@ -554,3 +556,17 @@ def test_any_value_is_answered_or_malformed(client, key, value, flag):
 def test_what_every_row_says_restricts_nothing(client: FlaskClient):
     assert len(rows(client, "/studies?InstanceAvailability=ONLINE")) == 4
     assert not rows(client, "/studies?InstanceAvailability=OFFLINE")
+
+
+def test_slow_searches_of_one_caller_leave_room_for_others(client):
+    slow = "/dicom-web/instances?KVP=101"
+    with ExitStack() as others:
+        for _ in range(MOST):
+            others.enter_context(slow_searches.one_of("local 127.0.0.1"))
+        refused = client.get(slow)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "2")
+        assert client.get("/dicom-web/instances?PatientID=A-1").status_code == 200
+        assert client.get(slow, environ_overrides={"REMOTE_ADDR": "192.0.2.1"}).status_code == 200
+    assert client.get(slow).status_code == 200
+    assert client.get("/dicom-web/instances?KVP=low").status_code == 400
+    assert not slow_searches._under_way

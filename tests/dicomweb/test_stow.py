@@ -1,13 +1,17 @@
 """STOW-RS: every part is accounted for, success is durable, and nothing of the sender's is in an address."""
 
+import errno
 import io
 import json
 import os
 import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
 
 from pacs.dicom.native_xml_reader import json_of
+from pacs.dicomweb import stow
 from pacs.model import Role
 from tests.builders import CT, ct_bytes, uid
 from tests.dicomweb.conftest import Web
@@ -89,6 +93,7 @@ def test_nothing_stored_is_a_conflict(empty: Web):
         (body([b"x"]), "text/plain", 415),
         (body([b"x"]), 'multipart/related; type="text/plain"; boundary=b-1', 415),
         (b"x", None, 415),
+        (b"x", ";;;", 415),
     ],
 )
 def test_malformed_requests_are_refused(empty: Web, data, kind, status):
@@ -185,6 +190,25 @@ def test_low_disk_is_told_before_bytes_are_taken(empty: Web, monkeypatch):
 
     monkeypatch.setattr(empty.app.archive.parts.spool, "check_room", full)
     assert post(empty, ct_bytes()).status_code == 503
+
+
+@contract("web 8.4")
+def test_disk_that_fills_up_is_told_with_the_uids_of_the_object(empty: Web, monkeypatch):
+    def breaks_off(data: Iterable[bytes]) -> Callable[[Path], None]:
+        def write(target: Path) -> None:
+            target.write_bytes(b"".join(data)[:1500])
+            raise OSError(errno.ENOSPC, "no space")
+
+        return write
+
+    monkeypatch.setattr(stow, "pieces_into", breaks_off)
+    reply = post(empty, ct_bytes(sop="i1"), ct_bytes(sop="i2"))
+    assert reply.status_code == 503
+    failed = reply.get_json(force=True)["00081198"]["Value"]
+    assert [item["00081197"]["Value"] for item in failed] == [[0xA700], [0xA700]]
+    assert [item["00081155"]["Value"] for item in failed] == [[uid("i1")], [uid("i2")]]
+    assert [item["00081150"]["Value"] for item in failed] == [[CT], [CT]]
+    assert list(empty.app.archive.incoming.iterdir()) == []
 
 
 # -- content types -----------------------------------------------------------------------------------------------------
@@ -286,6 +310,7 @@ def test_thousand_tiny_parts_are_all_told(empty: Web):
         ("*/*", "", "application/dicom+json"),
         ("application/json", "", "application/dicom+json"),
         ("application/dicom+xml", "", "application/dicom+xml"),
+        ("application/xml", "", "application/dicom+xml"),
         ("application/dicom+json;q=0.5, application/dicom+xml", "", "application/dicom+xml"),
         ("application/dicom+json", "?accept=application/dicom%2Bxml", "application/dicom+xml"),
     ],

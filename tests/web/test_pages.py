@@ -47,6 +47,13 @@ def test_portal_shows_what_the_caller_sees(client):
     assert "default-src 'none'" in stranger.headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("address", ["/", "/login", "/look"])
+def test_head_of_a_page_is_its_get_without_content(client, address):
+    page, head = client.get(address), client.head(address)
+    assert (head.status_code, head.data) == (200, b"")
+    assert all(head.headers[name] == page.headers[name] for name in ("Content-Type", "Content-Length"))
+
+
 @pytest.mark.parametrize("address", ["/", "/login", "/look", "/look/1.2.3"])
 def test_pages_stand_below_the_prefix_of_a_proxy(client, address):
     page = client.get(address, headers={"X-Forwarded-Prefix": "/archive", "X-Forwarded-Host": "h.example"}).text

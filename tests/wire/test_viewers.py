@@ -155,6 +155,25 @@ def test_quick_look_finds_studies(whole: WholeServer, visit: Callable[[str], Vis
     assert seen.faults == []
 
 
+def test_quick_look_works_below_the_prefix_of_a_proxy(whole: WholeServer, chromium: Any) -> None:
+    fill(whole, "pt")
+
+    def pass_on(route: Any) -> None:
+        headers = route.request.headers | {"X-Forwarded-Prefix": "/archive"}
+        route.fulfill(response=route.fetch(url=route.request.url.replace("/archive/", "/", 1), headers=headers))
+
+    with chromium.new_context() as context:
+        context.route("**/archive/**", pass_on)
+        seen = Visit(context.new_page(), whole.root)
+        seen.page.goto(f"{whole.root}/archive/look?collection=pt")
+        seen.page.click("#studies a")
+        wait_for_picture(seen, "#picture")
+        seen.page.click("#show-tags")
+        seen.page.get_by_text("(0008,0060)").wait_for()
+        assert seen.faults == []
+        assert seen.outside("/archive/") == []
+
+
 @contract("web 9.5")
 def test_restricted_study_opens_with_the_sessions_cookie(whole: WholeServer, visit: Callable[[str], Visit]) -> None:
     fill(whole, "closed", "restricted")
