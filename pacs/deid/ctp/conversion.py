@@ -42,8 +42,13 @@ def _rule(rule: Rule, script: Script) -> list[str]:
 def _with_tags(expression: str, script: Script) -> str:
     """An expression in which private elements that the script named stand with group, owner and low byte."""
     for name, (group, owner, low) in script.names.items():
-        expression = re.sub(rf"(?<![\w]){re.escape(name)}(?![\w])", f"{group:04X}[{owner}]{low:02X}", expression)
+        argument = rf"(?<=[(,|:])(\s*){re.escape(name)}(?=\s*[),|:])"  # elsewhere the same word is text
+        expression = re.sub(argument, rf"\g<1>{group:04X}[{_escaped(owner)}]{low:02X}", expression)
     return expression
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\")
 
 
 def _printable(text: str) -> str:

@@ -342,6 +342,12 @@ def test_converted_script_does_the_same(tmp_path):
     assert load_profile(str(tmp_path / "site.script")).settings == converted.settings
 
 
+def test_conversion_names_private_elements_by_their_owners():
+    rules = '<e en="T" t="0009[MAKER]01" n="Site">x</e>' + e("PatientID", "Site-@contents( Site )@hash(Site,4)")
+    text = profile_of_script(read_script(f"<script>{rules}</script>".encode(), "s"))
+    assert 'value = "Site-@contents( 0009[MAKER]01 )@hash(0009[MAKER]01,4)"' in text
+
+
 # -- files -----------------------------------------------------------------------------------------------------------
 
 
