@@ -245,7 +245,8 @@ class _Deidentifier(Actions):
             code = _SAFE_VRS.get(element.vr, "K")
         if code in ("shift", "epoch") and self.shift_in_text() is None:
             code = "X"
-        decision = decision_of(Rule(found.rule.match, code, found.rule.reason, found.rule.source), 0)
+        rule = found.rule
+        decision = decision_of(Rule(rule.match, code, rule.reason, rule.source, value=rule.value), 0)
         self.treat(element, decision, level)
         if tag not in level.target and not any(
             each >> 8 == tag >> 8 for each in level.target if each != found.creator_tag

@@ -1,5 +1,6 @@
 """CTP scripts over whole objects, as CTP applies them and laid over a profile."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,17 @@ def test_safe_mode_moves_all_dates_as_the_script_does(tmp_path):
     assert first_text(result.data_set, tag_of("StudyDate")) == "20231121"
     assert first_text(result.data_set, tag_of("SeriesDate")) == "20231122"
     assert result.date_shift_days == -100
+
+
+def test_safe_mode_follows_rules_for_private_elements(tmp_path):
+    rules = e("0009[MAKER]01", "@hash(this,4)") + e("0009[MAKER]02", "plain") + e("0009[MAKER]03", "@remove()")
+    source = example()
+    for tag in (0x00091002, 0x00091003):
+        source.put(tag, "LO", b"inside")
+    found = run(tmp_path, rules, "safe", source).data_set
+    digits = str(int.from_bytes(hashlib.md5(b"inside", usedforsecurity=False).digest(), "big"))[:4]
+    assert [text_of(found[tag]) for tag in (0x00090010, 0x00091001, 0x00091002)] == ["MAKER", digits, "plain"]
+    assert 0x00091003 not in found
 
 
 @pytest.mark.parametrize(
