@@ -161,7 +161,7 @@ class Archive:
             "door": envelope.door.value if envelope else "",
             "sender": envelope.sender if envelope else "",
             "submitter": envelope.submitter if envelope else "",
-            "site": envelope.site if envelope else "",
+            "site": envelope.told_site if envelope else "",
             "collection_id": ending.collection_id,
             "original_hmac": ending.original_hmac,
             "study_hmac": ending.study_hmac,

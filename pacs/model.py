@@ -94,13 +94,14 @@ class PrincipalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls. `grants` are a user's; a peer's `collections` are what it may see (None: every one)."""
+    """Who calls. `grants` and `site` are a user's; a peer's `collections` are what it may see (None: every one)."""
 
     kind: PrincipalKind
     name: str
     grants: tuple[Grant, ...] = ()
     services: frozenset[str] = frozenset()
     collections: frozenset[int] | None = None
+    site: str = ""
 
 
 ANONYMOUS = Principal(PrincipalKind.ANONYMOUS, "anonymous")
@@ -227,6 +228,13 @@ class Envelope:
     opened_at: datetime
     content_md5: str = ""
     """MD5 of the one object of a request, in hexadecimal, where its sender said it; it was found true."""
+    sender_site: str = ""
+    """The site that its user sends for, as people count; `site` alone counts as a patient id's issuer."""
+
+    @property
+    def told_site(self) -> str:
+        """The site that counts of submissions are kept by."""
+        return self.sender_site or self.site
 
     @property
     def sender(self) -> str:

@@ -18,8 +18,9 @@ from pacs.model import Principal, PrincipalKind, Role
 ADMIN = "admin"
 SESSION, SESSION_HOURS = "session", 12
 _HOLDER = (
-    'SELECT u.name, t.label, t.expires_at, g.role, g.collection_id FROM token t JOIN "user" u ON u.id = t.user_id'
-    ' LEFT JOIN "grant" g ON g.user_id = u.id WHERE u.active AND t.digest = '
+    "SELECT u.name, u.site, t.label, t.expires_at, g.role, g.collection_id"
+    ' FROM token t JOIN "user" u ON u.id = t.user_id LEFT JOIN "grant" g ON g.user_id = u.id'
+    " WHERE u.active AND t.digest = "
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.@_-]{0,63}")
 
@@ -30,14 +31,19 @@ class Users:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, name: str, role: Role, collection_id: int | None = None) -> None:
-        """Add a user, or give an existing one a further role. Raises `BadRequest` for a bad name."""
+    def add(self, name: str, role: Role, collection_id: int | None = None, site: str = "") -> None:
+        """Add a user, or give an existing one a further role, and the site that it sends for, when one is named.
+
+        Raises `BadRequest` for a bad name.
+        """
         if not _NAME.fullmatch(name):
             raise BadRequest("a user's name has 1 to 64 letters, digits and . @ _ -")
         if role is Role.ADMIN and collection_id is not None:
             raise BadRequest("an admin is admin of everything; leave the collection out")
         with self._database.atomic():
             user = User.get_or_none(User.name == name) or User.create(name=name, created_at=datetime.now(UTC))
+            if site:
+                User.update(site=site).where(User.name == name).execute()
             wanted = (Grant.user == user) & (Grant.role == role.value)
             wanted &= Grant.collection_id.is_null() if collection_id is None else Grant.collection_id == collection_id
             if Grant.get_or_none(wanted) is None:
@@ -85,11 +91,11 @@ class Users:
         rows = execute(self._database, text, (_digest(secret),)).fetchall()
         if not rows:
             return None
-        name, label, expires = rows[0][:3]
+        name, site, label, expires = rows[0][:4]
         if (label == SESSION) != session or (expires and datetime.fromisoformat(expires) <= datetime.now(UTC)):
             return None
         grants = tuple(GrantValue(Role(role), collection_id) for *_, role, collection_id in rows if role is not None)
-        return Principal(PrincipalKind.USER, name, grants)
+        return Principal(PrincipalKind.USER, name, grants, site=site)
 
     def open_session(self, token: str) -> str | None:
         """A secret for a browser's cookie that stands for the user of a valid token for half a day; else None."""
@@ -142,4 +148,4 @@ def _digest(token: str) -> str:
 def _principal(user: User) -> Principal:
     rows = Grant.select().where(Grant.user == user).order_by(Grant.id)
     grants = tuple(GrantValue(Role(grant.role), grant.collection_id) for grant in rows)
-    return Principal(PrincipalKind.USER, user.name, grants)
+    return Principal(PrincipalKind.USER, user.name, grants, site=user.site)

@@ -29,7 +29,7 @@ def command(
     path = out or Path(f"kit-{found.name}.zip")
     dimse = settings.dimse
     kit = Kit(
-        found.name, found.title, site, user, fresh_token(app.users, user, found), root, host,
+        found.name, found.title, site, user, fresh_token(app.users, user, found, site), root, host,
         dimse.tls_port or dimse.port, found.called_aet, dimse.aet, bool(dimse.tls_port),
     )  # fmt: skip
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -72,6 +72,7 @@ def take(collection: str) -> Response:
         site=target.site,
         collection_ids=(target.id,),
         opened_at=datetime.now(UTC),
+        sender_site=principal.site,
     )
     with _temporary(archive) as body:
         _receive_body(body)

@@ -112,8 +112,10 @@ def check_site(site: str) -> str:
     return site
 
 
-def fresh_token(users: Users, name: str, collection: CollectionInfo) -> str:
+def fresh_token(users: Users, name: str, collection: CollectionInfo, site: str) -> str:
     """A new token of a user who may submit to the collection, and nothing else; the user is made when there is none.
+
+    Submissions of the user count for `site`.
 
     Hexadecimal, since DCMTK takes a password that begins with a dash for an option. Raises `BadRequest` for a user who
     may do more than submit, or submits elsewhere: whoever gets the kit would be this user.
@@ -121,7 +123,7 @@ def fresh_token(users: Users, name: str, collection: CollectionInfo) -> str:
     known = {each.name: each for each in users.all()}.get(name)
     if known is not None and not _only_submits(known, collection):
         raise BadRequest("the user may do more than submit to this collection; name one of the kit's own")
-    users.add(name, Role.SUBMITTER, collection.id)
+    users.add(name, Role.SUBMITTER, collection.id, site)
     return users.create_token(name, secret=token_hex(32))
 
 

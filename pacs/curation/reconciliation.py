@@ -203,7 +203,7 @@ def sent(spool: Spool, envelope_id: str) -> Sent:
         found = spool.envelope(envelope_id)
     except KeyError:
         return Sent("", "", "", "")
-    return Sent(found.submitter, found.sender, found.site, found.content_md5)
+    return Sent(found.submitter, found.sender, found.told_site, found.content_md5)
 
 
 def _waiting_groups(spool: Spool, entries: Iterable[Entry]) -> Iterator[tuple[Group, str]]:

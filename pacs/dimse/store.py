@@ -50,6 +50,7 @@ class StoreService:
                 site=sites.pop() if len(sites) == 1 else "",
                 collection_ids=collections,
                 opened_at=caller.opened_at,
+                sender_site=caller.principal.site,
             )
         return self._envelope
 

@@ -49,7 +49,7 @@ def make(collection: str) -> Response:
 def _kit(collection: CollectionInfo, site: str, user: str) -> Kit:
     settings: Settings = current_app.extensions["pacs_settings"]
     root = check_root(g.public_root().rpartition("/")[0])
-    token = fresh_token(current_app.extensions["pacs_users"], user, collection)
+    token = fresh_token(current_app.extensions["pacs_users"], user, collection, site)
     host, dimse = urlsplit(root).hostname or "", settings.dimse
     port, tls = dimse.tls_port or dimse.port, bool(dimse.tls_port)
     return Kit(

@@ -32,7 +32,8 @@ def test_curator_downloads_a_kit_whose_token_submits(app, client, curator):
         token = kit.read("kit-inbox/token.txt").decode().strip()
         assert "kit-inbox/READ-ME.html" in kit.namelist()
         assert "-aec TRIALPACS " in kit.read("kit-inbox/send-with-dcmtk.sh").decode()  # the collection has no AE title
-    assert app.users.principal_of(token).name == "elsewhere"
+    found = app.users.principal_of(token)
+    assert (found.name, found.site) == ("elsewhere", FORM["site"])
 
 
 @pytest.mark.parametrize("form", [FORM | {"user": "cora"}, FORM | {"user": "admin"}, FORM | {"site": ""}, {}])

@@ -12,12 +12,13 @@ from flask.testing import FlaskClient
 
 from pacs.app import App
 from pacs.curation.mapping import add_mapping
-from pacs.model import Role
+from pacs.model import Grant, Level, Principal, PrincipalKind, Query, Role
 from pacs.wsgi import create_app
 from tests.builders import ct_bytes, uid
 from tests.installation import inbox_id, installed, send, work
 
 Headers = dict[str, str]
+EVERYTHING = Principal(PrincipalKind.USER, "ann", (Grant(Role.ADMIN),))
 
 
 @pytest.fixture
@@ -95,6 +96,23 @@ def test_sum_of_a_study_comes_as_csv_too(app, client):
         ]
         assert "encapsulated document" in rows[2]["why"]
     assert client.post("/api/reconciliation", **asked | {"headers": tom}).status_code == 404
+
+
+def test_submissions_count_for_the_site_of_their_user(app, client):
+    """The site is for people: the patient has the same new id, whoever sends."""
+    sam, tom, cara = user(app, "sam"), user(app, "tom"), user(app, "cara", Role.CURATOR)
+    app.users.add("sam", Role.SUBMITTER, inbox_id(app), "St. Elsewhere")
+    store(client, ct_bytes(sop="i1"), sam)
+    store(client, ct_bytes(sop="i2"), tom)
+    for _ in range(2):
+        found = client.get("/api/submissions", headers=cara).get_json()["senders"]
+        assert {(each["sender"], each["site"], each["received"]) for each in found} == {
+            ("sam", "St. Elsewhere", 1), ("tom", "", 1),
+        }  # fmt: skip
+        work(app)
+    assert client.get("/api/submissions?site=St.%20Elsewhere", headers=cara).get_json()["received"] == 1
+    assert client.get("/api/submissions", headers=sam).get_json()["received"] == 1
+    assert len(list(app.archive.find(Query(Level.PATIENT), EVERYTHING))) == 1
 
 
 def test_backlog_of_others_is_not_told(app, client):

@@ -10,6 +10,7 @@ class User(Base):
 
     name = CharField(unique=True)
     title = TextField(default="")
+    site = CharField(default="")  # which it sends for; "" is the collection's
     active = BooleanField(default=True)
     created_at = UtcField()
 
