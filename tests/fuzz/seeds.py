@@ -85,8 +85,15 @@ def ctp_seeds() -> list[bytes]:
         b"@dateinterval(StudyDate,a,this,20000101)@initials(PatientName,1)@hashname(PatientName,6,2)@encrypt(this,k)"
         b"@select(){@date(-)}{@time(:)}@append(){x}@value(root:PatientSex,M)@pathelement(this,-1)@param(@A)\\@y"
     )
+    of_anonymizer = (
+        b'<script><p t="UIDROOT">1.2</p><p t="SITEID">7</p><p t="PROJECTNAME">x</p><e en="T" t="00080018" n="">@uid</e>'
+        b'<e en="T" t="00080020">@hashdate(this,PatientID)</e><e en="T" t="00101010">@round(this,5)</e>'
+        b'<e en="T" t="00100020">@ptid</e><e en="T" t="00080016"></e><e en="T" t="00080050">@acc</e></script>'
+    )
     return [
         b"\0" + script,
+        b"\0" + of_anonymizer,
+        b"\7" rb"(?<a>\p{Alpha}+)[\p{Digit}\]]\Q.\E\k<a>\z",
         b"\0param.A=1\nset.[0010,0020]PatientID=@hash(this)\n#x\nkeep.group0018=\nremove.curves=\n",
         b"\1" + calls,
         b"\2\0ptid/A\\ B\\:=x\\u0041\n# c\n",

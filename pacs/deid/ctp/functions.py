@@ -145,7 +145,8 @@ def _initials(call: Call, scope: Scope) -> str:
 
 
 def _turned(letter: str, shift: int) -> str:
-    return chr((ord(letter) - ord("A") + shift) % 26 + ord("A")) if "A" <= letter <= "Z" else letter
+    first, count = ("A", 26) if "A" <= letter <= "Z" else ("0", 10) if "0" <= letter <= "9" else (letter, 1)
+    return chr((ord(letter) - ord(first) + shift) % count + ord(first)) if len(letter) == 1 else letter
 
 
 def _lookup(call: Call, scope: Scope) -> str:

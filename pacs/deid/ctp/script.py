@@ -18,6 +18,8 @@ _GROUP = re.compile(r"[0-9A-Fa-f]{1,4}")
 _XML_LINE = re.compile(rb"^\s*<", re.MULTILINE)
 _DECLARED = re.compile(r"(?<=<\?xml version=.1\.0.)\s+encoding=[\"'][\w-]+[\"']")
 REMOVALS = ("privategroups", "unspecifiedelements", "overlays", "curves")
+_LINE_END = re.compile(r"\r\n|\n|\r")  # Java's: other line ends of Unicode may stand in a value
+_JAVA_BLANKS = " \t\f"
 _SET = re.compile(r"set\.\[([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4}|\[[^\]]+\][0-9A-Fa-f]{2})\](\S*)")
 PrivateName = tuple[int, str, int]
 
@@ -227,16 +229,16 @@ def _properties(content: bytes, name: str) -> _Raw:
 def properties(text: str) -> list[tuple[int, str, str]]:
     """Line, key and value of each entry of a Java properties file; a backslash takes the next character or line."""
     found = []
-    lines = text.removeprefix("\ufeff").splitlines()
+    lines = _LINE_END.split(text.removeprefix("\ufeff"))
     number = 0
     while number < len(lines):
         first = number + 1
-        line = lines[number].lstrip()
+        line = lines[number].lstrip(_JAVA_BLANKS)
         number += 1
         if not line or line[0] in "#!":
             continue
         while _is_continued(line) and number < len(lines):
-            line = line[:-1] + lines[number].lstrip()
+            line = line[:-1] + lines[number].lstrip(_JAVA_BLANKS)
             number += 1
         key, value = _key_and_value(line)
         found.append((first, key, value))

@@ -109,6 +109,7 @@ NAMES = Names({"MakerValue": (0x0009, "MAKER", 0x01)}, frozenset(PARAMS))
         ("PatientAge", "@round(this,3)", "063Y"),
         ("PatientName", "@initials(this)", "JQD"),
         ("PatientName", "@initials(this,1)", "KRE"),
+        ("PatientName", "@initials(StudyDate,9)", "1"),
         ("PatientID", "@lookup(this,ptid)", "SUBJ-1"),
         ("PatientID", "@lookup(this,a)", "SUBJ-1"),
         ("PatientID", "@lookup(AccessionNumber,ptid,keep)", "@keep()"),

@@ -424,6 +424,10 @@ def test_lookup_tables_of_both_forms():
         "ptid/A B:1": "SUBJ-1",
         "shift/A": "-10",
     }
+    assert read_lookup("ptid/A\u0085B=1\r  ptid/C : x\u2028y\r\n", is_csv=False) == {
+        "ptid/A\u0085B": "1",
+        "ptid/C": "x\u2028y",
+    }
     assert read_lookup("A,SUBJ-1\nshift/A,-10\n", is_csv=True, default_type="ptid") == {
         "ptid/A": "SUBJ-1",
         "shift/A": "-10",
