@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, islice
+from urllib.parse import unquote_to_bytes
 
 from flask import Blueprint, Response, request
 
@@ -13,6 +14,7 @@ from pacs.dicomweb.models import chosen_model, model_reply
 from pacs.dicomweb.parameters import parse_search
 from pacs.dicomweb.rows import RowEncoder, keywords_for, levels_of_all
 from pacs.dicomweb.slow_searches import slow_searches, who_asks
+from pacs.errors import BadQuery
 from pacs.index import Found, attribute_of, is_stored
 from pacs.model import Level, Query
 
@@ -59,6 +61,7 @@ def search_instances_of_series(study: str, series: str) -> Response:
 def _search(level: Level, *with_upper: Level, **path: str) -> Response:
     """Answer a search; 200 without rows when there are none."""
     way = chosen_model()
+    _check_utf8(request.query_string)
     search = parse_search(level, request.args.items(multi=True), path)
     shown = [name for name in search.shown if attribute_of(name).level.depth <= level.depth]
     keywords = keywords_for(level, shown, everything=search.everything, with_upper=with_upper)
@@ -70,6 +73,14 @@ def _search(level: Level, *with_upper: Level, **path: str) -> Response:
         if found.reads_data_sets:
             turn.enter_context(slow_searches.one_of(who_asks()))
         return _answer(found, query, keywords, way, turn, shown_stored=any(map(is_stored, shown)))
+
+
+def _check_utf8(query: bytes) -> None:
+    """Raise `BadQuery` for values in another character set, which would be searched as they are written."""
+    try:
+        unquote_to_bytes(query).decode()
+    except UnicodeDecodeError:
+        raise BadQuery("the query is not UTF-8") from None
 
 
 def _answer(

@@ -467,6 +467,7 @@ def test_nothing_found_is_an_empty_list(client, path):
         "InstanceNumber=1-5",
         "KVP=low",
         "PatientName=a%00b",
+        "PatientName=%FF",
         "PatientNames=a",
         "0010=a",
         "=a",
