@@ -8,7 +8,7 @@ import json
 import re
 import shlex
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from secrets import token_hex
 
@@ -28,6 +28,27 @@ _TEMPLATES = Environment(
 _SEALED, _RUN = 0o600, 0o700
 _AET_CHARACTERS = 16
 _ROOT = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
+
+
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+# CR, DX, MG, CT, enhanced CT, MR, enhanced MR, US, SC, XA, RF, NM, PET: what is sent compressed too. PS3.6 Table A-1.
+_IMAGES = "1 1.1 1.2 2 2.1 4 4.1 6.1 3.1 7 12.1 12.2 20 128".split()
+_OTHERS = "1.1.1 1.2.1 7.1 7.2 7.3 7.4 11.1 66.4 88.11 88.22 88.33 88.59 88.67 481.1 481.2 481.3 481.5".split()
+_COMPRESSED = {
+    "Baseline": "1.2.840.10008.1.2.4.50",
+    "Lossless": "1.2.840.10008.1.2.4.70",
+    "LosslessLS": "1.2.840.10008.1.2.4.80",
+    "Lossless2000": "1.2.840.10008.1.2.4.90",
+    "Lossy2000": "1.2.840.10008.1.2.4.91",
+    "RLE": "1.2.840.10008.1.2.5",
+}
+
+
+def _contexts() -> Iterator[tuple[str, str]]:
+    """SOP class and name of the syntax of each presentation context that DCMTK is told to propose: 128 at most."""
+    for each in (*_IMAGES, *_OTHERS):
+        yield f"{_STORAGE}{each}", "Uncompressed"
+    yield from ((f"{_STORAGE}{each}", syntax) for each in _IMAGES for syntax in _COMPRESSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +97,7 @@ class Kit:
             "send-with-curl.sh": "curl.txt",
             "send.py": "send.txt",
             "send-with-dcmtk.sh": "storescu.txt",
+            "storescu.cfg": "storescu.cfg.txt",
         }
         values = self._values()
         texts = {name: _TEMPLATES.get_template(template).render(values) for name, template in made.items()}
@@ -91,6 +113,8 @@ class Kit:
         shown = {
             "calling_aet": aet[:_AET_CHARACTERS] or "SITE",
             "tls": tls,
+            "syntaxes": _COMPRESSED.items(),
+            "contexts": list(_contexts()),
             "called_quoted": shlex.quote(self.called_aet or self.archive_aet),
         }
         return asdict(self) | shown

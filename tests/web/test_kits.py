@@ -31,6 +31,8 @@ def test_curator_downloads_a_kit_whose_token_submits(app, client, curator):
     with zipfile.ZipFile(io.BytesIO(answer.data)) as kit:
         token = kit.read("kit-inbox/token.txt").decode().strip()
         assert "kit-inbox/READ-ME.html" in kit.namelist()
+        proposed = kit.read("kit-inbox/storescu.cfg").decode().count("\nPresentationContext")
+        assert 100 < proposed - 1 <= 128  # PS3.8 9.3.2.2; one line names the list
         assert "-aec TRIALPACS " in kit.read("kit-inbox/send-with-dcmtk.sh").decode()  # the collection has no AE title
     found = app.users.principal_of(token)
     assert (found.name, found.site) == ("elsewhere", FORM["site"])
