@@ -234,7 +234,7 @@ class Actions(ABC):
             value = patient.pseudonym_of(level.source, level.charset, element.tag)
         else:
             value = patient.patient_name if element.tag == PATIENT_NAME else patient.patient_id
-        level.target.put(element.tag, written_vr(element), value.encode())
+        self.write(element.tag, written_vr(element), value, level)
         self.note(level, element.tag, decision)
 
     def shift(self, element: Element, decision: Decision, level: Level) -> None:
@@ -295,7 +295,7 @@ class Actions(ABC):
 
     def set_value(self, element: Element, decision: Decision, level: Level) -> None:
         assert decision.rule is not None
-        level.target.put(element.tag, written_vr(element), decision.rule.value.encode())
+        self.write(element.tag, written_vr(element), decision.rule.value, level)
         self.note(level, element.tag, decision)
 
     def scripted(self, element: Element, decision: Decision, level: Level) -> None:
@@ -322,6 +322,8 @@ class Actions(ABC):
         """Put a text into an element; where the object's character set cannot hold it, the object becomes UTF-8."""
         vr = vr_for(tag, text) if vr == "UN" else vr
         value = value_of(text, vr, level.charset, self.encoding)
+        if tag in level.target:  # whose id another element may get
+            self.cleaner.utf8.discard(id(level.target[tag]))
         level.target.put(tag, vr, value.raw)
         if value.is_utf8:
             self.cleaner.needs_utf8 = True

@@ -86,12 +86,13 @@ class _Deidentifier(Actions):
         self.waiting.append(Level(self.source, target))
         while self.waiting:
             self.walk(self.waiting.pop())
-        target.put(PATIENT_ID, "LO", self.identity.patient_id.encode())
+        level = Level(self.source, target, charset=charset_of(self.source))
+        self.write(PATIENT_ID, "LO", self.identity.patient_id, level)
         if self.table.top[PATIENT_NAME].action is Action.PSEUDONYM:  # also where the name was missing or empty
-            target.put(PATIENT_NAME, "PN", self.identity.patient_name.encode())
+            self.write(PATIENT_NAME, "PN", self.identity.patient_name, level)
         for tag, value in self.settled.items():
             target.put(tag, vr_of(tag), value)
-        self.insert(target)
+        self.insert(level)
         applied = frozenset(self.applied)
         mark(target, self.profile, applied)
         if self.profile.settings.ctp_block == "yes":
@@ -116,9 +117,9 @@ class _Deidentifier(Actions):
             tuple(self.cleaner.doubts),
         )
 
-    def insert(self, target: DataSet) -> None:
+    def insert(self, level: Level) -> None:
         """Elements that a CTP script writes into objects that lack them, and its method codes."""
-        level = Level(self.source, target, charset=charset_of(self.source))
+        target = level.target
         for tag, rule in self.profile.expressions.inserted:
             if tag in target and tag != METHOD_CODES:
                 continue

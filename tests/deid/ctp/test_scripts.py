@@ -13,7 +13,7 @@ from pacs.deid.ctp.lookup import read_lookup
 from pacs.dicom.dictionary import tag_of, vr_of
 from pacs.dicom.elements import DataSet, Element
 from pacs.dicom.syntaxes import EXPLICIT_LE, encoding_of
-from pacs.dicom.values import first_text, text_of
+from pacs.dicom.values import charset_of, first_text, text_of
 from pacs.errors import BadRequest, ProfileError
 
 ENCODING = encoding_of(EXPLICIT_LE)
@@ -336,6 +336,21 @@ def test_values_lose_the_blanks_around_them(tmp_path):
     )
     assert bytes(found.data_set[0x00100020].value) == b"a b "
     assert bytes(found.data_set[0x00081030].value) == b"    "
+
+
+@pytest.mark.parametrize("ctp", ["safe", "strict"])
+@pytest.mark.parametrize(("charset", "becomes"), [("ISO_IR 100", "ISO_IR 100"), ("ISO_IR 126", "ISO_IR 192")])
+def test_new_text_stands_in_the_objects_character_set(tmp_path, ctp, charset, becomes):
+    rules = e("PatientID", "Pr\xfcf-1") + e("PatientName", "@lookup(PatientID,ptid)") + e("StudyDescription", "\xc4")
+    source = example(SpecificCharacterSet=charset)
+    found = run(tmp_path, rules, ctp, source, {"ptid/PID-0042": "\xd6"}).data_set
+    kept = charset_of(found)
+    assert [first_text(found, tag, kept) for tag in (0x00100020, 0x00100010, 0x00081030)] == [
+        "Pr\xfcf-1",
+        "\xd6",
+        "\xc4",
+    ]
+    assert first_text(found, 0x00080005) == becomes
 
 
 def test_kept_patient_is_taken_by_strict_mode_alone(tmp_path):
