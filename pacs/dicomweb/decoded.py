@@ -1,7 +1,8 @@
-"""Decoded frames: kept for a while, and the next ones of a cine made before they are asked for.
+"""Decoded frames: kept for a while, and the next one of a cine made before it is asked for.
 
 A viewer plays one frame after the other, and most of the time of such an answer is the decoder's. So whoever asks for
-a frame after the one before it has the next ones decoded while this one is on its way.
+a frame after the one before it has the next one decoded while this one is on its way. Not more than one: decoders keep
+other threads of the process waiting.
 """
 
 import threading
@@ -14,7 +15,6 @@ from pacs.model import StoredInstance
 from pacs.pixels import StoredFile, frame_pixels, native_bytes
 
 KEPT_BYTES = 8 << 20  # in each process: what a viewer goes on with
-AHEAD = 3  # frames
 _LARGEST = 8  # a frame that takes more than this part of it is not kept
 
 _Key = tuple[str, int]
@@ -27,37 +27,27 @@ class DecodedFrames:
         self._most, self._lock = most_bytes, threading.Lock()
         self._frames: OrderedDict[_Key, Future[bytes]] = OrderedDict()
         self._bytes = 0
-        self._ahead = ThreadPoolExecutor(1, "next-frames")
-        self._played: tuple[_Key, StoredFile] | None = None  # what was asked for last in its turn, while more is made
+        self._ahead = ThreadPoolExecutor(1, "next-frame")
+        self._looks_ahead = False
 
     def frame(self, instance: StoredInstance, file: StoredFile, number: int) -> bytes:
         """A frame of an encapsulated image. Raises `NotAcceptable` when it cannot be decoded."""
         data = self._frame((instance.digest, number), file)
+        following = (instance.digest, number + 1)
         with self._lock:
-            if (instance.digest, number - 1) in self._frames:
-                rests = self._played is None
-                self._played = (instance.digest, number), file
-                if rests:
-                    self._ahead.submit(self._look_ahead)
+            in_turn = (instance.digest, number - 1) in self._frames and number + 1 < len(file.frames)
+            starts = in_turn and following not in self._frames and not self._looks_ahead
+            self._looks_ahead = self._looks_ahead or starts
+        if starts:
+            self._ahead.submit(self._look_ahead, following, file)
         return data
 
-    def _look_ahead(self) -> None:
-        """Make what is missing of the next frames until there is nothing to do."""
-        made = set[_Key]()  # others may crowd it out at once
-        while (missing := self._missing(made)) is not None:
-            made.add(missing[0])
+    def _look_ahead(self, key: _Key, file: StoredFile) -> None:
+        try:
             with suppress(NotAcceptable):  # whoever asks for it will be told
-                self._frame(*missing)
-
-    def _missing(self, made: set[_Key]) -> tuple[_Key, StoredFile] | None:
-        with self._lock:
-            assert self._played is not None
-            (digest, number), file = self._played
-            for after in range(number + 1, min(number + 1 + AHEAD, len(file.frames))):
-                if (digest, after) not in self._frames and (digest, after) not in made:
-                    return (digest, after), file
-            self._played = None
-            return None
+                self._frame(key, file)
+        finally:
+            self._looks_ahead = False
 
     def _frame(self, key: _Key, file: StoredFile) -> bytes:
         with self._lock:

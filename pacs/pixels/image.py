@@ -3,7 +3,6 @@
 Nothing is read before it is asked for, and one frame at a time; native frames are views into the object's bytes.
 """
 
-import io
 import struct
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import PIL.Image
 from libjpeg import utils as libjpeg
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
@@ -263,17 +261,18 @@ def _colours(content: bytes, transfer_syntax_uid: str, found: Format) -> Array |
     """A whole frame of JPEG baseline in luminance and chrominance as RGB; None for anything else.
 
     Why not pydicom (2026-11): it computes RGB from the decoder's YBR in floating point, which takes five times as long,
-    and does so too where the decoder made RGB already, as Pillow does for streams with Adobe's marker. Why Pillow, not
-    imagecodecs: it is as quick, and other threads go on meanwhile.
+    and does so too where the decoder made RGB already, as Pillow does for streams with Adobe's marker.
     """
     if transfer_syntax_uid != JPEG_BASELINE or found.photometric not in ("YBR_FULL", "YBR_FULL_422"):
         return None
     if _END_OF_JPEG not in content[-3:]:  # libjpeg would fill up what is missing
         return None
+    import imagecodecs  # noqa: PLC0415 - many libraries in one; only who needs them loads it
+
     with suppress(Exception):
-        picture = PIL.Image.open(io.BytesIO(content), formats=("JPEG",))
-        if picture.mode == "RGB" and picture.size == (found.columns, found.rows):
-            return np.asarray(picture)
+        pixels: Array = imagecodecs.jpeg8_decode(content, outcolorspace="RGB")
+        if pixels.dtype == np.uint8 and pixels.shape == (found.rows, found.columns, 3):
+            return pixels
     return None
 
 

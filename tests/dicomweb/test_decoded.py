@@ -1,4 +1,4 @@
-"""Decoded frames: each is decoded once, the next ones of a cine before they are asked for."""
+"""Decoded frames: each is decoded once, the next one of a cine before it is asked for."""
 
 import threading
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from pydicom.uid import RLELossless
 
 from pacs.dicomweb import decoded
-from pacs.dicomweb.decoded import AHEAD, DecodedFrames
+from pacs.dicomweb.decoded import DecodedFrames
 from pacs.errors import NotAcceptable
 from pacs.pixels import StoredFile, frame_pixels
 from tests.pixels.pictures import as_object
@@ -55,12 +55,12 @@ def test_a_frame_is_decoded_once(cine: StoredFile, made: list[int]) -> None:
     assert made == [2]
 
 
-def test_next_frames_of_a_cine_are_made_ahead(cine: StoredFile, made: list[int]) -> None:
+def test_next_frame_of_a_cine_is_made_ahead(cine: StoredFile, made: list[int]) -> None:
     frames = DecodedFrames(1 << 20)
     for number in range(FRAMES):
         assert frames.frame(INSTANCE, cine, number) == bytes([number]) * FRAME_BYTES
         settle(frames)
-        ahead = AHEAD if number else 0  # the first alone is no cine yet
+        ahead = 1 if number else 0  # the first alone is no cine yet
         assert made == list(range(min(number + 1 + ahead, FRAMES)))
 
 
