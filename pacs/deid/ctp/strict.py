@@ -66,7 +66,7 @@ class StrictAnonymizer:
     def run(self, source: DataSet, meta: DataSet, encoding: Encoding) -> DataSet:
         """The new data set. Raises `Skipped`, `Quarantined` or `MissingKey`."""
         root = DataSet(source)
-        if SPECIFIC_CHARACTER_SET not in root:
+        if SPECIFIC_CHARACTER_SET not in root or not root[SPECIFIC_CHARACTER_SET].value:
             root.put(SPECIFIC_CHARACTER_SET, "CS", b"ISO_IR 100")
         scope = Scope(
             root, root, meta, encoding, 0, charset_of(root), self.script.params, self.outside, self.expression_of, True
@@ -105,7 +105,8 @@ class StrictAnonymizer:
             return
         if text.startswith(("@blank(", "@empty(")):
             text = ""
-        self.put(target, tag, vr_for(tag, text, creator_of(tag, target, scope.item)), text, scope)
+        vr = vr_for(tag, text, creator_of(tag, target, scope.item))
+        self.put(target, tag, vr, text or (" " if vr == "PN" else ""), scope)
 
     # -- elements that it has ------------------------------------------------------------------------------------------
 
