@@ -439,7 +439,8 @@ class PixelFrame:
 
 @dataclass(frozen=True, slots=True)
 class CrosswalkRow:
-    """One old and new identifier; only the vault ever stores it. `kind` is study, series, sop or patient."""
+    """One old and new identifier; only the vault ever stores it. `kind` is study, series, sop, uid,
+    patient, accession (whose new one is the study's UID) or doubt."""
 
     kind: str
     old: str

@@ -48,15 +48,15 @@ def sender_counts(archive: Archive) -> list[tuple[str, str, str, int]]:
 def trace(archive: Archive, identifier: str) -> list[Receipt]:
     """Receipts of an instance, series, study or patient, by its original or new identifier; or of an intake id.
 
-    Original UIDs of instances and studies are mapped forward with each key; those of series and patients are known once
-    something of theirs is published.
+    Original UIDs of instances and studies are mapped forward with each key; those of series and patients, and accession
+    numbers, are known once something of theirs is published.
     """
     collections = archive.registry.snapshot().collections.values()
     hmacs = {archive.keys_of(each).receipt_hmac(identifier) for each in collections}
     new_uids, patients = {identifier}, {identifier}
     for each in collections:
         key = archive.sealing_key_of(each)
-        new_uids.add(archive.parts.crosswalk.new_of(each.id, key, "series", identifier))
+        new_uids |= {archive.parts.crosswalk.new_of(each.id, key, kind, identifier) for kind in ("series", "accession")}
         patients.add(archive.parts.crosswalk.new_of(each.id, key, "patient", identifier))
     new_uids |= _studies_of(archive, patients - {""})
     return archive.parts.receipts.find(intake_id=identifier, new_uids=sorted(new_uids - {""}), hmacs=sorted(hmacs))

@@ -5,15 +5,17 @@ from pacs.dicom.elements import DataSet
 from pacs.dicom.values import charset_of, first_text
 from pacs.model import CrosswalkRow
 
-_PATIENT_ID, _ISSUER, _NAME = 0x00100020, 0x00100021, 0x00100010
+_PATIENT_ID, _ISSUER, _NAME, _ACCESSION = 0x00100020, 0x00100021, 0x00100010, 0x00080050
 _KINDS = {"sop": 0x00080018, "study": 0x0020000D, "series": 0x0020000E}
 
 
 def crosswalk_rows(original: DataSet, result: Result) -> tuple[CrosswalkRow, ...]:
-    """Every UID that changed, words removed in doubt, and the patient. Identified."""
+    """Every UID that changed, words removed in doubt, the accession number's study, and the patient. Identified."""
     kinds = {_text(original, tag): kind for kind, tag in _KINDS.items()}
     rows = [CrosswalkRow(kinds.get(old, "uid"), old, new) for old, new in result.uid_map.items()]
     rows += [CrosswalkRow("doubt", f"{doubt.word} at {doubt.path}", doubt.path) for doubt in result.doubts]
+    accession = _text(original, _ACCESSION)
+    rows += [CrosswalkRow("accession", accession, result.study_uid)] if accession else []
     extra = {
         "issuer": _text(original, _ISSUER),
         "name": _text(original, _NAME),

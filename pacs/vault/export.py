@@ -36,7 +36,7 @@ def write_crosswalk(folder: Path, rows: Iterable[CrosswalkRow], *, add: bool = F
             extra = row.extra
             new_name = extra.get("new_name", row.new)
             patients[row.old, row.new, extra.get("name", ""), new_name, extra.get("date_shift_days", "")] = None
-        elif row.kind != "doubt":
+        elif row.kind not in ("doubt", "accession"):
             uids[row.kind, row.old, row.new] = None
     for (name, columns), content in zip(_TABLES.items(), (uids, patients), strict=True):
         written = (tuple(map(_harmless, row)) for row in content)

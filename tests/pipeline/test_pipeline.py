@@ -274,7 +274,7 @@ def test_trace_answers_from_old_and_new_uids(app):
     keys = app.archive.keys_of(app.registry.snapshot().collections[inbox_id(app)])
     (row,) = studies(app)
     uids = [each for name in ("i1", "t1", "s1") for each in (uid(name), keys.map_uid(uid(name)))]
-    for known in (*uids, "ID-P1-4711", str(row["PatientID"]), accepted.intake_ids[0]):
+    for known in (*uids, "ID-P1-4711", "ACCP199", str(row["PatientID"]), accepted.intake_ids[0]):
         (receipt,) = trace(app.archive, known)
         assert receipt.state == "published"
         assert receipt.sender == "SENDER"
