@@ -15,7 +15,7 @@ from pacs.errors import NotFound
 @data_option
 @json_option
 def command(identifier: str, data: Path, config_file: Path | None, as_json: bool) -> None:
-    """Receipts of IDENTIFIER: a UID (instance, series, study; old or new), patient id, accession number or intake id."""
+    """Receipts of IDENTIFIER: a UID (instance, series, study; old, new), patient id, accession number or intake id."""
     archive = open_data(data, config_file).archive
     receipts = list(receipt_facts(archive, trace(archive, identifier.strip())))
     if not receipts:
