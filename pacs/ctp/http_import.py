@@ -215,7 +215,7 @@ def _receive_body(target: Path) -> None:
     digest = hashlib.md5(usedforsecurity=False)
     total, limit = 0, _limit_bytes()
     with target.open("xb", buffering=0) as file:
-        while piece := request.stream.read(CHUNK_BYTES):
+        for piece in _pieces():
             total += len(piece)
             if total > limit:
                 raise TooLarge("the object is larger than this server takes")
@@ -226,6 +226,17 @@ def _receive_body(target: Path) -> None:
         raise NotFound("an empty or broken body")
     if wanted is not None and int.from_bytes(digest.digest(), "big") != wanted:
         raise NotFound("the body does not fit its digest")
+
+
+def _pieces() -> Iterator[bytes]:
+    """The body as it comes. Raises `NotFound` when it is malformed, by whatever error the web server tells that."""
+    try:
+        while piece := request.stream.read(CHUNK_BYTES):
+            yield piece
+    except (OSError, HTTPException):
+        raise
+    except Exception:  # noqa: BLE001 - a client's fault, and no server's errors are known here
+        raise NotFound("a broken body") from None
 
 
 def _digest_wanted() -> int | None:
