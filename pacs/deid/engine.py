@@ -15,7 +15,7 @@ from pacs.deid import private
 from pacs.deid.actions import PATIENT_ID, PATIENT_NAME, Action, Decision, decision_of
 from pacs.deid.cleaning import as_utf8
 from pacs.deid.ctp.outcomes import METHOD_CODES, Kind, add_method_codes
-from pacs.deid.ctp.result import strictly
+from pacs.deid.ctp.result import strictly, uids_left
 from pacs.deid.element_actions import TELLING_VRS, Actions, Level
 from pacs.deid.keys import CollectionKeys
 from pacs.deid.marks import mark, write_ctp_block, write_event
@@ -99,6 +99,8 @@ class _Deidentifier(Actions):
             write_ctp_block(target, self.context)
         if self.identity.row is not None:
             write_event(target, self.identity.row, self.encoding)
+        if self.profile.expressions:
+            uids_left(target)
         if self.cleaner.needs_utf8:
             as_utf8(target, self.cleaner.utf8)
         return Result(

@@ -84,6 +84,9 @@ def name_of(uid: str) -> str:
     return f"{name} (retired)" if retired and "Retired" not in name else name
 
 
+VALID_UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(?:\.[0-9]+)*")  # PS3.5 9.1, but for zeros in front, which are in use
+
+
 def is_standard_uid(uid: str) -> bool:
     """Whether PS3.6 Annex A registers the UID (SOP class, transfer syntax, frame of reference, context group ...)."""
     return uid in UID_dictionary or uid in SINCE_2023 or _NUMBERED.fullmatch(uid) is not None

@@ -11,7 +11,7 @@ from pacs.deid.dummies import ENCAPSULATED_DOCUMENT
 from pacs.deid.filters import read_filter
 from pacs.dicom.elements import PIXEL_TAGS, parse
 from pacs.dicom.fileformat import file_start, read_start, stored_syntax, text_of
-from pacs.dicom.syntaxes import DEFLATED_LE, STORAGE_CLASSES, encoding_of
+from pacs.dicom.syntaxes import DEFLATED_LE, STORAGE_CLASSES, VALID_UID, encoding_of
 from pacs.dicom.values import charset_of, first_text
 from pacs.dicom.writing import encode
 from pacs.errors import Refused, Unmapped
@@ -26,7 +26,6 @@ Stage = Callable[[Work], Outcome]
 _PARTS = re.compile(r"[^\W_]+")
 SOP_CLASS = 0x00080016
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
-VALID_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")
 _NAMING = {"SOP Class UID": 0x00080016, "SOP Instance UID": 0x00080018, "Study Instance UID": 0x0020000D}
 _NAMING |= {"Series Instance UID": 0x0020000E}
 MAX_INFLATED_BYTES = 1 << 40  # the door has applied its limit already

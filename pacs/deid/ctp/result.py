@@ -8,13 +8,22 @@ from pacs.deid.private import creators_of, is_listed_as_safe
 from pacs.deid.profiles import Profile
 from pacs.deid.result import Context, Result
 from pacs.dicom.elements import DataSet
-from pacs.dicom.syntaxes import Encoding
+from pacs.dicom.syntaxes import VALID_UID, Encoding
 from pacs.dicom.values import charset_of, first_text
 from pacs.errors import Refused
 
 STUDY_DATE = 0x00080020
 _NEEDED = {"SOP Class UID": 0x00080016, "SOP Instance UID": 0x00080018}
 _NEEDED |= {"Study Instance UID": 0x0020000D, "Series Instance UID": 0x0020000E}
+
+
+def uids_left(target: DataSet) -> dict[str, str]:
+    """The UIDs that name a result, by their names. Raises `Refused` when a script leaves none, or another text."""
+    uids = {name: first_text(target, tag) for name, tag in _NEEDED.items()}
+    for name, uid in uids.items():
+        if not VALID_UID.fullmatch(uid):
+            raise Refused(f"the script leaves no {'valid ' if uid else ''}{name}")
+    return uids
 
 
 def strictly(
@@ -33,10 +42,7 @@ def strictly(
     target = anonymizer.run(data_set, meta, encoding)
     if anonymizer.utf8:
         as_utf8(target, anonymizer.utf8)
-    uids = {name: first_text(target, tag) for name, tag in _NEEDED.items()}
-    missing = next((name for name, uid in uids.items() if not uid), "")
-    if missing:
-        raise Refused(f"the script leaves no {missing}")
+    uids = uids_left(target)
     before, after = day_of(first_text(data_set, STUDY_DATE)), day_of(first_text(target, STUDY_DATE))
     return Result(
         target,

@@ -14,7 +14,7 @@ from pacs.dicom.dictionary import tag_of, vr_of
 from pacs.dicom.elements import DataSet, Element
 from pacs.dicom.syntaxes import EXPLICIT_LE, encoding_of
 from pacs.dicom.values import charset_of, first_text, text_of
-from pacs.errors import BadRequest, ProfileError
+from pacs.errors import BadRequest, ProfileError, Refused
 
 ENCODING = encoding_of(EXPLICIT_LE)
 KEYS = CollectionKeys.derive(bytes(32), "test")
@@ -168,6 +168,13 @@ def test_script_can_give_an_object_up(tmp_path):
         run(tmp_path, e("PatientID", "@lookup(this,ptid)"))
     with pytest.raises(Quarantined, match="holds none"):
         run(tmp_path, e("60003000", "text"))
+
+
+@pytest.mark.parametrize("ctp", ["safe", "strict"])
+def test_uid_that_is_none_is_never_written(tmp_path, ctp):
+    """They name files and addresses."""
+    with pytest.raises(Refused, match="no valid Study Instance UID"):
+        run(tmp_path, e("0020000D", "../@contents(PatientID)"), ctp)
 
 
 def test_lookup_gives_the_new_patient(tmp_path):
