@@ -33,11 +33,11 @@ from pacs.model import (
     PixelFrame,
     Principal,
     Publication,
-    Query,
     Scope,
     State,
     StoredInstance,
 )
+from pacs.query import Query
 from pacs.registry import Counters, MappingTables, Registry
 from pacs.spool import Expected, Spool
 from pacs.vault import Crosswalk, KeyFile, Lookups, NameLists, Originals, Requests

@@ -13,7 +13,8 @@ from pacs.errors import BadRequest, NotFound, PacsError
 from pacs.jobs.queue import DONE, FAILED, WAITING
 from pacs.jobs.runner import run_one
 from pacs.jobs.sending import SEND, Sending
-from pacs.model import Exact, Level, Match, PeerInfo, Principal, PrincipalKind, Query
+from pacs.model import Level, PeerInfo, Principal, PrincipalKind
+from pacs.query import Exact, Match, Query
 
 _POLL_S = 0.2
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pacs.archive import Archive
-from pacs.model import CollectionInfo, Exact, Level, Match, Query, Scope, State
+from pacs.model import CollectionInfo, Level, Scope, State
+from pacs.query import Exact, Match, Query
 
 OFF, PUBLISHED, KEPT = "off", "published", "kept"
 NO_SUCH_OBJECT, PROCESSING_FAILURE, CLASS_CONFLICT, DUPLICATE_TRANSACTION = 0x0112, 0x0110, 0x0119, 0x0131

@@ -3,7 +3,8 @@
 from pacs.archive import Archive
 from pacs.errors import NotFound
 from pacs.jobs.sending import queue_sends
-from pacs.model import Exact, Level, Match, Query, Scope
+from pacs.model import Level, Scope
+from pacs.query import Exact, Match, Query
 
 
 def release(archive: Archive, collection: str, series_uid: str | None, actor: str) -> int:

@@ -23,7 +23,8 @@ from pacs.errors import NotFound, PacsError
 from pacs.jobs import Claimed, GiveUp, Jobs, TryAgain
 from pacs.jobs.queue import wait_after
 from pacs.jobs.sending import Sending
-from pacs.model import Exact, InstanceKey, Level, Match, Principal, Query, StoredInstance
+from pacs.model import InstanceKey, Level, Principal, StoredInstance
+from pacs.query import Exact, Match, Query
 
 MOST_FRUITLESS = 100  # attempts in a row; about four days, at an hour between the later ones
 REMEMBER_S = 2.0

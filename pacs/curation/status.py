@@ -7,7 +7,8 @@ from itertools import islice
 
 from pacs.archive import Archive
 from pacs.db.tables.audit import Receipt
-from pacs.model import Exact, Grant, Level, Match, Principal, PrincipalKind, Query, Role, State, StatusCounts
+from pacs.model import Grant, Level, Principal, PrincipalKind, Role, State, StatusCounts
+from pacs.query import Exact, Match, Query
 
 _EVERYTHING = Principal(PrincipalKind.USER, "", (Grant(Role.ADMIN),))
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pacs.dicom.dictionary import KEYWORD_OF
 from pacs.errors import BadQuery
 from pacs.index import ATTRIBUTES, Attribute, Kind, attribute_of, canonical
-from pacs.model import AnyOf, Condition, Empty, Exact, Level, Match, Query, Range, Wildcard
+from pacs.model import Level
+from pacs.query import AnyOf, Condition, Empty, Exact, Match, Query, Range, Wildcard
 
 _PLAIN = ("limit", "offset", "fuzzymatching", "emptyvaluematching", "multiplevaluematching", "includefield")
 _OTHERS = ("collection", "accept", "charset")

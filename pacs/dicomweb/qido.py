@@ -16,7 +16,8 @@ from pacs.dicomweb.rows import RowEncoder, keywords_for, levels_of_all
 from pacs.dicomweb.slow_searches import slow_searches, who_asks
 from pacs.errors import BadQuery
 from pacs.index import Found, attribute_of, is_stored
-from pacs.model import Level, Query
+from pacs.model import Level
+from pacs.query import Query
 
 blueprint = Blueprint("qido", __name__)
 _BATCH = 500  # rows that are encoded at a time when all are wanted

@@ -16,7 +16,8 @@ from pacs.dicom.json import BULK_PLACEHOLDER
 from pacs.dicom.values import SINGLE_VRS, parse_number
 from pacs.dicomweb.door import url_of
 from pacs.index import ATTRIBUTES, is_stored
-from pacs.model import Level, Row
+from pacs.model import Level
+from pacs.query import Row
 
 # What every row of a level shows, present even when empty. PS3.18 Tables 10.6.3-3 to 10.6.3-5.
 OWN: dict[Level, tuple[str, ...]] = {

@@ -8,7 +8,7 @@ from pacs.dicom.json_reader import data_set_of
 from pacs.dicom.values import CHARSET_VRS
 from pacs.errors import BadQuery, NotDicom
 from pacs.index import ATTRIBUTES, Attribute, attribute_of, canonical
-from pacs.model import Entry
+from pacs.query import Entry
 
 
 def attribute_named(path: str) -> Attribute | None:

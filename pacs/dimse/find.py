@@ -39,7 +39,8 @@ from pacs.dimse.status import (
 )
 from pacs.dimse.upper_layer import PeerGoneError
 from pacs.errors import PacsError, SearchTooLong
-from pacs.model import Level, Row
+from pacs.model import Level
+from pacs.query import Row
 
 if TYPE_CHECKING:
     from pacs.dimse.session import Session

@@ -24,7 +24,8 @@ from pacs.dimse.negotiation import (
 )
 from pacs.errors import BadQuery
 from pacs.index.attributes import ATTRIBUTES, UNIQUE_KEYS, Attribute, Kind
-from pacs.model import Condition, Exact, Level, Match, Query, Range, Wildcard
+from pacs.model import Level
+from pacs.query import Condition, Exact, Match, Query, Range, Wildcard
 
 QUERY_LEVEL = 0x00080052
 RETRIEVE_AET = 0x00080054

@@ -7,7 +7,8 @@ from pacs.dicom.dictionary import tag_of
 from pacs.dimse.identifier import LEVEL_NAMES, Identifier, check_upper_keys, level_of, levels_of
 from pacs.errors import BadQuery, NotFound
 from pacs.index.attributes import UNIQUE_KEYS
-from pacs.model import Exact, InstanceKey, Level, Match, Principal, Query, StoredInstance
+from pacs.model import InstanceKey, Level, Principal, StoredInstance
+from pacs.query import Exact, Match, Query
 
 if TYPE_CHECKING:
     from pacs.archive import Archive

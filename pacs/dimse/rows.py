@@ -22,7 +22,8 @@ from pacs.dimse.identifier import (
     inside,
 )
 from pacs.index.attributes import ATTRIBUTES, UNIQUE_KEYS
-from pacs.model import Level, Row
+from pacs.model import Level
+from pacs.query import Row
 
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
 _UTF8 = "ISO_IR 192"

@@ -7,7 +7,7 @@ from pacs.errors import BadQuery
 from pacs.index.attributes import TABLE_OF, Attribute, Kind
 from pacs.index.matching import folded, folded_pattern, name_groups, words_of
 from pacs.index.sql import NEVER, Dialect, Sql, joined, one_of
-from pacs.model import AnyOf, Condition, Empty, Exact, Range, Wildcard
+from pacs.query import AnyOf, Condition, Empty, Exact, Range, Wildcard
 
 # Times as 13 characters and date times as 21, so that short forms compare: 10 is 100000.000000. PS3.5 6.2.
 TIME_ENDS = ("000000.000000", "235959.999999")

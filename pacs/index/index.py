@@ -17,17 +17,8 @@ from pacs.index.sql import Dialect, Sql, Value, joined, one_of
 from pacs.index.statement import visible_series
 from pacs.index.totals import Totals
 from pacs.index.write import Writer, Written, lock_collections
-from pacs.model import (
-    DescribedInstance,
-    Duplicates,
-    Exact,
-    InstanceKey,
-    PixelFrame,
-    Publication,
-    Query,
-    Scope,
-    StoredInstance,
-)
+from pacs.model import DescribedInstance, Duplicates, InstanceKey, PixelFrame, Publication, Scope, StoredInstance
+from pacs.query import Exact, Query
 
 _MOST_KEYS = 100  # more than there are attributes to match; databases bound the depth of a statement
 _MOST_VALUES = 30_000  # below the parameters that SQLite takes in a statement

@@ -17,7 +17,8 @@ from pacs.index.statement import COMMON, Statement, commonness, metadata_below, 
 from pacs.index.stored import attribute_of, is_stored, of_levels, picked, tree_of
 from pacs.index.stored_matching import DataSet, keys_needed, test_of
 from pacs.index.totals import Totals
-from pacs.model import Query, Row, Scope
+from pacs.model import Scope
+from pacs.query import Query, Row
 
 CHUNK_ROWS = 1000
 MOST_COUNTED = 20_000  # objects whose stored JSON is read for a total: a second or two

@@ -12,7 +12,8 @@ from pacs.errors import BadQuery
 from pacs.index.attributes import ATTRIBUTES, PARENT_COLUMN, TABLE_OF, UNIQUE_KEYS, Attribute, Kind
 from pacs.index.conditions import any_of_sql, condition_sql, moment_sql, series_condition
 from pacs.index.sql import NEVER, Dialect, Sql, Value, joined, one_of
-from pacs.model import AnyOf, Condition, Empty, Exact, Level, Match, Query, Range, Scope, Wildcard
+from pacs.model import Level, Scope
+from pacs.query import AnyOf, Condition, Empty, Exact, Match, Query, Range, Wildcard
 
 LEVELS = tuple(Level)
 COMMON = 2000  # series that fit a key: from here on looking them all up costs more than trying studies

@@ -12,7 +12,8 @@ from pacs.dicom.dictionary import KEYWORD_OF, is_private, tag_of, vr_of
 from pacs.dicom.levels import level_of
 from pacs.errors import BadQuery
 from pacs.index.attributes import ATTRIBUTES, Attribute, Kind
-from pacs.model import Entry, Level
+from pacs.model import Level
+from pacs.query import Entry
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _NOT_OF_DATA_SETS = (0x0000, 0x0002, 0x0004, 0xFFFE)

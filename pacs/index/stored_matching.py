@@ -21,7 +21,7 @@ from pacs.index.conditions import (
 )
 from pacs.index.matching import folded_pattern, name_groups, words_of
 from pacs.index.stored import attribute_of, keys_of, vr_of_name
-from pacs.model import AnyOf, Condition, Empty, Entry, Exact, Match, Range, Wildcard
+from pacs.query import AnyOf, Condition, Empty, Entry, Exact, Match, Range, Wildcard
 
 DataSet = Mapping[str, Entry]
 Test = Callable[[DataSet], bool]

@@ -18,7 +18,8 @@ from pacs.curation.status import status_json
 from pacs.dicom.fileformat import read_start
 from pacs.dicom.syntaxes import EXPLICIT_LE
 from pacs.dimse.messages import parse_command
-from pacs.model import InstanceKey, Level, Principal, PrincipalKind, Query
+from pacs.model import InstanceKey, Level, Principal, PrincipalKind
+from pacs.query import Query
 from tests.builders import CT, ct_bytes, uid
 from tests.wire.peers import VERIFICATION, Bare
 from tests.wire.server import free_port, wait_for

@@ -16,7 +16,8 @@ from pacs.errors import BadRequest, NotFound
 from pacs.jobs.queue import JobView
 from pacs.jobs.runner import run_one
 from pacs.jobs.sending import SEND, Sending
-from pacs.model import InstanceKey, Level, Principal, PrincipalKind, Query
+from pacs.model import InstanceKey, Level, Principal, PrincipalKind
+from pacs.query import Query
 from pacs.vault import Remote
 from tests.ctp.receiver import OK, CtpReceiver, answer
 from tests.installation import installed, send_ct, work

@@ -22,7 +22,8 @@ from pacs.dimse.identifier import (
 from pacs.dimse.rows import RowEncoder
 from pacs.errors import BadQuery
 from pacs.index.attributes import ATTRIBUTES
-from pacs.model import Condition, Exact, Level, Match, Range, Wildcard
+from pacs.model import Level
+from pacs.query import Condition, Exact, Match, Range, Wildcard
 from tests.wire.peers import PATIENT_ROOT, STUDY_ROOT, identifier
 
 EXPLICIT = (Level.STUDY, Level.SERIES, Level.INSTANCE)

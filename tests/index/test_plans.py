@@ -13,7 +13,8 @@ from pacs.db.connection import execute, is_sqlite
 from pacs.index import Index
 from pacs.index.sql import Dialect
 from pacs.index.statement import statement_for
-from pacs.model import Exact, InstanceKey, Level, Match, Query, Range, Scope, Wildcard
+from pacs.model import InstanceKey, Level, Scope
+from pacs.query import Exact, Match, Query, Range, Wildcard
 from tests.index.large import fill
 
 ADMIN = Scope(everything=frozenset({1, 2, 3, 4, 5}))

@@ -7,7 +7,8 @@ from peewee import Database
 
 from pacs.errors import BadQuery
 from pacs.index import Index
-from pacs.model import Condition, Empty, Exact, Level, Match, Query, Range, Scope, Wildcard
+from pacs.model import Level, Scope
+from pacs.query import Condition, Empty, Exact, Match, Query, Range, Wildcard
 from tests.index.build import SR, publication
 
 ALL = Scope(everything=frozenset({1, 2}))

@@ -9,7 +9,8 @@ from peewee import Database
 from pacs.errors import BadQuery
 from pacs.index import Index
 from pacs.index.stored import canonical, picked, tree_of
-from pacs.model import AnyOf, Condition, Empty, Exact, Level, Match, Query, Range, Scope, Wildcard
+from pacs.model import Level, Scope
+from pacs.query import AnyOf, Condition, Empty, Exact, Match, Query, Range, Wildcard
 from tests.index.build import publication
 
 ALL = Scope(everything=frozenset({1}))

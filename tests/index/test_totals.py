@@ -4,7 +4,8 @@ from peewee import Database
 
 from pacs.index import Index
 from pacs.index.totals import Totals, changes_of
-from pacs.model import Exact, InstanceKey, Level, Match, Query, Scope
+from pacs.model import InstanceKey, Level, Scope
+from pacs.query import Exact, Match, Query
 from tests.index.build import publication
 
 ALL = Scope(everything=frozenset({1}))

@@ -8,7 +8,8 @@ from peewee import Database
 from pacs.db.connection import execute
 from pacs.errors import Conflict, NotFound
 from pacs.index import Index, Trash, TrashEntry
-from pacs.model import InstanceKey, Level, Query, Scope
+from pacs.model import InstanceKey, Level, Scope
+from pacs.query import Query
 from tests.index.build import SR, publication
 from tests.index.test_write import check_aggregates, write
 

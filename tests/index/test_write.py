@@ -7,7 +7,8 @@ from peewee import Database
 
 from pacs.db.tables.index import Instance, Patient, Series, Study
 from pacs.index import Index
-from pacs.model import Duplicates, InstanceKey, Level, PixelFrame, Publication, Query, Scope, State
+from pacs.model import Duplicates, InstanceKey, Level, PixelFrame, Publication, Scope, State
+from pacs.query import Query
 from tests.index.build import SR, publication
 
 ALL = Scope(everything=frozenset({1, 2}))

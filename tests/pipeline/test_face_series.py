@@ -3,8 +3,9 @@
 import pytest
 
 from pacs.curation.release import release
-from pacs.model import Level, Query, Scope
+from pacs.model import Level, Scope
 from pacs.pipeline.series import run_series_stages
+from pacs.query import Query
 from tests.installation import inbox_id, send_ct, work
 
 

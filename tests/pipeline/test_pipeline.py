@@ -9,23 +9,10 @@ import pytest
 
 from pacs.curation import quarantine
 from pacs.curation.status import status_json, trace
-from pacs.model import (
-    Drop,
-    Exact,
-    Finding,
-    Hold,
-    InstanceKey,
-    Keep,
-    Level,
-    Match,
-    Principal,
-    PrincipalKind,
-    Quarantine,
-    Query,
-    State,
-)
+from pacs.model import Drop, Finding, Hold, InstanceKey, Keep, Level, Principal, PrincipalKind, Quarantine, State
 from pacs.pipeline import Processor, Worker
 from pacs.pipeline.stages import OBJECT_STAGES
+from pacs.query import Exact, Match, Query
 from pacs.spool import Claims
 from tests.builders import ct_bytes, uid, with_raw
 from tests.installation import inbox_id, send, send_ct, work

@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 
 from pacs.app import App
 from pacs.curation.mapping import add_mapping
-from pacs.model import Grant, Level, Principal, PrincipalKind, Query, Role
+from pacs.model import Grant, Level, Principal, PrincipalKind, Role
+from pacs.query import Query
 from pacs.wsgi import create_app
 from tests.builders import ct_bytes, uid
 from tests.installation import inbox_id, installed, send, work
