@@ -1,6 +1,5 @@
-"""Decoded frames: each is decoded once, the next one of a cine before it is asked for."""
+"""Decoded frames that are asked for again."""
 
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,33 +42,11 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return numbers
 
 
-def settle(frames: DecodedFrames) -> None:
-    frames._ahead.submit(lambda: None).result(10)
-
-
 def test_a_frame_is_decoded_once(cine: StoredFile, made: list[int]) -> None:
     frames = DecodedFrames(1 << 20)
     for _ in range(3):
         assert frames.frame(INSTANCE, cine, 2) == bytes([2]) * FRAME_BYTES
-    settle(frames)
     assert made == [2]
-
-
-def test_next_frame_of_a_cine_is_made_ahead(cine: StoredFile, made: list[int]) -> None:
-    frames = DecodedFrames(1 << 20)
-    for number in range(FRAMES):
-        assert frames.frame(INSTANCE, cine, number) == bytes([number]) * FRAME_BYTES
-        settle(frames)
-        ahead = 1 if number else 0  # the first alone is no cine yet
-        assert made == list(range(min(number + 1 + ahead, FRAMES)))
-
-
-def test_frames_out_of_order_are_not_made_ahead(cine: StoredFile, made: list[int]) -> None:
-    frames = DecodedFrames(1 << 20)
-    for number in (4, 2, 0, 5):
-        frames.frame(INSTANCE, cine, number)
-    settle(frames)
-    assert made == [4, 2, 0, 5]
 
 
 def test_oldest_frames_are_forgotten_at_the_bound(cine: StoredFile, made: list[int]) -> None:
@@ -102,27 +79,3 @@ def test_errors_are_told_each_time(cine: StoredFile, monkeypatch: pytest.MonkeyP
         with pytest.raises(NotAcceptable):
             frames.frame(INSTANCE, cine, 1)
     assert not frames._frames
-
-
-def test_who_asks_meanwhile_waits_for_the_same(cine: StoredFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[int] = []
-    begun, goes_on = threading.Event(), threading.Event()
-
-    def slow(file: StoredFile, number: int) -> Any:
-        made.append(number)
-        begun.set()
-        assert goes_on.wait(10)
-        return frame_pixels(file, number)
-
-    monkeypatch.setattr(decoded, "frame_pixels", slow)
-    frames = DecodedFrames(1 << 20)
-    found: list[bytes] = []
-    crew = [threading.Thread(target=lambda: found.append(frames.frame(INSTANCE, cine, 3))) for _ in range(3)]
-    for each in crew:
-        each.start()
-    assert begun.wait(10)
-    goes_on.set()
-    for each in crew:
-        each.join(10)
-    assert found == [bytes([3]) * FRAME_BYTES] * 3
-    assert made == [3]
