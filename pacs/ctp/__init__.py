@@ -15,9 +15,8 @@ def register(app: Flask, paths: Mapping[str, str]) -> None:
     """Add the routes, and take what CTP sends to further paths (-> collection)."""
     app.register_blueprint(http_import.blueprint)
     app.register_blueprint(polled.blueprint)
-    if paths:
-        plain = {path.rstrip("/") or "/": collection for path, collection in paths.items()}
-        app.before_request(partial(http_import.at_configured_path, plain))
+    plain = {path.rstrip("/") or "/": collection for path, collection in paths.items()}
+    app.before_request(partial(http_import.at_configured_path, plain))
 
 
 __all__ = ["register"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from flask import Blueprint, Response, current_app, g, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from pacs.archive import Archive
 from pacs.auth import may_store, scope_of
@@ -91,22 +91,16 @@ def verify(collection: str) -> Response:
     return Response(verified(_archive(), principal, found, request.args["uids"]), content_type="text/xml;charset=UTF-8")
 
 
-@blueprint.route(f"{PATH}/<collection>", methods=("PUT", "DELETE", "PATCH", "OPTIONS"), provide_automatic_options=False)
-def other(collection: str) -> Response:
-    """Other methods are not found, as CTP answers them."""
-    del collection
-    return _plain(404)
-
-
 def at_configured_path(paths: Mapping[str, str]) -> Response | None:
     """An answer when the request is CTP's and for one of the paths (-> collection) that are set; else None.
 
     Pages and other services that stand at such a path go on: only what CTP sends, or asks as verifier, is taken. What
-    nothing takes is not found, as CTP answers it.
+    nothing takes, other methods below `PATH` among it, is not found, as CTP answers it.
     """
     collection = paths.get(request.path.rstrip("/") or "/")
     if collection is None:
-        return None
+        is_ours = request.path.startswith(f"{PATH}/") and isinstance(request.routing_exception, MethodNotAllowed)
+        return _plain(404) if is_ours else None
     if request.method == "POST" and MEDIA_TYPE in request.headers.get("Content-Type", "").lower():
         return take(collection)
     if request.method == "GET" and "uids" in request.args:

@@ -193,7 +193,6 @@ OPERATIONS: Mapping[str, Operation] = {
         ("text/plain",), (), (200,), ("application/x-mirc",), (401, 403, 404, 413), ("text/plain", PLAIN_JSON)
     ),
     "http_import.verify": Operation(("text/xml",), ("uids",), errors=(401, 403, 404), error_media=("text/plain",)),
-    "http_import.other": Operation((), (), (), errors=(404,), error_media=("text/plain", PLAIN_JSON)),
     "polled.first": Operation((DICOM,), (), errors=(404,), error_media=(HTML,)),
     "polled.named": Operation((DICOM,), (), errors=(404,), error_media=(HTML,)),
     "health.healthz": Operation((PLAIN_JSON,), errors=()),

@@ -214,8 +214,10 @@ def test_password_is_given_over_tls_to_a_proven_server_alone(app, mail_server, t
     Smtp.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     Smtp.context.load_cert_chain(authority, tmp_path / "key.pem")
     (tmp_path / "password").write_text("s3cret\n")
-    login = {"smtp_security": "starttls", "smtp_user": "pacs", "smtp_password_file": str(tmp_path / "password")}
-    alarms = replace(MAIL, smtp_port=mail_server, **login)
+    password = str(tmp_path / "password")
+    alarms = replace(
+        MAIL, smtp_port=mail_server, smtp_security="starttls", smtp_user="pacs", smtp_password_file=password
+    )
     with pytest.raises(TryAgain):
         deliver(app, alarms, "mail")
     assert not any(line.startswith("AUTH") for line in Smtp.lines)

@@ -95,12 +95,12 @@ def test_row_that_cannot_be_is_refused_without_its_text(app, trial, rows):
     assert "4711" not in str(told.value)
 
 
-def test_both_forms_of_a_table_are_read():
-    assert read_table("# ours\nptid/PID-0042=SUBJ-1\nbase/A\\ B=1/15/2024\n", is_csv=False) == {
+def test_both_forms_of_a_table_are_read(app, trial):
+    assert read_table(app.archive, trial, "# ours\nptid/PID-0042=SUBJ-1\nbase/A\\ B=1/15/2024\n", is_csv=False) == {
         "ptid/PID-0042": "SUBJ-1",
         "base/A B": "1/15/2024",
     }
-    assert read_table("PID-0042,SUBJ-1\r\nshift/PID-0042,-10\r\n", is_csv=True) == {
+    assert read_table(app.archive, trial, "PID-0042,SUBJ-1\r\nshift/PID-0042,-10\r\n", is_csv=True) == {
         "ptid/PID-0042": "SUBJ-1",
         "shift/PID-0042": "-10",
     }

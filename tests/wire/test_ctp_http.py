@@ -95,7 +95,7 @@ def test_header_of_ctp_counts_from_this_machine(site: Site):
     assert site.post(body, "Authorization:", "RSNA: nothing")[0] == 401
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "GET", "OPTIONS"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "GET", "OPTIONS", "TRACE", "XYZZY"])
 def test_other_methods_are_not_found(site: Site, method: str):
     head = f"{method} /ctp/trial HTTP/1.1\r\nHost: a\r\nAuthorization: {site.basic}\r\nContent-Length: 0\r\n"
     status, _headers, body = site.exchange(head)

@@ -162,7 +162,12 @@ def test_folder_is_dropped_with_all_below_it(whole, chromium, tmp_path):
 def test_file_that_changed_meanwhile_is_told(whole, chromium, tmp_path):
     folder = make_folder(tmp_path / "study", 3, "c")
     who = Uploader(whole, chromium, "carl")
-    who.context.route("**/api/known-files", lambda route: (_change(folder), route.continue_()))
+
+    def change(route):
+        _change(folder)
+        route.continue_()
+
+    who.context.route("**/api/known-files", change)
     who.choose(folder)
     assert who.until_done() == "3 files = 2 published + 1 not taken"
     assert (
