@@ -23,6 +23,7 @@ FLOORS = {
     "QIDO 100 instances of a series ms": 20.0,
     "WADO metadata of 100 slices ms": 10.0,
     "WADO metadata of 100 slices, first time ms": 20.0,
+    "WADO metadata of 100 slices, from the disk ms": 20.0,
     "WADO frames of a 30-frame JPEG, decoded, first time ms": 50.0,
     "WADO frame 15 of a 30-frame JPEG, decoded, again ms": 50.0,
     "WADO rendered CT ms": 1.0,
