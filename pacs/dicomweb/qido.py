@@ -1,6 +1,6 @@
 """QIDO-RS at all six resources. PS3.18 10.6."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, islice
@@ -95,15 +95,11 @@ def _answer(
     first = list(islice(rows, _BATCH))
     is_whole = len(first) < _BATCH and (query.limit is None or len(first) < query.limit)
     total = query.offset + len(first) if is_whole and (first or not query.offset) else found.quick_total()
-    response = model_reply(way, first if len(first) < _BATCH else _until_the_end(chain(first, rows), turn.pop_all()))
+    response = model_reply(way, first if len(first) < _BATCH else chain(first, rows))
     _say_how_many(response, query, len(first), total, root)
     response.headers["Cache-Control"] = "no-cache, private"
+    response.call_on_close(turn.pop_all().close)  # also when nobody reads it to its end, or at all: HEAD
     return response
-
-
-def _until_the_end(rows: Iterator[bytes], turn: ExitStack) -> Iterator[bytes]:
-    with turn:
-        yield from rows
 
 
 def _say_how_many(response: Response, query: Query, shown: int, total: int | None, root: str) -> None:

@@ -571,3 +571,12 @@ def test_slow_searches_of_one_caller_leave_room_for_others(client):
     assert client.get(slow).status_code == 200
     assert client.get("/dicom-web/instances?KVP=low").status_code == 400
     assert not slow_searches._under_way
+
+
+def test_slow_search_that_nobody_reads_gives_its_place_back(client, monkeypatch):
+    monkeypatch.setattr("pacs.dicomweb.qido._BATCH", 1)
+    with client.head("/dicom-web/instances?KVP=*") as reply:
+        assert reply.status_code == 200
+    assert not slow_searches._under_way
+    assert rows(client, "/instances?KVP=*")
+    assert not slow_searches._under_way
