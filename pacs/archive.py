@@ -203,11 +203,12 @@ class Archive:
             entry = self.parts.spool.quarantined(intake_id)
         except KeyError:
             raise NotFound("the original is not in the quarantine any more") from None
-        # The receipt goes first: an original in the quarantine without a receipt goes back in line at the next start.
-        with self.parts.database.atomic():
-            self.parts.receipts.forget(intake_id)
-            self.parts.trail.add(actor, "retry", intake_id)
-        self.parts.spool.put_back(entry)
+        with self.parts.spool.way_back.taken():
+            # The receipt goes first: an original in the quarantine without one goes back in line at the next start.
+            with self.parts.database.atomic():
+                self.parts.receipts.forget(intake_id)
+                self.parts.trail.add(actor, "retry", intake_id)
+            self.parts.spool.put_back(entry)
 
     def resume_mapped(self, collection_id: int) -> int:
         """Put back what waited for a row of the collection's mapping or lookup table that is there now; how many."""

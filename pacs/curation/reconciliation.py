@@ -15,6 +15,7 @@ from pacs.audit.progress import Selection, by_day, explained, pace
 from pacs.auth import is_curator_of
 from pacs.curation.advice import advice_for
 from pacs.curation.status import removed_since, trace
+from pacs.db import snapshot
 from pacs.db.tables.audit import Receipt
 from pacs.errors import NotAllowed, NotFound
 from pacs.model import Principal, PrincipalKind, State
@@ -142,20 +143,21 @@ def overview(archive: Archive, principal: Principal, wanted: Filter) -> Overview
     """What became of everything that somebody may see. Raises `NotAllowed` for who is no user."""
     curated = _curated(archive, principal)
     names = {each.id: each.name for each in archive.registry.snapshot().collections.values()}
-    # Spool first: what moves on while we count has its receipt by the time that receipts are read.
-    entries = {entry.intake_id: entry for entry in archive.parts.spool.entries()}
-    with archive.parts.database.atomic():
-        known: set[str] = set()
+    known: set[str] = set()
+    groups: Counter[Group] = Counter()
+    reasons: Counter[tuple[str, bool, str]] = Counter()
+    with archive.parts.spool.way_back.closed():
+        # Spool first: what moves on while we count has its receipt by the moment of which receipts are read.
+        entries = {entry.intake_id: entry for entry in archive.parts.spool.entries()}
         ids = list(entries)
-        for start in range(0, len(ids), _CHUNK):
-            known |= archive.parts.receipts.states(ids[start : start + _CHUNK]).keys()
-        groups: Counter[Group] = Counter()
-        reasons: Counter[tuple[str, bool, str]] = Counter()
-        for selection in _selections(principal, curated, wanted):
-            for day, collection_id, site, sender, state, count in by_day(selection):
-                groups[Group(day, collection_id, site, sender, state)] += count
-            for state, waits, reason, count in explained(selection):
-                reasons[state, waits, reason] += count
+        with snapshot(archive.parts.database):
+            for start in range(0, len(ids), _CHUNK):
+                known |= archive.parts.receipts.states(ids[start : start + _CHUNK]).keys()
+            for selection in _selections(principal, curated, wanted):
+                for day, collection_id, site, sender, state, count in by_day(selection):
+                    groups[Group(day, collection_id, site, sender, state)] += count
+                for state, waits, reason, count in explained(selection):
+                    reasons[state, waits, reason] += count
     waiting = [entry for intake_id, entry in entries.items() if intake_id not in known]
     backlog = 0
     for group, submitter in _waiting_groups(archive.parts.spool, waiting):
@@ -224,7 +226,6 @@ def _state_counts(groups: Mapping[Group, int]) -> Counter[str]:
 def _reconciled(states: Counter[str], reasons: Mapping[tuple[str, bool, str], int]) -> Reconciliation:
     """The sum; of what is held, what waits for a row stands for itself."""
     unmapped = sum(count for (state, waits, _), count in reasons.items() if state == State.HELD.value and waits)
-    unmapped = min(unmapped, states.get(State.HELD.value, 0))  # the two are counted one after the other
     counts = {each: states.get(each, 0) for each in STATES}
     counts["held"] -= unmapped
     counts[UNMAPPED] = unmapped

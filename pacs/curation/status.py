@@ -6,6 +6,7 @@ from dataclasses import asdict
 from itertools import islice
 
 from pacs.archive import Archive
+from pacs.db import snapshot
 from pacs.db.tables.audit import Receipt
 from pacs.model import Grant, Level, Principal, PrincipalKind, Role, State, StatusCounts
 from pacs.query import Exact, Match, Query
@@ -18,12 +19,14 @@ def status_counts(archive: Archive) -> StatusCounts:
 
     An entry whose receipt is committed but which still stands in the spool counts by its receipt alone.
     """
-    # Spool first: what moves on while we count has its receipt by the time that receipts are read.
-    in_spool = iter({entry.intake_id for entry in archive.parts.spool.entries()})
     waiting = 0
-    while chunk := list(islice(in_spool, 400)):
-        waiting += len(chunk) - len(archive.parts.receipts.states(chunk))
-    counts = archive.parts.receipts.counts()
+    with archive.parts.spool.way_back.closed():
+        # Spool first: what moves on while we count has its receipt by the moment of which receipts are read.
+        in_spool = iter(archive.parts.spool.entries())
+        with snapshot(archive.parts.database):
+            while chunk := [entry.intake_id for entry in islice(in_spool, 400)]:
+                waiting += len(chunk) - len(archive.parts.receipts.states(chunk))
+            counts = archive.parts.receipts.counts()
     return StatusCounts(waiting, **{state.value: counts.get(state, 0) for state in State})
 
 
@@ -35,15 +38,16 @@ def status_json(archive: Archive) -> dict[str, int]:
 def sender_counts(archive: Archive) -> list[tuple[str, str, str, int]]:
     """Sender, study (new UID), state and count of all accepted objects; what waits has no study yet."""
     waiting: Counter[str] = Counter()
-    entries = {entry.intake_id: entry for entry in archive.parts.spool.entries()}
-    every = iter(list(entries))
-    while chunk := list(islice(every, 400)):
-        for intake_id in set(chunk) - archive.parts.receipts.states(chunk).keys():
-            envelope = archive.envelope(entries[intake_id].envelope_id)
-            waiting[envelope.sender if envelope else ""] += 1
-    return [(sender, "", "waiting", count) for sender, count in sorted(waiting.items())] + [
-        *archive.parts.receipts.summary()
-    ]
+    with archive.parts.spool.way_back.closed():
+        entries = {entry.intake_id: entry for entry in archive.parts.spool.entries()}
+        every = iter(entries)
+        with snapshot(archive.parts.database):
+            while chunk := list(islice(every, 400)):
+                for intake_id in set(chunk) - archive.parts.receipts.states(chunk).keys():
+                    envelope = archive.envelope(entries[intake_id].envelope_id)
+                    waiting[envelope.sender if envelope else ""] += 1
+            decided = archive.parts.receipts.summary()
+    return [(sender, "", "waiting", count) for sender, count in sorted(waiting.items())] + [*decided]
 
 
 def trace(archive: Archive, identifier: str) -> list[Receipt]:

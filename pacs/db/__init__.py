@@ -9,7 +9,7 @@ query engine is one statement per search whose plan is tested on both databases,
 
 from peewee import Database
 
-from pacs.db.connection import close_thread, open_database
+from pacs.db.connection import close_thread, open_database, snapshot
 from pacs.db.migrate import migrate
 from pacs.db.tables.base import database as _proxy
 
@@ -27,4 +27,4 @@ def connect(url: str) -> Database:
     return database
 
 
-__all__ = ["close_thread", "connect", "migrate", "open_database", "use"]
+__all__ = ["close_thread", "connect", "migrate", "open_database", "snapshot", "use"]

@@ -2,7 +2,8 @@
 
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from peewee import Database, SqliteDatabase
@@ -80,6 +81,14 @@ def sqlite_path(database: Database) -> str:
 def execute(database: Database, text: str, values: Sequence[object] = ()) -> Any:
     """Run one statement on this thread's connection; the driver's cursor. Peewee leaves this call untyped."""
     return database.execute_sql(text, tuple(values) or None)  # type: ignore[no-untyped-call]  # its stub has no types
+
+
+@contextmanager
+def snapshot(database: Database) -> Iterator[None]:
+    """All that is read inside is of one moment, and no writer waits for it. Write nothing inside."""
+    how = "DEFERRED" if is_sqlite(database) else "REPEATABLE READ"
+    with database.atomic(how):
+        yield
 
 
 def close_thread(database: Database) -> None:

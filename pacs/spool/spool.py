@@ -17,6 +17,7 @@ from pacs.model import Accepted, Door, Envelope
 from pacs.spool.disk import LowWater, SharedFolderSync, fsync_file, fsync_folder, write_durably
 from pacs.spool.entries import Entry, entry_of, new_intake_id
 from pacs.spool.walk import Walked, walk_file
+from pacs.spool.way_back import WayBack
 
 log = logging.getLogger("pacs.spool")
 
@@ -55,6 +56,7 @@ class Spool:
         self.limits = limits or Limits()
         for each in (self.incoming, self.envelopes, self.waiting, self.claimed, quarantine):
             each.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.way_back = WayBack(folder / "way-back.lock")
         self._low_water = LowWater(folder, self.limits.low_water_bytes)
         self._lock = threading.Lock()
         self._shard: tuple[Path, SharedFolderSync] | None = None
@@ -172,8 +174,9 @@ class Spool:
         past = [path for path in self.envelopes.glob("*.json") if path.stat().st_mtime < limit]
         if past:
             # Older ones are chosen first: what comes in now has a young envelope.
-            needed = {entry.envelope_id for entry in self.entries()}
-            needed |= {entry.envelope_id for entry in self.all_quarantined()}
+            with self.way_back.closed():
+                needed = {entry.envelope_id for entry in self.entries()}
+                needed |= {entry.envelope_id for entry in self.all_quarantined()}
             past = [path for path in past if path.stem not in needed]
         for path in past:
             path.unlink(missing_ok=True)
@@ -181,14 +184,20 @@ class Spool:
 
     def backlog(self) -> int:
         """How many entries wait or are in a worker's hands."""
-        return sum(1 for _ in self.entries())
+        return len(self.entries())
 
-    def entries(self) -> Iterator[Entry]:
-        """All entries that wait or are in a worker's hands, in no order."""
-        for root in (self.waiting, self.claimed):
-            for folder in root.iterdir():
-                with suppress(FileNotFoundError, NotADirectoryError):
-                    yield from filter(None, map(entry_of, folder.iterdir()))
+    def entries(self) -> list[Entry]:
+        """All entries that wait or are in a worker's hands, in no order.
+
+        Hold `way_back.closed()` while looking up what became of the others, so that each is found somewhere.
+        """
+        found: dict[str, Entry] = {}  # one that is claimed meanwhile is met twice
+        with self.way_back.closed():
+            for root in (self.waiting, self.claimed):
+                for folder in root.iterdir():
+                    with suppress(FileNotFoundError, NotADirectoryError):
+                        found |= {each.intake_id: each for each in filter(None, map(entry_of, folder.iterdir()))}
+        return list(found.values())
 
     def quarantined(self, intake_id: str) -> Entry:
         """The original of a held or quarantined object. Raises KeyError when there is none."""
@@ -227,15 +236,16 @@ class Spool:
     def put_back(self, entry: Entry, crashes: int = 0) -> Entry:
         """Move an entry to the line again: after a retry (from the quarantine) or a worker's death."""
         folder = self.waiting / (SUSPECT if crashes else AGAIN)
+        moved = entry.moved(folder, crashes)
         for _attempt in range(8):
             folder.mkdir(mode=0o700, exist_ok=True)
-            moved = entry.moved(folder, crashes)
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError), self.way_back.taken():
                 entry.path.rename(moved.path)
-                fsync_folder(folder)
-                return moved
-            if not entry.path.exists():
                 break
+            if not entry.path.exists():
+                return moved
+        with suppress(FileNotFoundError):  # a worker has claimed it, and removed the empty folder
+            fsync_folder(folder)
         return moved
 
     def _quarantine_folder(self, intake_id: str) -> Path:
