@@ -94,7 +94,7 @@ def _finish(response: Response) -> Response:
         headers["Access-Control-Allow-Methods"] = headers.get("Allow", "GET, HEAD, OPTIONS")
         headers["Access-Control-Allow-Headers"] = _ALLOWED
         headers["Access-Control-Max-Age"] = "600"
-    if request.method == "POST" and response.status_code >= 400:
+    if request.method in ("POST", "PUT", "PATCH") and response.status_code >= 400:
         headers["Connection"] = "close"  # the rest of the body is not read
     principal = g.get("principal")
     log.info(

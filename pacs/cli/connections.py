@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
@@ -24,13 +23,13 @@ import orjson
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
+from pacs.cli.draining import Drain, Pace
 from pacs.config import HttpSettings
 from pacs.db import close_thread
 
 log = logging.getLogger("pacs.http")
 MOST_HEAD_BYTES = 1 << 20  # request line and headers: ten thousand UIDs in a query are 0.7 MB
 HEADER_FIELDS, HEADER_BYTES = 100, 16384
-_LINGER_S, _LINGER_BYTES = 3.0, 16 << 20  # of a refused upload is read, so that its sender sees the answer
 _SHORT = struct.pack("ll", 0, 20_000)  # timeval: so little waiting is not worth giving the place away
 _SHORT_BYTES = 8192  # an answer's head and ends of its parts need no system call of their own
 _STAY_S = 0.1  # a viewer's next request comes within this, and then no other thread has to be woken
@@ -40,14 +39,6 @@ _READ, _WRITE = select.POLLIN, select.POLLOUT
 
 class TooSlow(Exception):
     """The head of a request did not come in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """What a client must keep up: so many bytes in each window of waiting; and the head of a request within one."""
-
-    window_s: float
-    least_rate: int
 
 
 class ClientSocket(socket.socket):
@@ -62,7 +53,7 @@ class ClientSocket(socket.socket):
         self._head_bytes = self._moved = 0
         self._waited_s = 0.0
         self._held = b""
-        self._lingered = False
+        self._ended = self._is_slow = False
         self.is_answered = False
 
     def begin_head(self) -> None:
@@ -92,7 +83,7 @@ class ClientSocket(socket.socket):
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Read; b"" also for a client that is too slow. Raises `TooSlow` for a head that takes too long."""
-        if self._lingered:
+        if self._ended or self._is_slow:
             return b""
         if self._head_until is not None:
             return self._recv_head(size, flags)
@@ -102,6 +93,7 @@ class ClientSocket(socket.socket):
             found = super().recv(size, flags | socket.MSG_DONTWAIT)
         except BlockingIOError:
             if not self._wait(_READ):
+                self._is_slow = True  # whoever reads asks several times before it believes that there is no more
                 return b""
             found = super().recv(size, flags)
         self._moved += len(found)
@@ -139,7 +131,7 @@ class ClientSocket(socket.socket):
             except BlockingIOError:
                 if not self._wait(_WRITE):
                     self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSED_AT_ONCE)
-                    self._lingered = True
+                    self._ended = True
                     raise ConnectionResetError(errno.ECONNRESET, "too slow") from None
                 continue
             self._moved += sent
@@ -164,24 +156,17 @@ class ClientSocket(socket.socket):
             self._places.acquire()
         if self._waited_s < self._pace.window_s:
             return is_ready
-        keeps_up = self._moved >= self._pace.least_rate * self._pace.window_s
+        keeps_up = self._moved >= self._pace.least_bytes
         self._moved, self._waited_s = 0, 0.0
         if not keeps_up:
             log.info("a client was too slow")
         return keeps_up
 
-    def linger(self) -> None:
-        """End our side and read what the client still sends, so that it sees the answer. RFC 9112 9.6."""
-        if self._lingered:
-            return
-        until, drained = time.monotonic() + _LINGER_S, 0
-        with suppress(OSError):
-            self.shutdown(socket.SHUT_WR)
-            while drained < _LINGER_BYTES and (left_s := until - time.monotonic()) > 0:
-                if not _ready(self, _READ, left_s) or not (piece := super().recv(1 << 16)):
-                    break
-                drained += len(piece)
-        self._lingered = True
+    def end(self, drain: Drain) -> None:
+        """No more of it is read here; what the client still sends, `drain` reads."""
+        if not self._ended:
+            self._ended = True
+            drain.take(self)
 
 
 def _ready(waiting: socket.socket, event: int, seconds: float) -> bool:
@@ -193,6 +178,8 @@ def _ready(waiting: socket.socket, event: int, seconds: float) -> bool:
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's threaded worker with our connections: more threads than places to work."""
 
+    wsgi: Any
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         settings: HttpSettings = self.app.installation.settings.http
@@ -200,6 +187,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self._places = threading.BoundedSemaphore(settings.threads)
         self._stays = threading.BoundedSemaphore(2 * settings.threads)
         self._most_keepers, self._keepers, self._lock = 2 * settings.threads, set[int](), threading.Lock()
+
+    def init_process(self) -> None:
+        """Begin to work, in the process that does."""
+        self._drain = Drain(self._pace, self.worker_connections)
+        super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Load the app, whose ``Connection: close`` counts."""
+        super().load_wsgi()
+        self.wsgi = _closing(self.wsgi)
 
     def enqueue_req(self, conn: Any) -> None:
         """Hand a connection to a thread."""
@@ -219,7 +216,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             finally:
                 conn.sock.end_head()
             if found is False:
-                conn.sock.linger()
+                conn.sock.end(self._drain)
             if found is not True or not self._another_follows(conn):
                 return found
 
@@ -268,6 +265,20 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             log.info("request refused", extra={"status": status})
         with suppress(OSError):
             client.sendall(_answer(status, name, sentence))
+
+
+def _closing(app: Any) -> Any:
+    """The same app; gunicorn leaves ``Connection`` out of an app's answer, says keep-alive and then closes it."""
+
+    def answer(environ: Any, start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            if ("Connection", "close") in headers:
+                start_response.__self__.force_close()  # of gunicorn's Response
+            return start_response(status, headers, exc_info)
+
+        return app(environ, start)
+
+    return answer
 
 
 _Problem = tuple[int, str, str]

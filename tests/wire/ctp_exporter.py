@@ -43,6 +43,18 @@ class Site:
             lines += [line] if line.partition(":")[2].strip() else []
         return self.exchange("\r\n".join([f"POST {path} HTTP/1.1", *lines, ""]), body)
 
+    def stream(self, path: str, kind: str, megabytes: int, *, chunked: bool) -> bytes:
+        """The answer to a body of zeros from a client that sends all of it before it reads, as Java does."""
+        piece = bytes(1 << 20)
+        framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {megabytes << 20}"
+        lines = [f"POST {path} HTTP/1.1", "Host: a", f"Content-Type: {kind}", f"Authorization: {self.basic}", framing]
+        with socket.create_connection(("127.0.0.1", self.server.http_port), 20) as connection:
+            connection.sendall("\r\n".join([*lines, "", ""]).encode())
+            for _ in range(megabytes):
+                connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+            connection.sendall(b"0\r\n\r\n" if chunked else b"")
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
     def stow(self, body: bytes, boundary: str = "-_b1", kind: str = "application/dicom"):
         """As CTP's DicomSTOWRSExportService sends one object: unquoted type, no DICOM in Accept."""
         part = f"--{boundary}\r\nContent-Type: {kind}\r\n"

@@ -87,6 +87,17 @@ def test_requests_are_answered_as_ctp_does(site: Site, more: list[str], status: 
         assert answer[1]["www-authenticate"] == 'Basic realm="HttpImportService"'
 
 
+@pytest.mark.parametrize("chunked", [True, False])
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/ctp/trial", "application/x-mirc"), ("/dicom-web/studies", "application/dicom")]
+)
+def test_large_body_that_is_refused_early_gets_its_answer(site: Site, path: str, kind: str, chunked: bool):
+    """CTP reads the answer when it has sent everything; a broken pipe would make it try again for ever."""
+    answer = Site(site.server, "wrong").stream(path, kind, 64, chunked=chunked)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"\r\nConnection: close\r\n" in answer
+
+
 def test_header_of_ctp_counts_from_this_machine(site: Site):
     body = ct_bytes(sop="ctp3", study="ctp")
     assert is_ok(site.post(body, "Authorization:", f"RSNA: site:{site.token}"))

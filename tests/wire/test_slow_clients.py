@@ -173,6 +173,23 @@ def test_slow_body_is_let_go(strict: Web):
 
 
 @contract("web 9.6")
+def test_refused_sender_that_stops_is_let_go(strict: Web):
+    with strict.connected("POST /dicom-web/studies HTTP/1.1", "Content-Length: 1000000") as slow:
+        said = b"".join(iter(lambda: slow.recv(4096), b""))
+        assert said.startswith(b"HTTP/1.1 401 ")
+        wait_for(lambda: _is_over(slow))
+
+
+def _is_over(connection: socket.socket) -> bool:
+    """Whether the server takes no more bytes."""
+    try:
+        connection.sendall(b"1")
+    except OSError:
+        return True
+    return False
+
+
+@contract("web 9.6")
 def test_reader_that_keeps_up_gets_everything(strict: Web):
     reply = requests.get(f"{strict.root}{LARGE}", stream=True, timeout=30)
     assert sum(map(len, reply.iter_content(1 << 16))) == int(reply.headers["Content-Length"])
