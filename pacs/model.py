@@ -94,7 +94,10 @@ class PrincipalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls. `grants` and `site` are a user's; a peer's `collections` are what it may see (None: every one)."""
+    """Who calls. `grants` are a user's; a peer's `collections` are what it may see (None: every one).
+
+    `site` is the one that a user or peer sends for; "": the collection's.
+    """
 
     kind: PrincipalKind
     name: str
@@ -202,7 +205,7 @@ DEFAULT_RULES = PeerRules()
 
 @dataclass(frozen=True, slots=True)
 class PeerInfo:
-    """An application entity that we know. `allow` is a subset of `DIMSE_SERVICES`."""
+    """An application entity that we know: `allow` is a subset of `DIMSE_SERVICES`, `site` the one that it sends for."""
 
     aet: str
     host: str
@@ -210,6 +213,7 @@ class PeerInfo:
     allow: frozenset[str]
     collection_ids: frozenset[int] | None
     rules: PeerRules = DEFAULT_RULES
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +233,7 @@ class Envelope:
     content_md5: str = ""
     """MD5 of the one object of a request, in hexadecimal, where its sender said it; it was found true."""
     sender_site: str = ""
-    """The site that its user sends for, as people count; `site` alone counts as a patient id's issuer."""
+    """The site that its user or peer sends for, as people count; `site` alone counts as a patient id's issuer."""
 
     @property
     def told_site(self) -> str:

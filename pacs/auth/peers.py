@@ -64,7 +64,8 @@ def identify_caller(
     """The principal of a caller.
 
     `user_of` is asked for a user by name and passcode. A valid user identity counts for more than the AE title: what
-    the user may do is what the association may do. Raises `UnknownPeer`, `UnknownUser`: reject.
+    the user may do is what the association may do; it sends for its own site, else for the peer's. Raises `UnknownPeer`,
+    `UnknownUser`: reject.
     """
     peer = peers.get(call.aet)
     if peer is None and call.certificate:
@@ -73,13 +74,13 @@ def identify_caller(
         _check_peer(peer, call)
     user = user_of(*call.user) if call.user is not None else None
     if user is not None:
-        return Caller(replace(user, services=user_services(user)), peer, as_user=True)
+        site = user.site or (peer.site if peer is not None else "")
+        return Caller(replace(user, services=user_services(user), site=site), peer, as_user=True)
     if policy.needs_identity or (peer is not None and peer.rules.needs_identity):
         raise UnknownUser("a valid user identity is needed")
     if peer is not None:
-        return Caller(
-            Principal(PrincipalKind.PEER, peer.aet, services=peer.allow, collections=peer.collection_ids), peer
-        )
+        kind, bound = PrincipalKind.PEER, peer.collection_ids
+        return Caller(Principal(kind, peer.aet, services=peer.allow, collections=bound, site=peer.site), peer)
     if policy.local and is_loopback(call.address):
         return Caller(local_principal(call.aet, dimse=True), None)
     if policy.unknown_callers == "read":

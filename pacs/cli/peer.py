@@ -5,8 +5,10 @@ from pathlib import Path
 
 import click
 
+from pacs.app import App
 from pacs.cli.options import data_option, json_option, open_data, operator
 from pacs.cli.output import print_facts, print_table
+from pacs.curation.kits import check_site
 from pacs.errors import BadRequest, NotFound
 from pacs.model import DIMSE_SERVICES, PeerInfo
 
@@ -22,6 +24,7 @@ def command() -> None:
 @click.argument("port", type=click.IntRange(1, 65535))
 @click.option("--allow", help=f"Services, comma separated; default: {','.join(DIMSE_SERVICES)}.")
 @click.option("--collection", "collections", multiple=True, help="Bind the peer to this collection; may be repeated.")
+@click.option("--site", help="Site that it sends for; submissions are counted by it. Empty: its collection's.")
 @data_option
 @json_option
 def add(
@@ -30,6 +33,7 @@ def add(
     port: int,
     allow: str | None,
     collections: tuple[str, ...],
+    site: str | None,
     data: Path,
     config_file: Path | None,
     as_json: bool,
@@ -52,7 +56,10 @@ def add(
         collections = tuple(names[each].name for each in sorted(known.collection_ids) if each in names)
         if not collections:
             raise BadRequest("the collections that it was bound to are gone; name one, or remove the peer first")
+    wanted = _checked(site)
     peer = app.registry.add_peer(aet, host, port, services, collections)
+    if wanted is not None:
+        peer = _set_site(app, peer.aet, wanted)
     app.archive.parts.trail.add(operator(), "add peer", peer.aet, ",".join(sorted(services)))
     print_facts(_facts(peer), as_json)
 
@@ -78,13 +85,28 @@ def set_rules(aet: str, rules: tuple[str, ...], data: Path, config_file: Path | 
     tls=no                yes: we call it over TLS
     parallel=1            associations that one large move to it may use
     patience_s=60         most seconds for its answer to one object
+    site=                 that it sends for; submissions are counted by it; empty: its collection's
     """
     app = open_data(data, config_file)
     changes = dict(_pair(each) for each in rules)
-    peer = app.registry.set_peer_rules(aet, changes)
+    site = _checked(changes.get("site"))
+    peer = app.registry.set_peer_rules(aet, {name: each for name, each in changes.items() if name != "site"})
+    if site is not None:
+        peer = _set_site(app, peer.aet, site)
     if changes:
         app.archive.parts.trail.add(operator(), "set peer", peer.aet, ",".join(sorted(changes)))
     print_facts(_facts(peer) | asdict(peer.rules), as_json)
+
+
+def _checked(site: str | None) -> str | None:
+    """The name of a site; "" and None are none. Raises `BadRequest`."""
+    return check_site(site) if site else site
+
+
+def _set_site(app: App, aet: str, site: str) -> PeerInfo:
+    if site:
+        app.registry.add_site(site)
+    return app.registry.set_peer_site(aet, site)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -100,7 +122,7 @@ def _pair(text: str) -> tuple[str, str]:
 def list_peers(data: Path, config_file: Path | None, as_json: bool) -> None:
     """All peers."""
     peers = open_data(data, config_file).registry.snapshot().peers
-    print_table((_facts(peers[aet]) for aet in sorted(peers)), ("aet", "host", "port", "allow"), as_json)
+    print_table((_facts(peers[aet]) for aet in sorted(peers)), ("aet", "host", "port", "allow", "site"), as_json)
 
 
 @command.command()
@@ -137,4 +159,5 @@ def _facts(peer: PeerInfo) -> dict[str, object]:
         "port": peer.port,
         "allow": ",".join(sorted(peer.allow)),
         "collection_ids": bound,
+        "site": peer.site,
     }

@@ -328,8 +328,8 @@ def _configuration(dimse: DimseSettings) -> str:
     return f"""\
 ### 3.10 Configuration
 
-Peers are entered by AE title, host and port (`pacs peer add`), with the services they may use and rules of their own
-(`pacs peer set`). Settings are listed in `docs/operator.md`.
+Peers are entered by AE title, host and port (`pacs peer add`), with the services they may use, the site that
+they send for, and rules of their own (`pacs peer set`). Settings are listed in `docs/operator.md`.
 
 {table(("what", "now"), facts)}"""
 

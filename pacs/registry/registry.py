@@ -166,7 +166,7 @@ class Registry:
     ) -> PeerInfo:
         """Add or replace an application entity, bound to some collections or (none named) to all.
 
-        `rules`: None keeps those that it has. Raises `BadRequest` or `NotFound` (collection).
+        Its site stays, and with `rules` None its rules. Raises `BadRequest` or `NotFound` (collection).
         """
         aet = aet.strip()
         if not AE_TITLE.fullmatch(aet):
@@ -179,8 +179,9 @@ class Registry:
         if unknown:
             raise BadRequest(f"unknown service {min(unknown)!r}; known are {', '.join(DIMSE_SERVICES)}")
         snapshot = self.snapshot()
+        known = snapshot.peers.get(aet)
         if rules is None:
-            rules = snapshot.peers[aet].rules if aet in snapshot.peers else PeerRules()
+            rules = known.rules if known is not None else PeerRules()
         bound = ",".join(str(snapshot.collection_named(name).id) for name in collections)
         with self._database.atomic():
             Peer.delete().where(Peer.aet == aet).execute()
@@ -189,6 +190,7 @@ class Registry:
                 host=host.strip(),
                 port=port,
                 allow=",".join(sorted(allow)),
+                site=known.site if known is not None else "",
                 collections=bound,
                 rules=rules_json(rules),
             )
@@ -205,6 +207,14 @@ class Registry:
             Peer.update(rules=rules_json(rules)).where(Peer.aet == peer.aet).execute()
             self._changed()
         return self.snapshot().peers[peer.aet]
+
+    def set_peer_site(self, aet: str, site: str) -> PeerInfo:
+        """Say for which site an application entity sends; "": for its collection's. Raises `NotFound`."""
+        with self._database.atomic():
+            if not Peer.update(site=site).where(Peer.aet == aet.strip()).execute():
+                raise NotFound("there is no such peer")
+            self._changed()
+        return self.snapshot().peers[aet.strip()]
 
     def remove_peer(self, aet: str) -> None:
         """Remove an application entity. Raises `NotFound`."""
@@ -304,7 +314,8 @@ def _collection_info(row: Collection) -> CollectionInfo:
 
 def _peer_info(row: Peer) -> PeerInfo:
     bound = frozenset(int(each) for each in row.collections.split(",")) if row.collections else None
-    return PeerInfo(row.aet, row.host, row.port, frozenset(row.allow.split(",")) - {""}, bound, rules_from(row.rules))
+    allow = frozenset(row.allow.split(",")) - {""}
+    return PeerInfo(row.aet, row.host, row.port, allow, bound, rules_from(row.rules), row.site)
 
 
 __all__ = ["INBOX", "NewCollection", "Registry"]

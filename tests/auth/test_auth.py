@@ -1,6 +1,7 @@
 """Who calls, and what each principal sees and may do."""
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -96,6 +97,17 @@ def test_known_peer_has_its_services():
     peer = identify_caller(Call("M", "10.0.0.9"), entered(), DoorPolicy()).principal
     assert may_serve(peer, "echo")
     assert not may_serve(peer, "store")
+
+
+def test_user_sends_for_its_own_site_else_for_the_peers():
+    peers = {"M": replace(entered()["M"], site="St. Elsewhere")}
+    assert identify_caller(Call("M", "10.0.0.9"), peers, DoorPolicy()).principal.site == "St. Elsewhere"
+    call = Call("M", "10.0.0.9", user=("ann", "right"))
+    users = {"": USER, "Seattle Grace": replace(USER, site="Seattle Grace")}
+    told = {own: identify_caller(call, peers, DoorPolicy(), lambda *_, own=own: users[own]) for own in users}
+    assert {own: each.principal.site for own, each in told.items()} == {
+        "": "St. Elsewhere", "Seattle Grace": "Seattle Grace",
+    }  # fmt: skip
 
 
 def test_disabled_peer_is_rejected_even_on_loopback():

@@ -55,11 +55,20 @@ def test_collections_peers_users_and_tokens(tmp_path):
 def test_new_address_leaves_what_a_peer_may_do(tmp_path):
     data = tmp_path / "data"
     ok("collection", "create", "trial", data=data)
-    ok("peer", "add", "CT1", "10.0.0.5", "104", "--allow", "echo", "--collection", "trial", data=data)
+    bound = ("--allow", "echo", "--collection", "trial", "--site", "St. Elsewhere")
+    ok("peer", "add", "CT1", "10.0.0.5", "104", *bound, data=data)
     (before,) = json.loads(ok("peer", "list", "--json", data=data))
     ok("peer", "add", "CT1", "10.0.0.6", "11112", data=data)
     (after,) = json.loads(ok("peer", "list", "--json", data=data))
     assert after == before | {"host": "10.0.0.6", "port": 11112}
+    assert after["site"] == "St. Elsewhere"
+
+
+def test_peer_sends_for_another_site(tmp_path):
+    data = tmp_path / "data"
+    ok("peer", "add", "CT1", "10.0.0.5", "104", data=data)
+    for text, site in (("site=Seattle Grace", "Seattle Grace"), ("tls=yes", "Seattle Grace"), ("site=", "")):
+        assert json.loads(ok("peer", "set", "CT1", text, "--json", data=data))["site"] == site
 
 
 @pytest.mark.parametrize(
@@ -72,6 +81,8 @@ def test_new_address_leaves_what_a_peer_may_do(tmp_path):
         ("peer", "add", "A\\B", "host", "104"),
         ("peer", "add", "TRIALPACS", "host", "104"),
         ("peer", "remove", "NOBODY"),
+        ("peer", "set", "NOBODY", "site=A"),
+        ("peer", "add", "A", "host", "104", "--site", "A\nB"),
         ("user", "add", "ann", "--role", "curator", "--collection", "nothing"),
         ("token", "create", "--user", "nobody"),
         ("trace", "1.2.3"),

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 
 import pytest
+import requests
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE
@@ -236,15 +237,18 @@ def test_stow_of_a_bad_object_is_no_success(site: Site):
 
 
 def test_c_store_of_coerced_objects_is_0000(site: Site):
-    """CTP takes any other status, warnings too, for a failure."""
+    """CTP takes any other status, warnings too, for a failure. What came counts for the site of the AE title."""
     ae = AE("CTP")
     ae.maximum_pdu_size = 16352
     ae.add_requested_context(CTImageStorage, [ExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian])
-    site.server.run("peer", "add", "CTP", "127.0.0.1", "104", "--collection", "trial")
+    site.server.run("peer", "add", "CTP", "127.0.0.1", "104", "--collection", "trial", "--site", "St. Elsewhere")
     association = ae.associate("127.0.0.1", site.server.port, ae_title="TRIALPACS", max_pdu=16352)
     for _ in range(2):
         assert association.send_c_store(dcmread(io.BytesIO(ct_bytes(sop="ctpc", study="ctp")))).Status == 0
     association.release()
+    asked = f"{site.server.root}/api/submissions?site=St.%20Elsewhere"
+    (sender,) = requests.get(asked, headers=site.server.admin, timeout=20).json()["senders"]
+    assert (sender["sender"], sender["site"], sender["received"]) == ("CTP", "St. Elsewhere", 2)
 
 
 def test_released_objects_wait_in_a_queue_and_go_to_another_archive(site: Site):
