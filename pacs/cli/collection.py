@@ -134,10 +134,11 @@ def set_collection(name: str, data: Path, config_file: Path | None, as_json: boo
         raise click.UsageError("name at least one setting to change")
     app = open_data(data, config_file)
     app.check_called_aet(given.get("called_aet", ""))
-    if "import_filter" in given:
-        given["import_filter"] = filter_text(given["import_filter"])
-    if "profile" in given:
-        load_profile(given["profile"], app.folders.profiles)
+    before = app.registry.snapshot().collection_named(name)
+    if {"import_filter", "profile"} & given.keys():
+        profile = load_profile(given.get("profile", before.profile), app.folders.profiles)
+        text = filter_text(given.get("import_filter", before.import_filter), profile)
+        given |= {"import_filter": text} if "import_filter" in given else {}
     changed = app.registry.set_collection(name, given)
     app.archive.parts.trail.add(operator(), "set collection", name, ", ".join(sorted(given)))
     app.follow_profiles()

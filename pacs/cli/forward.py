@@ -6,6 +6,7 @@ import click
 
 from pacs.cli.options import data_option, filter_text, json_option, open_data, operator
 from pacs.cli.output import print_table
+from pacs.deid import load_profile
 
 
 @click.group()
@@ -24,7 +25,8 @@ def add(collection: str, aet: str, send_filter: str, data: Path, config_file: Pa
     With a filter, only its instances that pass; it is asked about the de-identified instance.
     """
     app = open_data(data, config_file)
-    send_filter = filter_text(send_filter)
+    wanted = app.registry.snapshot().collection_named(collection)
+    send_filter = filter_text(send_filter, load_profile(wanted.profile, app.folders.profiles))
     app.registry.add_forward(collection, aet, is_peer=not app.remotes.has(aet.strip()), send_filter=send_filter)
     app.archive.parts.trail.add(operator(), "add forward", f"{collection} {aet}")
 

@@ -10,7 +10,8 @@ import click
 
 from pacs.app import App, open_app
 from pacs.config import Settings, load_settings
-from pacs.deid.filters import read_filter
+from pacs.deid.filters_as_ctp import filter_of
+from pacs.deid.profiles import Profile
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,15 +59,21 @@ def open_data(data: Path, config_file: Path | None, options: Mapping[str, Any] |
     return open_app(settings_of(data, config_file, options))
 
 
-def filter_text(given: str) -> str:
-    """The text of a filter that is given as it is, or as the name of a file; "" for none. Raises `ProfileError`."""
+def filter_text(given: str, profile: Profile | None = None) -> str:
+    """The text of a filter that is given as it is, or as the name of a file; "" for none.
+
+    Raises `ProfileError` for a malformed one; where the collection's profile is a CTP script in mode strict, that is a
+    warning.
+    """
     if not given.strip():
         return ""
     text, name = given, "filter"
     with suppress(OSError, ValueError):  # a long text is no name
         if Path(given).is_file():
             text, name = Path(given).read_text(encoding="utf-8-sig"), Path(given).name
-    read_filter(text, name)
+    fault = filter_of(text, name, as_ctp=profile is not None and profile.strict is not None).fault
+    if fault:
+        click.echo(f"warning: {fault}; CTP takes what is malformed for false, and so does this collection", err=True)
     return text
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pacs.deid.ctp.names import nearest, tag_named
-from pacs.deid.ctp.patterns import fits_whole, java_pattern
+from pacs.deid.ctp.patterns import TookTooLong, fits_whole, java_pattern
 from pacs.deid.ctp.scope import private_tag, text_of_element
 from pacs.dicom.elements import DataSet
 from pacs.dicom.syntaxes import EXPLICIT_LE, Encoding, encoding_of
@@ -23,8 +23,8 @@ from pacs.errors import ProfileError
 MAX_CHARACTERS = 1 << 16
 _MOST_DEEP = 100
 _META_GROUP = 0x0007
-_LITTLE_ENDIAN = encoding_of(EXPLICIT_LE)
-_NO_META = DataSet()
+LITTLE_ENDIAN = encoding_of(EXPLICIT_LE)
+NO_META = DataSet()
 # Names of older dictionaries that such files use.
 _OLDER_NAMES = {"SoftwareVersion": "SoftwareVersions", "ManufacturersModelName": "ManufacturerModelName"}
 _BRACKETS = r'\[[^\[\]"\n]*(?:\[[^\]"\n]*\][^\]"\n]*)?\]'
@@ -34,7 +34,7 @@ _PRIVATE_TAG = re.compile(r"\[([0-9A-Fa-f]{4})\[([^\]]+)\]([0-9A-Fa-f]{2})\]")
 _NOT_OF_NUMBERS = re.compile(r"[^0-9.]")
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """What a filter looks at."""
 
     data_set: DataSet
@@ -45,13 +45,19 @@ class _Seen(NamedTuple):
 class _Condition(NamedTuple):
     """A question about an object, how to name it (without its text), and the parts that must all hold."""
 
-    holds: Callable[[_Seen], bool]
+    holds: Callable[[Seen], bool]
     name: str
     parts: tuple["_Condition", ...] = ()
 
 
 class Filter:
-    """A filter that was read. `name` and `line` say where it stands, `text` is as it was written."""
+    """A filter that was read. `name` and `line` say where it stands, `text` is as it was written.
+
+    `fault` says what is malformed in one that is taken nevertheless, which `pacs.deid.filters_as_ctp` does.
+    Its questions raise `TookTooLong` when a regular expression comes to no end, naming element and condition.
+    """
+
+    fault = ""
 
     def __init__(self, text: str, name: str, line: int, condition: _Condition) -> None:
         self.text = text
@@ -59,17 +65,21 @@ class Filter:
         self.line = line
         self._condition = condition
 
-    def passes(self, data_set: DataSet, encoding: Encoding = _LITTLE_ENDIAN, meta: DataSet = _NO_META) -> bool:
+    def passes(self, data_set: DataSet, encoding: Encoding = LITTLE_ENDIAN, meta: DataSet = NO_META) -> bool:
         """Whether an object passes. `encoding` is how it was read, `meta` its file meta information."""
-        return self._condition.holds(_Seen(data_set, meta, encoding))
+        return self._condition.holds(Seen(data_set, meta, encoding))
 
-    def failing(self, data_set: DataSet, encoding: Encoding = _LITTLE_ENDIAN, meta: DataSet = _NO_META) -> str:
+    def failing(self, data_set: DataSet, encoding: Encoding = LITTLE_ENDIAN, meta: DataSet = NO_META) -> str:
         """The first condition that an object does not meet, by element and method; "" when it passes."""
-        seen = _Seen(data_set, meta, encoding)
+        seen = Seen(data_set, meta, encoding)
         if self._condition.holds(seen):
             return ""
         parts = self._condition.parts or (self._condition,)
         return next((each.name for each in parts if not each.holds(seen)), "")
+
+    def refuses_plainly(self, data_set: DataSet, encoding: Encoding = LITTLE_ENDIAN, meta: DataSet = NO_META) -> bool:
+        """Whether an object does not pass, beyond doubt of how the filter is meant: so it may be dropped."""
+        return not self.passes(data_set, encoding, meta)
 
 
 @lru_cache(maxsize=64)
@@ -100,7 +110,7 @@ def _is_greater(value: str, text: str) -> bool:
     return _is_less(text, value)
 
 
-_METHODS: dict[str, Callable[[str, str], bool]] = {
+METHODS: dict[str, Callable[[str, str], bool]] = {
     "equals": lambda value, text: value == text,
     "equalsIgnoreCase": lambda value, text: value.lower() == text.lower(),
     "matches": lambda value, text: fits_whole(text, value),
@@ -149,6 +159,7 @@ class _Reading:
         ]
         self.tokens = _joined(self.tokens)
         self.next = 0
+        self.terms = 0
         self.depth = 0
 
     def whole(self) -> _Condition:
@@ -217,9 +228,12 @@ class _Reading:
         where, dot, method = name.rpartition(".")
         if not dot:
             raise self.fault('a term Element.method("text") is wanted here')
-        if method not in _METHODS:
-            raise self.fault(f"there is no method {method[:40]!r}; there are {', '.join(sorted(_METHODS))}")
-        value = self.element(where)
+        if method not in METHODS:
+            raise self.fault(f"there is no method {method[:40]!r}; there are {', '.join(sorted(METHODS))}")
+        try:
+            value = element_value(where)
+        except ProfileError as error:
+            raise self.fault(str(error)) from None
         self.next += 1
         argument = self.peek() if self.take("(") else ""
         if not (argument.startswith('"') and argument.endswith('"') and len(argument) > 1):
@@ -227,36 +241,51 @@ class _Reading:
         self.next += 1
         if not self.take(")"):
             raise self.fault("a closing parenthesis is missing")
-        text, judge = argument[1:-1], _METHODS[method]
+        text, self.terms = argument[1:-1], self.terms + 1
         if method == "matches":
             try:
                 java_pattern(text)
             except re.error:
                 raise self.fault("this regular expression cannot be read") from None
+        judge = judged(METHODS[method], f"{self.name}: condition {self.terms}, {name},")
         return _Condition(lambda seen: judge(value(seen), text), name)
 
-    def element(self, where: str) -> Callable[[_Seen], str]:
-        """The value that an element has in an object, as text; empty without it."""
-        *sequences, last = where.split("::")
-        path = [self.tag(part) for part in sequences]
-        private = _PRIVATE_TAG.fullmatch(last)
-        if private is not None:
-            group, owner, low = int(private[1], 16), private[2], int(private[3], 16)
-            return lambda seen: _value(seen, path, lambda item: private_tag(item, group, owner, low))
-        tag = self.tag(last)
-        return lambda seen: _value(seen, path, lambda _item: tag)
 
-    def tag(self, part: str) -> int:
-        plain = _PLAIN_TAG.fullmatch(part)
-        if plain is not None:
-            return int(plain[1] + plain[2], 16)
-        found = tag_named(_OLDER_NAMES.get(part, part))
-        if found is None:
-            raise self.fault(f"no element is called {part[:60]!r}{nearest(part)}")
-        return found
+def judged(judge: Callable[[str, str], bool], where: str) -> Callable[[str, str], bool]:
+    """A method that says where it stands when its regular expression takes too long."""
+
+    def in_time(value: str, text: str) -> bool:
+        try:
+            return judge(value, text)
+        except TookTooLong:
+            raise TookTooLong(where) from None
+
+    return in_time if judge is METHODS["matches"] else judge
 
 
-def _value(seen: _Seen, path: list[int], tag_in: Callable[[DataSet], int | None]) -> str:
+def element_value(where: str) -> Callable[[Seen], str]:
+    """The value that an element has in an object, as text; empty without it. Raises `ProfileError` for no element."""
+    *sequences, last = where.split("::")
+    path = [_tag(part) for part in sequences]
+    private = _PRIVATE_TAG.fullmatch(last)
+    if private is not None:
+        group, owner, low = int(private[1], 16), private[2], int(private[3], 16)
+        return lambda seen: _value(seen, path, lambda item: private_tag(item, group, owner, low))
+    tag = _tag(last)
+    return lambda seen: _value(seen, path, lambda _item: tag)
+
+
+def _tag(part: str) -> int:
+    plain = _PLAIN_TAG.fullmatch(part)
+    if plain is not None:
+        return int(plain[1] + plain[2], 16)
+    found = tag_named(_OLDER_NAMES.get(part, part))
+    if found is None:
+        raise ProfileError(f"no element is called {part[:60]!r}{nearest(part)}")
+    return found
+
+
+def _value(seen: Seen, path: list[int], tag_in: Callable[[DataSet], int | None]) -> str:
     data_set, charset = seen.data_set, charset_of(seen.data_set)
     for tag in path:
         sequence = data_set.get(tag)

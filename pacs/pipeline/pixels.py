@@ -92,7 +92,7 @@ def _take(work: Work, outcome: PixelOutcome) -> None:
     assert work.result is not None
     data_set = outcome.data_set
     options = work.result.options
-    if outcome.cleaned:
+    if outcome.cleaned and not outcome.unmarked:
         data_set = DataSet(data_set)
         add_codes(data_set, (CLEAN_PIXEL_DATA,))
         options |= {"clean_pixel_data"}

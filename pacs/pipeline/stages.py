@@ -1,5 +1,6 @@
 """The object stages, in their order. Each fills in what it makes and says whether the object goes on."""
 
+import logging
 import re
 from collections.abc import Callable
 
@@ -8,7 +9,7 @@ from pacs.deid import deidentify
 from pacs.deid.actions import PATIENT_ID, PATIENT_NAME, kept_by
 from pacs.deid.ctp import MissingKey
 from pacs.deid.dummies import ENCAPSULATED_DOCUMENT
-from pacs.deid.filters import read_filter
+from pacs.deid.filters_as_ctp import filter_of
 from pacs.dicom.elements import PIXEL_TAGS, parse
 from pacs.dicom.fileformat import file_start, read_start, stored_syntax, text_of
 from pacs.dicom.syntaxes import DEFLATED_LE, STORAGE_CLASSES, VALID_UID, encoding_of
@@ -22,6 +23,7 @@ from pacs.pipeline.pixels import clean_pixels_stage
 from pacs.pipeline.work import Work
 from pacs.spool import inflated
 
+log = logging.getLogger(__name__)
 Stage = Callable[[Work], Outcome]
 _PARTS = re.compile(r"[^\W_]+")
 SOP_CLASS = 0x00080016
@@ -66,11 +68,16 @@ def ask_filter(work: Work) -> Outcome:
         return Keep()
     assert work.start is not None
     assert work.encoding is not None
-    condition = read_filter(text, f"filter of {name}").failing(work.original, work.encoding, work.start.meta)
+    seen = work.original, work.encoding, work.start.meta
+    chosen = filter_of(text, f"filter of {name}", as_ctp=work.profile.strict is not None)
+    if chosen.fault:
+        log.warning("a malformed filter counts as in CTP", extra={"collection": name})
+    condition = chosen.failing(*seen)
     if not condition:
         return Keep()
     reason = f"It does not pass the filter of collection {name}: {condition}."
-    return Drop(reason) if work.collection.filter_action == "drop" else Quarantine(reason)
+    drops = work.collection.filter_action == "drop" and chosen.refuses_plainly(*seen)
+    return Drop(reason) if drops else Quarantine(reason)
 
 
 def quarantine_private_classes(work: Work) -> Outcome:

@@ -47,6 +47,7 @@ _METHODS = {"8": "ISO_14495_1", "9": "ISO_15444_1", "2": "ISO_15444_15"}
 _SMALLEST, _LARGEST = 0x00280106, 0x00280107
 _MAX_NATIVE = 0xFFFFFFFE
 Paint = Callable[[Array, Format], None]
+Black = Callable[[Format, Array, DataSet, str], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +61,58 @@ class Blanked:
     boxes: tuple[Box, ...]
 
 
-def blanked(image: Image, boxes: Sequence[Box], folder: Path | None = None) -> Blanked:
+def black_of(found: Format, pixels: Array, data_set: DataSet, syntax: str) -> Any:
+    """The number, or numbers per sample, of black. PS3.3 C.7.6.3.1.2; grey takes the darkest of the frame itself,
+    so that automatic windows stay as they were.
+    """
+    if found.samples == 1:
+        if found.photometric == "MONOCHROME1":
+            return pixels.max()
+        if found.photometric == "PALETTE COLOR":
+            return _darkest(data_set, syntax)
+        return pixels.min()
+    return _black_of_colours(found)
+
+
+def _black_of_colours(found: Format) -> tuple[int, int, int]:
+    middle = 1 << (found.bits_stored - 1)
+    if found.photometric.startswith("YBR_PARTIAL"):
+        return (16 << (found.bits_stored - 8), middle, middle)
+    if found.photometric in ("YBR_FULL", "YBR_FULL_422"):
+        return (0, middle, middle)
+    return (0, 0, 0)
+
+
+def _darkest(data_set: DataSet, syntax: str) -> int:
+    table = palette(data_set, syntax)
+    if table is None:
+        return 0
+    first, colours = table
+    return first + int(colours.astype(np.int32).sum(axis=1).argmin())
+
+
+def zero_of(found: Format, _pixels: Array, _data_set: DataSet, _syntax: str) -> Any:
+    """The number 0, which RSNA CTP fills with whatever it means there; in luminance and chrominance it is black."""
+    return 0 if found.samples == 1 else _black_of_colours(found)
+
+
+def blanked(image: Image, boxes: Sequence[Box], folder: Path | None = None, *, black: Black = black_of) -> Blanked:
     """Make the rectangles black in every frame. `folder` takes the temporary file of large objects.
 
-    Raises `NotAcceptable` when a frame cannot be decoded, or the result is too long for a native syntax.
+    `black` says what black is: `black_of`, or `zero_of`. Raises `NotAcceptable` when a frame cannot be decoded, or the
+    result is too long for a native syntax.
     """
     if not image.encapsulated and image.format.bits_allocated == 1:
-        return Blanked(_native(image, None, folder, _one_bit(image, boxes)), image.transfer_syntax_uid, tuple(boxes))
+        whole = _native(image, None, folder, _one_bit(image, boxes, black))
+        return Blanked(whole, image.transfer_syntax_uid, tuple(boxes))
     if image.transfer_syntax_uid in _BASELINE and boxes:
         try:
-            return _in_jpeg(image, boxes, folder)
+            return _in_jpeg(image, boxes, folder, black)
         except NotAcceptable:
             pass  # no sequential stream, or one that decoders take another way: decoded pixels are the way out
 
     def paint(pixels: Array, now: Format) -> None:
-        fill(pixels, boxes, now, black_of(now, pixels, image.data_set, image.transfer_syntax_uid))
+        fill(pixels, boxes, now, black(now, pixels, image.data_set, image.transfer_syntax_uid))
 
     return replace(repainted(image, paint, folder), boxes=tuple(boxes))
 
@@ -107,32 +145,6 @@ def without_unused_bits(image: Image, folder: Path | None = None) -> Blanked | N
             if unused_bits_set(image, pixels):
                 return blanked(image, (), folder)
     return None
-
-
-def black_of(found: Format, pixels: Array, data_set: DataSet, syntax: str) -> Any:
-    """The number, or numbers per sample, of black. PS3.3 C.7.6.3.1.2; grey takes the darkest of the frame itself,
-    so that automatic windows stay as they were.
-    """
-    if found.samples == 1:
-        if found.photometric == "MONOCHROME1":
-            return pixels.max()
-        if found.photometric == "PALETTE COLOR":
-            return _darkest(data_set, syntax)
-        return pixels.min()
-    middle = 1 << (found.bits_stored - 1)
-    if found.photometric.startswith("YBR_PARTIAL"):
-        return (16 << (found.bits_stored - 8), middle, middle)
-    if found.photometric in ("YBR_FULL", "YBR_FULL_422"):
-        return (0, middle, middle)
-    return (0, 0, 0)
-
-
-def _darkest(data_set: DataSet, syntax: str) -> int:
-    table = palette(data_set, syntax)
-    if table is None:
-        return 0
-    first, colours = table
-    return first + int(colours.astype(np.int32).sum(axis=1).argmin())
 
 
 def fill(pixels: Array, boxes: Iterable[Box], found: Format, black: Any) -> None:
@@ -171,13 +183,14 @@ def _native(image: Image, paint: Paint | None, folder: Path | None, one_bit: byt
     return changed
 
 
-def _one_bit(image: Image, boxes: Sequence[Box]) -> bytes:
+def _one_bit(image: Image, boxes: Sequence[Box], black: Black) -> bytes:
     """Frames of one-bit pixels follow each other without padding. PS3.5 8.1.1."""
     bits = np.unpackbits(np.frombuffer(image.native_bytes(), np.uint8), bitorder="little")
     size = image.format.frame_bits
     for number in range(image.count):
         frame = bits[number * size : (number + 1) * size].reshape(image.format.rows, image.format.columns)
-        fill(frame, boxes, image.format, 1 if image.format.photometric == "MONOCHROME1" else 0)
+        is_white = image.format.photometric == "MONOCHROME1" and black is not zero_of
+        fill(frame, boxes, image.format, int(is_white))
     return np.packbits(bits, bitorder="little").tobytes()
 
 
@@ -217,7 +230,7 @@ def _encoded(image: Image, paint: Paint, syntax: str, folder: Path | None) -> Da
     return changed
 
 
-def _in_jpeg(image: Image, boxes: Sequence[Box], folder: Path | None) -> Blanked:
+def _in_jpeg(image: Image, boxes: Sequence[Box], folder: Path | None, black: Black) -> Blanked:
     """JPEG frames in their own syntax. Raises `NotAcceptable` when one of them cannot be blanked as a stream, or when
     decoding does not show every pixel outside as it was and black inside.
     """
@@ -230,7 +243,7 @@ def _in_jpeg(image: Image, boxes: Sequence[Box], folder: Path | None) -> Blanked
             content = bytes(image.encoded(number))
             if widened(content, boxes) != around:
                 raise NotAcceptable("frames of one object differ in their form")
-            frame, pixels = _jpeg_frame(content, image, boxes, around)
+            frame, pixels = _jpeg_frame(content, image, boxes, around, black)
             extremes.add(pixels)
             yield frame
 
@@ -240,14 +253,16 @@ def _in_jpeg(image: Image, boxes: Sequence[Box], folder: Path | None) -> Blanked
     return Blanked(changed, image.transfer_syntax_uid, tuple(around))
 
 
-def _jpeg_frame(content: bytes, image: Image, boxes: Sequence[Box], around: Sequence[Box]) -> tuple[bytes, Array]:
+def _jpeg_frame(
+    content: bytes, image: Image, boxes: Sequence[Box], around: Sequence[Box], black_for: Black
+) -> tuple[bytes, Array]:
     """A frame blanked, and its pixels. Components may hold another colour space than the attributes say."""
     syntax = image.transfer_syntax_uid
     before, now = decode(content, syntax, image.format, raw=True)
     outside = np.ones(before.shape[:2], bool)
     for box in around:
         outside[box.top : box.bottom, box.left : box.right] = False
-    black = np.atleast_1d(black_of(now, before, image.data_set, syntax)).tolist()
+    black = np.atleast_1d(black_for(now, before, image.data_set, syntax)).tolist()
     middle = 1 << (now.bits_stored - 1)
     for values in (black, [0, middle, middle], [0, 0, 0]):
         if len(values) != now.samples:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from pacs.deid.ctp.patterns import TookTooLong
 from pacs.deid.filters import read_filter
+from pacs.deid.filters_as_ctp import filter_as_ctp, filter_of
 from pacs.dicom.elements import DataSet, Element
 from pacs.dicom.syntaxes import EXPLICIT_BE, encoding_of
 from pacs.errors import ProfileError
@@ -61,9 +63,9 @@ def example() -> DataSet:
     ],
 )
 def test_object_passes(text, passes):
-    chosen = read_filter(text)
-    assert chosen.passes(example()) is passes
-    assert (chosen.failing(example()) == "") is passes
+    for chosen in (read_filter(text), filter_of(text, as_ctp=True)):
+        assert chosen.passes(example()) is (passes and not (text.startswith("!!") and chosen is not read_filter(text)))
+        assert (chosen.failing(example()) == "") is chosen.passes(example())
 
 
 def test_numbers_are_those_of_the_objects_own_byte_order():
@@ -107,3 +109,73 @@ def test_condition_that_fails_is_named_without_its_text():
 def test_malformed_filter_is_refused_with_its_line(text, told):
     with pytest.raises(ProfileError, match=told):
         read_filter(text)
+
+
+A, C = 'Modality.equals("CT")', 'Modality.equals("C")'  # true and false
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        (f"!!{A}", False),  # a defect that is followed
+        (f"!!{C}", True),
+        (f"!(!{A})", True),
+        (f"{A} + !!{A}", False),
+        (f"{C} + !!{A}", True),
+        (f"!!{A} * {A}", False),
+        (f"!{C} * {A} + {C}", True),
+    ],
+)
+def test_several_nots_in_a_row_count_as_in_ctp(text, passes):
+    chosen = filter_as_ctp(text)
+    assert chosen.passes(example()) is passes
+    assert not chosen.fault
+    assert (chosen.failing(example()) == "") is passes
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("", False),
+        ("// nothing but words", False),
+        (f"{A} {A}", False),
+        (f"({A}", False),
+        (f"{A})", False),
+        (f"{A} &", False),
+        ('Modality.is("CT")', False),
+        (f'Modality.is("CT") + {A}', True),
+        ("Modality.equals(CT)", False),
+        ("Modality.equals('CT')", False),
+        ('Modality.equals("CT', False),
+        ('Modality.matches("(")', False),
+        ('Modalty.equals("CT")', False),
+        ('Modalty.equals("")', True),
+        ('00080060.equals("CT")', False),
+        ("(" * 200 + "true." + ")" * 200, False),
+        ("true.+" * 9000 + "& true.", False),
+    ],
+)
+def test_malformed_filter_is_false_as_in_ctp_and_says_so(text, passes):
+    chosen = filter_as_ctp(text)
+    assert chosen.fault
+    assert chosen.passes(example()) is passes
+    assert (chosen.failing(example()) == "") is passes
+    assert not chosen.refuses_plainly(example())
+
+
+def test_only_what_every_reading_refuses_is_refused_plainly():
+    assert filter_as_ctp(C).refuses_plainly(example())
+    assert not filter_as_ctp(f"!!{A}").refuses_plainly(example())
+    assert not filter_as_ctp(A).refuses_plainly(example())
+    assert read_filter(C).refuses_plainly(example())
+
+
+@pytest.mark.parametrize("as_ctp", [False, True])
+def test_expression_without_end_names_element_and_condition(as_ctp, monkeypatch):
+    monkeypatch.setattr("pacs.deid.ctp.patterns.LONGEST_S", 0.02)
+    found = example()
+    found.put(0x00081030, "LO", b"17," * 60)
+    chosen = filter_of(f'{A} * StudyDescription.matches("(.*?,){{25}}P")', "ours", as_ctp=as_ctp)
+    with pytest.raises(TookTooLong) as told:
+        chosen.passes(found)
+    assert str(told.value).startswith("ours: condition 2, StudyDescription.matches, took longer than")

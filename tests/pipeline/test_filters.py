@@ -6,6 +6,7 @@ import pytest
 
 from pacs.cli.options import filter_text
 from pacs.curation.sending import Run
+from pacs.deid import load_profile
 from pacs.errors import BadRequest, ProfileError
 from pacs.jobs.sending import SEND
 from pacs.model import InstanceKey, State
@@ -67,3 +68,68 @@ def test_forwarding_rule_sends_what_passes_its_filter(app):
     (study,) = studies(app)
     one, _other = app.archive.open(InstanceKey(str(study["StudyInstanceUID"])), CURATOR)
     assert run.passes(one)
+
+
+@pytest.fixture
+def strictly(app):
+    """The profile of the collection is a CTP script in mode strict."""
+    profiles = app.folders.profiles
+    profiles.mkdir(exist_ok=True)
+    (profiles / "strict.script").write_text(
+        '<script><p t="ROOT">1.2.3</p>'
+        + "".join(f'<e en="T" t="{tag}" n="">@hashuid(@ROOT,this)</e>' for tag in ("00080018", "0020000D", "0020000E"))
+        + '<e en="T" t="00100010" n="">@hash(this,8)</e><e en="T" t="00100020" n="">@hash(this,8)</e>'
+        + '<r en="T" t="unspecifiedelements"/></script>'
+    )
+    (profiles / "mine.toml").write_text(
+        'title = "Mine"\nbase = "basic"\nscript = "strict.script"\n[settings]\nctp = "strict"\n'
+    )
+    app.registry.set_collection("inbox", {"profile": "mine"})
+    return app
+
+
+def test_malformed_filter_of_a_strict_collection_is_taken_with_a_warning(strictly, capsys, tmp_path):
+    profile = load_profile("mine", strictly.folders.profiles)
+    assert filter_text("Modality.equals(CT)", profile) == "Modality.equals(CT)"
+    assert "warning: filter, line 1: the text of a method" in capsys.readouterr().err
+    assert filter_text(CT_ALONE, profile) == CT_ALONE
+    assert not capsys.readouterr().err
+    with pytest.raises(ProfileError, match="double quotes"):
+        filter_text("Modality.equals(CT)", load_profile("tcia"))
+
+
+@pytest.mark.parametrize("text", ["Modality.equals(CT)", '!!Modality.equals("CT")'])
+def test_odd_filter_of_a_strict_collection_quarantines_and_never_drops(strictly, text):
+    strictly.registry.set_collection("inbox", {"import_filter": text, "filter_action": "drop"})
+    send_ct(strictly)
+    assert work(strictly)["quarantined"] == 1
+    strictly.registry.set_collection("inbox", {"import_filter": 'Modality.equals("MR")'})
+    send_ct(strictly, sop="i2")
+    assert work(strictly)["dropped"] == 1
+
+
+def test_malformed_filter_under_another_profile_quarantines(app):
+    app.registry.set_collection("inbox", {"import_filter": "Modality.equals(CT)", "filter_action": "drop"})
+    send_ct(app)
+    assert work(app)["quarantined"] == 1
+
+
+def test_filter_without_end_quarantines_and_says_where(app, monkeypatch):
+    monkeypatch.setattr("pacs.deid.ctp.patterns.LONGEST_S", 0.02)
+    app.registry.set_collection("inbox", {"import_filter": 'StudyDescription.matches("(.*?,){12}P")'})
+    send_ct(app, StudyDescription="17," * 20)
+    work(app)
+    (receipt,) = app.archive.parts.receipts.in_states(State.QUARANTINED)
+    assert "filter of inbox: condition 1, StudyDescription.matches, took longer than" in receipt.reason
+    assert "17" not in receipt.reason
+
+
+def test_forwarding_filter_is_read_as_the_collections_profile_says(strictly):
+    strictly.registry.add_peer("PEER", "127.0.0.1", 11112)
+    strictly.registry.add_forward("inbox", "PEER", send_filter='!!Modality.equals("") ')
+    send_ct(strictly)
+    work(strictly)
+    Housekeeping(strictly.archive, 0.0).run()
+    jobs = strictly.archive.parts.jobs
+    run = Told(strictly.archive, jobs, jobs.claim((SEND,)), CURATOR, Event())
+    assert run.attempt() == "0 sent"

@@ -58,7 +58,10 @@ def modifydate(call: Call, scope: Scope) -> str:
     value = text_of(call, scope)
     if value is None:
         return REMOVE
-    wanted = [whole(scope.param(call.arg(number)), -1) for number in (1, 2, 3)]
+    given = [scope.param(call.arg(number)) for number in (1, 2, 3)]
+    if None in given and scope.strict:
+        return _no_date(scope)
+    wanted = [whole(each, -1) for each in given]
     changed = [_modified(each.strip(), wanted, strict=scope.strict) for each in value.split("\\")]
     return _no_date(scope) if None in changed else "\\".join(each or "" for each in changed)
 

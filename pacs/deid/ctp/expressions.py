@@ -32,12 +32,16 @@ class Element(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. `elements` are those of its arguments that name elements, by position; `blocks` follow it."""
+    """One call. `elements` are those of its arguments that name elements, by position; `blocks` follow it.
+
+    `written` is the text of its arguments, parentheses and all, which CTP writes where some calls fail.
+    """
 
     name: str
     args: tuple[str, ...]
     elements: dict[int, tuple[Element, ...]]
     blocks: "tuple[Expression, ...]" = ()
+    written: str = ""
 
     def arg(self, number: int, default: str = "") -> str:
         """An argument without its quotes."""
@@ -223,7 +227,8 @@ class _Parser:
             close = difflib.get_close_matches(args[1], _CONDITIONS, 1, 0.5)
             hint = f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(_CONDITIONS)}"
             raise ProfileError(f"{self.where}: @if knows no condition {args[1][:40]!r}{hint}")
-        call = Call(name, tuple(_unquoted(each) for each in args), elements, blocks)
+        written = f"({','.join(map(_unescaped, args))})"
+        call = Call(name, tuple(_unquoted(each) for each in args), elements, blocks, written)
         self.check_pattern(call)
         return call
 
@@ -294,6 +299,9 @@ class _Parser:
 
 def _unquoted(arg: str) -> str:
     """An argument without its quotes, escapes resolved."""
-    if len(arg) > 1 and arg.startswith('"') and arg.endswith('"'):
-        return re.sub(r"\\(.)", r"\1", arg[1:-1], flags=re.DOTALL)
-    return re.sub(r"\\(.)", r"\1", arg, flags=re.DOTALL)
+    is_quoted = len(arg) > 1 and arg.startswith('"') and arg.endswith('"')
+    return _unescaped(arg[1:-1] if is_quoted else arg)
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)

@@ -21,8 +21,8 @@ from pacs.deid.ctp.digests import (
 )
 from pacs.deid.ctp.expressions import Call, Expression
 from pacs.deid.ctp.expressions import Element as Reference
-from pacs.deid.ctp.patterns import fits_whole, java_pattern
-from pacs.deid.ctp.scope import Quarantined, Scope, Skipped
+from pacs.deid.ctp.patterns import fits_whole, replaced
+from pacs.deid.ctp.scope import NOT_DEFINED, Quarantined, Scope, Skipped
 from pacs.dicom.syntaxes import is_standard_uid
 
 Function = Callable[[Call, Scope], str]
@@ -42,22 +42,18 @@ def _contents(call: Call, scope: Scope) -> str:
     text = text_of(call, scope) or ""
     if len(call.args) < 2:
         return text
-    return java_pattern(scope.param(call.arg(1)) or "").sub(_python_template(call.arg(2)), text)
-
-
-def _python_template(java: str) -> str:
-    r"""A replacement of Java's `replaceAll` as Python reads it: ``$2`` is ``\g<2>``."""
-    return re.sub(r"\$(\d)|\$\{(\w+)\}|\\(.)|(\\)", _template_part, java)
-
-
-def _template_part(found: re.Match[str]) -> str:
-    if found[1] or found[2]:
-        return rf"\g<{found[1] or found[2]}>"
-    return "\\\\" if (found[3] or "\\") == "\\" else found[3]
+    return replaced(scope.given(call.arg(1)), call.arg(2), text)
 
 
 def _value(call: Call, scope: Scope) -> str:
-    return text_of(call, scope) or scope.param(call.arg(1)) or ""
+    return text_of(call, scope) or scope.given(call.arg(1))
+
+
+def _failed(call: Call, scope: Scope, reason: str) -> str:
+    """What a call gives that cannot be made: the text of its arguments, as in CTP. In `safe` the object is given up."""
+    if scope.strict:
+        return call.written
+    raise Quarantined(reason)
 
 
 def _param(call: Call, scope: Scope) -> str:
@@ -69,13 +65,15 @@ def _hashuid(call: Call, scope: Scope) -> str:
     uid = text_of(call, scope, 1)
     if uid is None:
         return REMOVE
+    root = scope.param(call.arg(0))
+    if root is None:
+        return _failed(call, scope, NOT_DEFINED)
     if 2 in call.elements:  # CTP includes what its rule says of it; without a rule nothing
         element = scope.element(call.elements[2][0])
         named = call.elements[2][0].path[-1] if call.elements[2][0].path else scope.this
         other = named if isinstance(named, int) else element.tag if element is not None else 0
         script = scope.script_of(other)
         uid += "" if script is None else evaluate(script, scope.at(other))
-    root = scope.needed(call.arg(0))
     if scope.strict or 2 in call.elements:
         return hashed_uid(root, uid)
     return "\\".join(each if is_standard_uid(each) else hashed_uid(root, each) for each in uid.split("\\"))
@@ -83,12 +81,18 @@ def _hashuid(call: Call, scope: Scope) -> str:
 
 def _hash(call: Call, scope: Scope) -> str:
     text = text_of(call, scope)
-    return REMOVE if text is None else shortened(decimal_md5(text), whole(scope.param(call.arg(1)), 0))
+    if text is None:
+        return REMOVE
+    length = scope.param(call.arg(1))
+    if length is None and scope.strict:
+        return call.written
+    return shortened(decimal_md5(text), whole(length, 0))
 
 
 def _hashptid(call: Call, scope: Scope) -> str:
-    site, patient_id = scope.needed(call.arg(0)).strip(), (text_of(call, scope, 1) or "").strip()
-    return shortened(decimal_md5(f"[{site}]{patient_id}"), whole(scope.param(call.arg(2)), 0))
+    site = (scope.param(call.arg(0)) or "") if scope.strict else scope.needed(call.arg(0))
+    patient_id = (text_of(call, scope, 1) or "").strip()
+    return shortened(decimal_md5(f"[{site.strip()}]{patient_id}"), whole(scope.param(call.arg(2)), 0))
 
 
 def _hashname(call: Call, scope: Scope) -> str:
@@ -111,15 +115,24 @@ def _time(call: Call, scope: Scope) -> str:
 
 def _round(call: Call, scope: Scope) -> str:
     value = (text_of(call, scope) or "").strip()
-    size = whole(scope.param(call.arg(1)), 0)
+    size = _number(scope.param(call.arg(1)))
     digits = re.sub(r"\D", "", value, flags=re.ASCII)
-    if not value or not (digits or scope.strict):
+    if not (scope.strict or (value and digits)):
         return "@empty()"
-    if not digits or size < 1:
-        raise Quarantined("an age of it cannot be rounded as the script says")
-    rounded = (2 * int(digits) + size) // (2 * size) * size
+    if size is None or (value and not digits) or (size < 1 and not scope.strict):
+        return _failed(call, scope, "an age of it cannot be rounded as the script says")
+    if not value:
+        return "@empty()"
+    rounded = (2 * int(digits) + size) // (2 * size) * size if size else 0
     text = f"{rounded}{re.sub(r'[0-9]', '', value)}"
     return f"0{text}" if len(text) % 2 else text
+
+
+def _number(text: str | None) -> int | None:
+    try:
+        return int(text or "")
+    except ValueError:
+        return None
 
 
 def _rsnauid(call: Call, scope: Scope) -> str:
@@ -151,22 +164,22 @@ def _turned(letter: str, shift: int) -> str:
 
 def _lookup(call: Call, scope: Scope) -> str:
     key = lookup_key("|".join(scope.text(each) or "" for each in call.elements.get(0, THIS)))
-    key_type = (scope.param(call.arg(1)) or "").strip()
+    key_type = scope.given(call.arg(1)).strip()
     action = call.arg(2).strip()
     if action.upper() == "UC":
         key, action = key.upper(), ""
     found = scope.outside.found(key_type, key)
     if found is not None:
         return found
-    return _without_entry(call, scope, action.lower(), key_type, key)
+    return _without_entry(call, scope, action if scope.strict else action.lower(), key_type, key)
 
 
 def _without_entry(call: Call, scope: Scope, action: str, key_type: str, key: str) -> str:
     if action in ("keep", "remove", "empty"):
         return f"@{action}()"
     if action == "default":
-        return scope.param(call.arg(3)) or ""
-    if action == "ignore" and fits_whole(scope.param(call.arg(3)) or "", key):
+        return scope.given(call.arg(3))
+    if action == "ignore" and fits_whole(scope.given(call.arg(3)), key):
         return key
     raise scope.outside.missing(key_type, key)
 
@@ -175,7 +188,7 @@ def _integer(call: Call, scope: Scope) -> str:
     text = text_of(call, scope)
     if scope.outside.integer is None or (text is None and not scope.strict):
         raise Quarantined("a number that the script asks for cannot be given")
-    number = scope.outside.integer((scope.param(call.arg(1)) or "").strip(), (text or "").strip())
+    number = scope.outside.integer(scope.given(call.arg(1)).strip(), (text or "").strip())
     return str(number).zfill(whole(scope.param(call.arg(2)), 0))
 
 
@@ -184,9 +197,14 @@ def _encrypt(call: Call, scope: Scope) -> str:
 
 
 def _decrypt(call: Call, scope: Scope) -> str:
+    text, key = text_of(call, scope) or "", scope.needed(call.arg(1))
+    if scope.strict and not text:
+        return ""
     try:
-        return decrypted(text_of(call, scope) or "", scope.needed(call.arg(1)))
+        return decrypted(text, key)
     except ValueError:
+        if scope.strict and call.arg(1)[:1] in ("@", "$"):  # else the key would stand in the text
+            return call.written
         raise Quarantined("a value that the script deciphers was not enciphered with its key") from None
 
 
@@ -216,7 +234,7 @@ def _if(call: Call, scope: Scope) -> str:
         holds = scope.element(reference) is not None
     else:
         is_asked = condition == "isblank" or len(call.args) > 2
-        holds = is_asked and _CONDITIONS[condition](scope.text(reference) or "", scope.param(call.arg(2)) or "")
+        holds = is_asked and _CONDITIONS[condition](scope.text(reference) or "", scope.given(call.arg(2)))
     number = 0 if holds else 1
     return evaluate(call.blocks[number], scope) if number < len(call.blocks) else ""
 
@@ -257,7 +275,7 @@ def _require(call: Call, scope: Scope) -> str:
         return ""
     other = call.elements[0][0]
     if scope.element(other) is None or not (scope.strict or scope.text(other)):
-        return scope.param(call.arg(1)) or ""
+        return scope.given(call.arg(1))
     return scope.text(other) or ""
 
 

@@ -61,6 +61,10 @@ def outcome_of(text: str, vr: str) -> Outcome:
     return Outcome(Kind.SET, text)
 
 
+class NoNumber(Quarantined):
+    """Text for an element of numbers. CTP leaves such an element as it was."""
+
+
 class Value(NamedTuple):
     """The bytes of a text. `is_utf8`: the object's character set cannot hold it, so it stands in UTF-8."""
 
@@ -69,7 +73,7 @@ class Value(NamedTuple):
 
 
 def value_of(text: str, vr: str, charset: Charset, encoding: Encoding) -> Value:
-    """A text as an element's value. Raises `Quarantined` for a VR that it does not fit."""
+    """A text as an element's value. Raises `Quarantined` for a VR that it does not fit, of these `NoNumber`."""
     if vr in _NUMBERS:
         return Value(_numbers(text, vr, encoding))
     if vr in ("SQ", "OW", "OF", "OD", "OL", "OV", "AT"):
@@ -84,10 +88,13 @@ def _numbers(text: str, vr: str, encoding: Encoding) -> bytes:
     kind = float if vr in ("FL", "FD") else int
     try:
         numbers = [kind(part.strip()) for part in text.split("\\")]
+    except (ValueError, OverflowError):
+        raise NoNumber("the script writes no number into an element of numbers") from None
+    try:
         order = "<" if encoding.little_endian else ">"
         return struct.pack(f"{order}{len(numbers)}{_NUMBERS[vr]}", *numbers)
-    except (ValueError, OverflowError, struct.error):
-        raise Quarantined("the script writes no number into an element of numbers") from None
+    except (OverflowError, struct.error):
+        raise Quarantined("the script writes a number into an element that has no room for it") from None
 
 
 def vr_for(tag: int, text: str, creator: str = "") -> str:

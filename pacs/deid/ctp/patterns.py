@@ -1,8 +1,18 @@
-"""Regular expressions of CTP's scripts and filters, which are Java's, as Python reads them."""
+"""Regular expressions of CTP's scripts and filters, which are Java's, as Python reads them, within a time limit.
+
+Their authors are operators, their values come from anywhere: an expression that backtracks without end must not stop
+the line. `regex` gives up after a time, which `re` cannot.
+"""
 
 import re
+import warnings
 from functools import lru_cache
 
+import regex
+
+from pacs.errors import RuleError
+
+LONGEST_S = 3.0  # that an expression may take for one value
 # Java's classes of US-ASCII, as they stand within brackets. `L` and the like mean letters of any script.
 _CLASSES = {
     "Lower": "a-z",
@@ -23,10 +33,17 @@ _LETTERS = frozenset(("L", "IsL", "IsAlphabetic"))
 _ANY_LETTER = "(?u:[^\\W\\d_])"
 _PIECE = re.compile(
     r"\\Q(?P<quoted>.*?)(?:\\E|\Z)|\\(?P<not>[pP])\{(?P<named>\w+)\}|\\k<(?P<back>\w+)>|\\(?P<end>[zZ])|\\."
-    r"|\(\?<(?P<group>[A-Za-z]\w*)>|(?P<bracket>[\[\]])",
+    r"|\(\?<(?P<group>[A-Za-z]\w*)>|(?P<bracket>[\[\]])|(?P<brace>\{)(?!\d*,?\d*\})",
     re.DOTALL,
 )
 _TOO_LONG = 10_000
+
+
+class TookTooLong(RuleError):
+    """An expression did not come to an end in time; the message names no value."""
+
+    def __init__(self, where: str = "a regular expression") -> None:
+        super().__init__(f"{where} took longer than {LONGEST_S:g} s")
 
 
 class _Translation:
@@ -44,8 +61,14 @@ class _Translation:
             return "\\Z" if found["end"] == "z" else "(?=\\n?\\Z)"
         if found["group"] and not self.depth:
             return f"(?P<{found['group']}>"
+        return self.letter(found)
+
+    def letter(self, found: re.Match[str]) -> str:
+        """Letters that `re` takes as they stand, and `regex` for fuzziness or a class within a class."""
+        if found["brace"] or (found[0] == "[" and self.depth):
+            return f"\\{found[0]}"
         if found["bracket"]:
-            self.depth = 1 if found["bracket"] == "[" else 0
+            self.depth = 1 if found[0] == "[" else 0
         return found[0]
 
     def named(self, name: str, *, is_not: bool) -> str:
@@ -57,16 +80,52 @@ class _Translation:
 
 
 @lru_cache(maxsize=512)
-def java_pattern(text: str) -> re.Pattern[str]:
-    """A regular expression of Java's; its classes such as ``\\d`` mean US-ASCII. Raises `re.error`."""
+def java_pattern(text: str) -> regex.Pattern[str]:
+    """A regular expression of Java's; its classes such as ``\\d`` mean US-ASCII. Raises `re.error`.
+
+    Use it by `fits_whole` and `replaced`, which end in time.
+    """
     if len(text) > _TOO_LONG:
         raise re.error("the expression is too long")
+    translated = _PIECE.sub(_Translation().piece, text)
     try:
-        return re.compile(_PIECE.sub(_Translation().piece, text), re.ASCII)
+        with warnings.catch_warnings():  # of what sets may mean one day
+            warnings.simplefilter("ignore")
+            re.compile(translated, re.ASCII)  # `regex` takes more, with other meanings
+            return regex.compile(translated, regex.ASCII | regex.VERSION0)
+    except regex.error as error:
+        raise re.error(str(error)) from None
     except (OverflowError, RecursionError):
         raise re.error("the expression is too large") from None
 
 
 def fits_whole(text: str, value: str) -> bool:
-    """Whether a whole value fits the expression, as Java's `matches` asks. Raises `re.error`."""
-    return java_pattern(text).fullmatch(value) is not None
+    """Whether a whole value fits the expression, as Java's `matches` asks. Raises `re.error` and `TookTooLong`."""
+    try:
+        return java_pattern(text).fullmatch(value, timeout=LONGEST_S) is not None
+    except TimeoutError:
+        raise TookTooLong from None
+
+
+def replaced(text: str, template: str, value: str) -> str:
+    """A value in which all that fits the expression is replaced, as Java's `replaceAll` does: ``$2`` is a group.
+
+    Raises `re.error` and `TookTooLong`.
+    """
+    try:
+        return java_pattern(text).sub(_python_template(template), value, timeout=LONGEST_S)
+    except TimeoutError:
+        raise TookTooLong from None
+    except regex.error as error:
+        raise re.error(str(error)) from None
+
+
+def _python_template(java: str) -> str:
+    r"""A replacement of Java's `replaceAll` as Python reads it: ``$2`` is ``\g<2>``."""
+    return re.sub(r"\$(\d)|\$\{(\w+)\}|\\(.)|(\\)", _template_part, java)
+
+
+def _template_part(found: re.Match[str]) -> str:
+    if found[1] or found[2]:
+        return rf"\g<{found[1] or found[2]}>"
+    return "\\\\" if (found[3] or "\\") == "\\" else found[3]

@@ -1,6 +1,5 @@
 """A strictly applied CTP script as a result of the de-identifier."""
 
-from pacs.deid.cleaning import as_utf8
 from pacs.deid.ctp.days import day_of
 from pacs.deid.ctp.script import Script
 from pacs.deid.ctp.strict import StrictAnonymizer, changed_uids
@@ -40,8 +39,6 @@ def strictly(
 
     anonymizer = StrictAnonymizer(script, context.outside, is_safe)
     target = anonymizer.run(data_set, meta, encoding)
-    if anonymizer.utf8:
-        as_utf8(target, anonymizer.utf8)
     uids = uids_left(target)
     before, after = day_of(first_text(data_set, STUDY_DATE)), day_of(first_text(target, STUDY_DATE))
     return Result(

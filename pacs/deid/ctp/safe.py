@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pacs.deid.ctp.expressions import Expression
 from pacs.deid.ctp.functions import evaluate
 from pacs.deid.ctp.outcomes import Kind, Outcome, outcome_of
+from pacs.deid.ctp.patterns import TookTooLong
 from pacs.deid.ctp.rules import Expressions
-from pacs.deid.ctp.scope import Outside, Quarantined, Scope
+from pacs.deid.ctp.scope import Outside, Quarantined, Scope, shown_tag
 from pacs.deid.profiles import Rule
 from pacs.dicom.elements import DataSet
 from pacs.dicom.syntaxes import Encoding
@@ -55,6 +56,8 @@ class ScriptedObject:
             scope = scope.within(item)
         try:
             return outcome_of(evaluate(self.expressions.by_text[rule.value], scope), vr)
+        except TookTooLong as error:
+            raise Quarantined(f"{error} in {rule.source}, for element {shown_tag(tag)}") from None
         except (re.error, ValueError, OverflowError, IndexError, RecursionError):
             raise Quarantined(f"the expression of {rule.source} failed") from None
 

@@ -17,6 +17,7 @@ from pacs.dicom.values import Charset, charset_of, numbers_of, text_of, values_o
 from pacs.errors import RuleError
 
 _HOPS = 10
+NOT_DEFINED = "a parameter that the script uses is not defined"
 _LINK = re.compile(r"@(.+)")
 LAST_META_GROUP = 0x0007
 _NUMBER_VRS = frozenset(("US", "SS", "UL", "SL", "SV", "UV", "FL", "FD"))
@@ -126,11 +127,18 @@ class Scope:
             return self.params.get(arg[1:])
         return arg
 
+    def given(self, arg: str) -> str:
+        """`param` of an argument; of an undefined parameter its own name, as CTP takes it there, in `safe` nothing."""
+        value = self.param(arg)
+        if value is None:
+            return arg if self.strict else ""
+        return value
+
     def needed(self, arg: str) -> str:
         """`param` of an argument that cannot be done without; raises `Quarantined`."""
         value = self.param(arg)
         if value is None:
-            raise Quarantined("a parameter that the script uses is not defined")
+            raise Quarantined(NOT_DEFINED)
         return value
 
     def element(self, reference: Reference) -> Element | None:
@@ -184,6 +192,11 @@ def text_of_element(element: Element, charset: Charset, encoding: Encoding) -> s
 def _stepped(data_set: DataSet, step: Step) -> Element | None:
     tag = step if isinstance(step, int) else private_tag(data_set, *step)
     return None if tag is None else data_set.get(tag)
+
+
+def shown_tag(tag: int) -> str:
+    """A tag as the standard writes it, ``(gggg,eeee)``."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
 def private_tag(data_set: DataSet, group: int, owner: str, low: int) -> int | None:

@@ -6,14 +6,17 @@ get what they got before.
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from pacs.deid.ctp.expressions import Expression
 from pacs.deid.ctp.functions import evaluate
-from pacs.deid.ctp.outcomes import METHOD_CODES, Kind, Outcome, add_method_codes, outcome_of, value_of, vr_for
-from pacs.deid.ctp.scope import LAST_META_GROUP, Outside, Quarantined, Scope, private_tag
+from pacs.deid.ctp.outcomes import METHOD_CODES, Kind, NoNumber, Outcome, add_method_codes, outcome_of, value_of, vr_for
+from pacs.deid.ctp.patterns import TookTooLong
+from pacs.deid.ctp.scope import LAST_META_GROUP, Outside, Quarantined, Scope, private_tag, shown_tag
 from pacs.deid.ctp.script import ElementRule, Script
 from pacs.deid.profiles import Rule
 from pacs.deid.result import Change
+from pacs.deid.text.encoding import encode_with_marks
 from pacs.dicom.dictionary import vr_of
 from pacs.dicom.elements import PIXEL_DATA, DataSet, Element
 from pacs.dicom.syntaxes import Encoding
@@ -23,6 +26,7 @@ IsSafe = Callable[[int, DataSet], bool]
 _KEPT_TAGS = frozenset((0x00080016, 0x00080018, 0x0020000D))
 _KEPT_GROUPS = frozenset((0x0002, 0x0028, 0x7FE0))
 _TRAILERS = (0xFFFAFFFA, 0xFFFCFFFC)
+_EMPTY_SEQUENCE = "@always()@require()"
 _REMOVED = "removed by the script's rule for all such elements"
 
 
@@ -38,7 +42,7 @@ def is_curve(tag: int) -> bool:
 
 def is_passed(tag: int, rule: ElementRule) -> bool:
     """Whether an element of the root passes though it has a rule: the pixels, and all behind them that stays."""
-    return tag == PIXEL_DATA or (tag > PIXEL_DATA and "@remove()" not in rule.text)
+    return tag == PIXEL_DATA or (tag > PIXEL_DATA and not rule.text.startswith("@remove()"))
 
 
 def creator_of(tag: int, *places: DataSet) -> str:
@@ -61,13 +65,14 @@ class StrictAnonymizer:
         self.is_safe = is_safe
         self.report: list[Change] = []
         self.waiting: list[tuple[Scope, DataSet, str]] = []  # items still to be walked: depth costs no stack
-        self.utf8: set[int] = set()  # ids of elements whose value the object's character set cannot hold
+        self.rules = script.rules  # by tag, those for private elements as the object's own blocks have them
 
     def run(self, source: DataSet, meta: DataSet, encoding: Encoding) -> DataSet:
         """The new data set. Raises `Skipped`, `Quarantined` or `MissingKey`."""
         root = DataSet(source)
         if SPECIFIC_CHARACTER_SET not in root or not root[SPECIFIC_CHARACTER_SET].value:
             root.put(SPECIFIC_CHARACTER_SET, "CS", b"ISO_IR 100")
+        self.rules = {**self.private_rules(root), **self.script.rules}
         scope = Scope(
             root, root, meta, encoding, 0, charset_of(root), self.script.params, self.outside, self.expression_of, True
         )
@@ -80,46 +85,48 @@ class StrictAnonymizer:
 
     def expression_of(self, tag: int) -> Expression | None:
         """The expression of a tag's rule, if it has one."""
-        rule = self.script.rules.get(tag)
+        rule = self.rules.get(tag)
         return None if rule is None else rule.expression
 
     # -- elements that the object does not have ------------------------------------------------------------------------
 
     def insert(self, scope: Scope, target: DataSet) -> None:
         """Elements that rules put into objects without them, at the root only."""
-        for tag, rule in sorted(self.script.rules.items()):
+        for tag, rule in sorted(self.rules.items()):
             if tag in scope.root or tag >> 16 <= LAST_META_GROUP:
                 continue
-            if tag == METHOD_CODES:
+            if tag == METHOD_CODES and not rule.text.startswith(_EMPTY_SEQUENCE):
                 self.write_codes(self.text_of(rule, scope.at(tag)), tag, target)
             elif rule.inserts:
                 self.insert_one(tag, rule, scope.at(tag), target)
 
     def insert_one(self, tag: int, rule: ElementRule, scope: Scope, target: DataSet) -> None:
         if vr_of(tag) == "SQ":
-            if rule.text.startswith("@always()@require()"):
+            if rule.text.startswith(_EMPTY_SEQUENCE):
                 target[tag] = Element(tag, "SQ", b"", [])
             return
         text = self.text_of(rule, scope)
         if text in ("@keep()", "@remove()"):
             return
+        if "@process()" in text:
+            raise Quarantined(f"the script enters a sequence that is not there ({self.script.name}, line {rule.line})")
         if text.startswith(("@blank(", "@empty(")):
             text = ""
         vr = vr_for(tag, text, creator_of(tag, target, scope.item))
-        self.put(target, tag, vr, text or (" " if vr == "PN" else ""), scope)
+        with suppress(NoNumber):  # CTP inserts nothing then
+            self.put(target, tag, vr, text or (" " if vr == "PN" else ""), scope)
 
     # -- elements that it has ------------------------------------------------------------------------------------------
 
     def walk(self, scope: Scope, target: DataSet, path: str) -> None:
         """Decide every element of one data set or item."""
-        private = self.private_rules(scope.item)
         for tag in sorted(scope.item):
             element = scope.item[tag]
             if tag in _TRAILERS:
                 return
             if not tag & 0xFFFF:  # group lengths are written anew, or left out. PS3.5 7.2
                 continue
-            rule = self.script.rules.get(tag) or private.get(tag)
+            rule = self.rules.get(tag)
             if self.is_removed(tag, rule, scope.item):
                 self.report.append(Change(f"{path}{tag:08X}", "X", Rule(f"{tag:08X}", "X", _REMOVED, self.script.name)))
             elif rule is None or (not path and is_passed(tag, rule)):
@@ -128,7 +135,7 @@ class StrictAnonymizer:
                 self.apply(element, rule, scope.at(tag), target, path)
 
     def private_rules(self, item: DataSet) -> dict[int, ElementRule]:
-        """Rules for private elements by the tags that their blocks have in this item."""
+        """Rules for private elements by the tags that they have in the blocks of a data set."""
         found = {}
         for (group, owner, low), rule in self.script.private.items():
             tag = private_tag(item, group, owner, low)
@@ -167,19 +174,20 @@ class StrictAnonymizer:
             return
         is_sequence = element.items is not None or element.vr == "SQ"
         outcome = outcome_of(text, "SQ" if is_sequence else element.vr)
-        if outcome.kind is not Kind.KEEP:
-            self.report.append(Change(f"{path}{tag:08X}", outcome.kind.value, rule_for_report(self.script, rule, tag)))
+        is_changed = outcome.kind is not Kind.KEEP
         match outcome.kind:
             case Kind.KEEP:
                 target[tag] = element
             case Kind.PROCESS:
                 self.process(element, scope, target, path)
             case Kind.EMPTY:
-                target[tag] = Element(tag, element.vr, b"", [] if is_sequence else None)
+                self.empty(element, scope, target)
             case Kind.SET:
-                self.set_value(element, outcome, scope, target)
+                is_changed = self.set_value(element, outcome, scope, target)
             case Kind.REMOVE:
                 pass
+        if is_changed:
+            self.report.append(Change(f"{path}{tag:08X}", outcome.kind.value, rule_for_report(self.script, rule, tag)))
 
     def process(self, element: Element, scope: Scope, target: DataSet, path: str) -> None:
         """Enter a sequence: the same rules hold for its items."""
@@ -190,12 +198,26 @@ class StrictAnonymizer:
             items.append(item)
         target[element.tag] = Element(element.tag, "SQ", b"", items)
 
-    def set_value(self, element: Element, outcome: Outcome, scope: Scope, target: DataSet) -> None:
+    def empty(self, element: Element, scope: Scope, target: DataSet) -> None:
+        """An element without a value. A private one gets the VR that CTP writes into it."""
+        tag, vr = element.tag, element.vr
+        if tag & 0x10000:
+            vr = vr_for(tag, "", creator_of(tag, target, scope.item))
+        is_sequence = vr == "SQ" or (element.items is not None and not tag & 0x10000)
+        target[tag] = Element(tag, vr, b"", [] if is_sequence else None)
+
+    def set_value(self, element: Element, outcome: Outcome, scope: Scope, target: DataSet) -> bool:
+        """Write a value; False when the element stays as it was, which CTP leaves so when it is text for numbers."""
         tag = element.tag
         vr = element.vr
         if tag & 0x10000 or vr == "UN":
             vr = vr_for(tag, outcome.value, creator_of(tag, target, scope.item))
-        self.put(target, tag, vr, outcome.value, scope)
+        try:
+            self.put(target, tag, vr, outcome.value, scope)
+        except NoNumber:
+            target[tag] = element
+            return False
+        return True
 
     def put(self, target: DataSet, tag: int, vr: str, text: str, scope: Scope) -> None:
         try:
@@ -205,9 +227,7 @@ class StrictAnonymizer:
                 raise
             vr = vr_for(tag, text)  # what the dictionary says of a private element does not fit: as text
             value = value_of(text, vr, scope.charset, scope.encoding)
-        target.put(tag, vr, value.raw)
-        if value.is_utf8:
-            self.utf8.add(id(target[tag]))
+        target.put(tag, vr, encode_with_marks(text, scope.charset) if value.is_utf8 else value.raw)
 
     def write_codes(self, text: str, tag: int, target: DataSet) -> None:
         if "@remove()" in text:
@@ -219,6 +239,9 @@ class StrictAnonymizer:
         """What a rule's expression says here; anything that goes wrong in it gives the object up, as in CTP."""
         try:
             return evaluate(rule.expression, scope)
+        except TookTooLong as error:
+            place = f"line {rule.line}, for element {shown_tag(scope.this)}"
+            raise Quarantined(f"{error} in {self.script.name}, {place}") from None
         except (re.error, ValueError, OverflowError, IndexError, RecursionError):
             raise Quarantined(f"the expression of {self.script.name}, line {rule.line} failed") from None
 

@@ -11,9 +11,9 @@ from pacs.deid.pixels.suspicion import BURNED_IN, NO_PICTURE, SOP_CLASS, Suspici
 from pacs.dicom.elements import PIXEL_DATA, DataSet
 from pacs.dicom.syntaxes import VIDEO, encoding_of
 from pacs.dicom.values import first_text
-from pacs.errors import NotAcceptable
+from pacs.errors import NotAcceptable, RuleError
 from pacs.pixels import ocr
-from pacs.pixels.blank import blanked, without_unused_bits
+from pacs.pixels.blank import black_of, blanked, without_unused_bits, zero_of
 from pacs.pixels.codestream import clean_pixel_value
 from pacs.pixels.icc import without_descriptions
 from pacs.pixels.image import Image, format_of, image_of
@@ -58,7 +58,8 @@ class PixelOutcome:
 
     `path` names the way that was taken. `cleaned`: regions were blanked, so code 113101 applies. `stripped`: metadata
     within the pixel data was taken out. `found`: text was read that may identify, and it is still there (``detect``).
-    `suspects` are where that stands. `quarantine` is a reason for people, without any value.
+    `suspects` are where that stands. `unmarked`: the regions are those of a script that is followed as CTP does, which
+    says nowhere that it did. `quarantine` is a reason for people, without any value.
     `frames` were read (or blanked unread), counted from 0: where a second reader should look. `texts_after` was read in
     the result and stays there; it is identified data until somebody looked at it.
     """
@@ -67,6 +68,7 @@ class PixelOutcome:
     data_set: DataSet = field(repr=False)
     transfer_syntax_uid: str
     cleaned: bool = False
+    unmarked: bool = False
     stripped: bool = False
     regions: tuple[Region, ...] = ()
     quarantine: str | None = None
@@ -111,6 +113,9 @@ def clean_pixels(
     except NotAcceptable as error:
         refused = f"Its pixels may hold text, and cannot be checked: {error}."
         return PixelOutcome("not decodable", result, transfer_syntax_uid, quarantine=refused)
+    except RuleError as error:
+        refused = f"Whether its device is known cannot be told: {error}."
+        return PixelOutcome("not judged", result, transfer_syntax_uid, quarantine=refused)
 
 
 @dataclass(slots=True)
@@ -168,7 +173,8 @@ class _Work:
         signature = signature_of(self.original, self.policy.signatures, encoding_of(self.syntax))
         if signature is not None and self.policy.mode == "clean":
             boxes = signature.boxes(image.format)
-            outcome = self.blank(image, outcome, [(box, f"signature {signature.name}") for box in boxes], "signature")
+            named = [(box, f"signature {signature.name}") for box in boxes]
+            outcome = self.blank(image, outcome, named, "signature", as_ctp=signature.as_ctp)
             if signature.complete:
                 return replace(outcome, frames=(0,))
             image = _image(outcome)
@@ -201,10 +207,20 @@ class _Work:
         """Which lines go; see `redact.judge`."""
         return judge(lines, self.evidence, own=self.evidence.words, patient=self.evidence.patient)
 
-    def blank(self, image: Image, outcome: PixelOutcome, boxes: Sequence[tuple[Box, str]], path: str) -> PixelOutcome:
-        """Make boxes black in every frame."""
-        done = blanked(image, [box for box, _reason in boxes], self.policy.scratch)
-        done.data_set.put(BURNED_IN, "CS", b"NO")
+    def blank(
+        self,
+        image: Image,
+        outcome: PixelOutcome,
+        boxes: Sequence[tuple[Box, str]],
+        path: str,
+        *,
+        as_ctp: bool = False,
+    ) -> PixelOutcome:
+        """Make boxes black in every frame, or as CTP does, which marks nothing."""
+        black = zero_of if as_ctp else black_of
+        done = blanked(image, [box for box, _reason in boxes], self.policy.scratch, black=black)
+        if not as_ctp:
+            done.data_set.put(BURNED_IN, "CS", b"NO")
         reasons = [reason for _box, reason in boxes]
         regions = outcome.regions + tuple(map(_region, done.boxes, reasons))
         return replace(
@@ -213,6 +229,7 @@ class _Work:
             data_set=done.data_set,
             transfer_syntax_uid=done.transfer_syntax_uid,
             cleaned=True,
+            unmarked=as_ctp,
             regions=regions,
         )
 

@@ -37,13 +37,15 @@ class Rectangle(NamedTuple):
 class Signature(NamedTuple):
     """A name, the question whether an object is such a device's, and the rectangles.
 
-    `complete`: nothing else in such an image identifies, so it is not read.
+    `complete`: nothing else in such an image identifies, so it is not read. `as_ctp`: its rectangles get the number 0,
+    and no mark says so.
     """
 
     name: str
     fits: Callable[[DataSet, Encoding], bool]
     rectangles: tuple[Rectangle, ...]
     complete: bool = True
+    as_ctp: bool = False
 
     def boxes(self, found: Format) -> list[Box]:
         """The rectangles within an image, without those that miss it."""

@@ -38,6 +38,15 @@ def encode_text(text: str, charset: Charset) -> bytes | None:
     return _with_escapes(text, charset)
 
 
+def encode_with_marks(text: str, charset: Charset) -> bytes:
+    """The bytes of a text, a question mark in place of each letter that the character set cannot hold."""
+    raw = encode_text(text, charset)
+    if raw is None:
+        lost = {ord(each): "?" for each in set(text) if encode_text(each, charset) is None}
+        raw = encode_text(text.translate(lost), charset)
+    return text.encode("ascii", "replace") if raw is None else raw
+
+
 def _encoded(text: str, codec: str) -> bytes | None:
     if codec == _GUESS:
         return text.encode("ascii") if text.isascii() else None

@@ -230,6 +230,68 @@ def test_zone_makes_a_date_time_empty_in_strict_mode_only() -> None:
     assert said(expression, "AcquisitionDateTime", strict=False) == "20240228101112.5+0100"
 
 
+@pytest.mark.parametrize(
+    ("this", "expression", "expected"),
+    [
+        ("StudyInstanceUID", "@hashuid(@NOBODY,this)", "(@NOBODY,this)"),
+        ("PatientComments", "@hashuid(@NOBODY,this)", "@remove()"),
+        ("PatientID", '@hash("this", @NOBODY)', '("this",@NOBODY)'),
+        ("PatientID", "@hashptid(@NOBODY,this,8)", "95949230"),  # of []PID-0042
+        ("PatientName", "@hashname(this,@NOBODY)", "2748"),
+        ("PatientAge", "@round(this,@NOBODY)", "(this,@NOBODY)"),
+        ("PatientAge", "@round(this,x)", "(this,x)"),
+        ("PatientAge", "@round(this,0)", "0Y"),
+        ("PatientSex", "@round(this,5)", "(this,5)"),
+        ("PatientSex", "a@round((0010,0040),5)b", "a((0010,0040),5)b"),
+        ("StudyTime", "@round(this,5)", "@empty()"),
+        ("StudyDate", "@incrementdate(this,@NOBODY)", "@empty()"),
+        ("StudyDate", "@incrementdate(this,many)", "@empty()"),
+        ("StudyDate", "@incrementdate(this,AccessionNumber,shift)", "@empty()"),
+        ("StudyDate", "@modifydate(this,@NOBODY,*,1)", "@empty()"),
+        ("Modality", "@incrementdate(this,1)", "@empty()"),
+        ("AccessionNumber", "@decrypt(this,@KEY)", "(this,@KEY)"),
+        ("StudyTime", "@decrypt(this,@KEY)", ""),
+        ("PatientID", "@value(PatientComments,@NOBODY)", "@NOBODY"),
+        ("PatientID", '@contents(this,"-","@NOBODY")', "PID@NOBODY0042"),
+        ("PatientID", "@lookup(AccessionNumber,ptid,default,@NOBODY)", "@NOBODY"),
+        ("PatientID", "@if(this,contains,@NOBODY){a}{b}", "b"),
+        ("PatientID", "@truncate(this,@NOBODY)", "PID-0042"),
+    ],
+)
+def test_call_that_fails_says_what_ctp_says(this: str, expression: str, expected: str) -> None:
+    assert said(expression, this) == expected
+
+
+@pytest.mark.parametrize(
+    ("this", "expression"),
+    [
+        ("StudyDate", "@dateinterval(Modality,base,PatientID)"),
+        ("StudyDate", "@dateinterval(this,base,PatientID,@NOBODY)"),
+        ("AccessionNumber", "@decrypt(this,secret)"),  # whose text would tell the key
+        ("AccessionNumber", "@encrypt(this,@NOBODY)"),  # with a key that everybody knows
+        ("PatientID", "@lookup(AccessionNumber,ptid,KEEP)"),
+    ],
+)
+def test_some_calls_that_fail_give_the_object_up(this: str, expression: str) -> None:
+    with pytest.raises((Quarantined, MissingKey)):
+        said(expression, this)
+
+
+@pytest.mark.parametrize(
+    ("this", "expression"),
+    [
+        ("StudyInstanceUID", "@hashuid(@NOBODY,this)"),
+        ("PatientID", "@hashptid(@NOBODY,this)"),
+        ("PatientAge", "@round(this,0)"),
+        ("AccessionNumber", "@decrypt(this,@KEY)"),
+        ("StudyDate", "@incrementdate(this,@NOBODY)"),
+    ],
+)
+def test_safe_mode_gives_up_where_a_call_fails(this: str, expression: str) -> None:
+    with pytest.raises(Quarantined):
+        said(expression, this, strict=False)
+
+
 def test_missing_entry_is_told_by_its_type() -> None:
     with pytest.raises(MissingKey) as missing:
         said("@lookup(AccessionNumber,ptid)")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pacs.deid.ctp.patterns import fits_whole, java_pattern
+from pacs.deid.ctp.patterns import TookTooLong, fits_whole, java_pattern, replaced
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,29 @@ from pacs.deid.ctp.patterns import fits_whole, java_pattern
 def test_expression_means_what_java_means(pattern, fits, does_not):
     assert fits_whole(pattern, fits)
     assert not fits_whole(pattern, does_not)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "template", "value", "becomes"),
+    [
+        (r"(\d+)-(\w+)", "$2-$1", "12-ab 3-c", "ab-12 c-3"),
+        (r"\p{L}", "x", "\xe91", "x1"),
+        (r"a{e<=1}[[:alpha:]]", "x", "a{e<=1}l] b", "x b"),  # no fuzziness, no class within a class
+        (r"(?<a>\d)", r"${a}\$", "1", "1$"),
+        ("a*", "x", "baac", "xbxxcx"),
+    ],
+)
+def test_what_fits_is_replaced(pattern, template, value, becomes):
+    assert replaced(pattern, template, value) == becomes
+
+
+def test_expression_that_comes_to_no_end_is_given_up(monkeypatch):
+    monkeypatch.setattr("pacs.deid.ctp.patterns.LONGEST_S", 0.02)
+    value = "17," * 60
+    for ask in (lambda: fits_whole("(.*?,){25}P", value), lambda: replaced("^(.*?,){25}P", "", value)):
+        with pytest.raises(TookTooLong, match="took longer than") as told:
+            ask()
+        assert "17" not in str(told.value)
 
 
 @pytest.mark.parametrize("pattern", ["(", r"\p{Greek}", r"[\P{L}]", "a{99999999999}", "x" * 20_000])

@@ -345,8 +345,14 @@ def test_values_lose_the_blanks_around_them(tmp_path):
     assert bytes(found.data_set[0x00081030].value) == b"    "
 
 
-@pytest.mark.parametrize("ctp", ["safe", "strict"])
-@pytest.mark.parametrize(("charset", "becomes"), [("ISO_IR 100", "ISO_IR 100"), ("ISO_IR 126", "ISO_IR 192")])
+@pytest.mark.parametrize(
+    ("ctp", "charset", "becomes"),
+    [
+        ("safe", "ISO_IR 100", "ISO_IR 100"),
+        ("strict", "ISO_IR 100", "ISO_IR 100"),
+        ("safe", "ISO_IR 126", "ISO_IR 192"),
+    ],
+)
 def test_new_text_stands_in_the_objects_character_set(tmp_path, ctp, charset, becomes):
     rules = e("PatientID", "Pr\xfcf-1") + e("PatientName", "@lookup(PatientID,ptid)") + e("StudyDescription", "\xc4")
     source = example(SpecificCharacterSet=charset)
@@ -358,6 +364,84 @@ def test_new_text_stands_in_the_objects_character_set(tmp_path, ctp, charset, be
         "\xc4",
     ]
     assert first_text(found, 0x00080005) == becomes
+
+
+@pytest.mark.parametrize(
+    ("charset", "raw"),
+    [
+        ("ISO_IR 126", b"?\xc1 ?"),
+        ("ISO_IR 100", b"\xfc? ?"),
+        ("ISO 2022 IR 6\\ISO 2022 IR 126", b"?\x1b-F\xc1 ?"),
+        ("ISO_IR 192", "\xfc\u0391 \u738b".encode()),
+    ],
+)
+def test_letters_that_do_not_fit_are_question_marks_in_strict_mode(tmp_path, charset, raw):
+    source = example(SpecificCharacterSet=charset)
+    found = run(tmp_path, e("StudyDescription", "\xfc\u0391 \u738b"), source=source).data_set
+    assert bytes(found[0x00081030].value).rstrip() == raw
+    assert first_text(found, 0x00080005) == charset.split("\\")[0]
+
+
+def test_text_for_numbers_leaves_them_in_strict_mode(tmp_path):
+    rules = e("InstanceNumber", "x") + e("00280010", "many") + e("00280011", "@always()many") + e("00281055", "7")
+    source = example(InstanceNumber="3 ")
+    source.put(0x00280010, "US", b"\0\2")
+    result = run(tmp_path, rules, source=source)
+    assert bytes(result.data_set[0x00280010].value) == b"\0\2"
+    assert 0x00280011 not in result.data_set
+    assert text_of(result.data_set[0x00200013]) == "x"  # which is text, whatever it means
+    assert {change.path for change in result.report} & {"00280010", "00200013"} == {"00200013"}
+    with pytest.raises(Quarantined, match="no room"):
+        run(tmp_path, e("00280010", "70000"), source=source)
+
+
+def test_private_rules_go_by_the_blocks_of_the_object(tmp_path):
+    """In sequences too, where CTP does not look which blocks an item has."""
+    rules = e("00081140", "@process()") + e("0009[MAKER]01", "@remove()") + e("0009[MAKER]02", "@always()new")
+    source = example()
+    (item,) = source[0x00081140].items or [DataSet()]
+    item.put(0x00090010, "LO", b"OTHER")
+    item.put(0x00090011, "LO", b"MAKER")
+    item.put(0x00091001, "LO", b"of another")
+    item.put(0x00091101, "LO", b"of its own")
+    result = run(tmp_path, rules, source=source).data_set
+    (inner,) = result[0x00081140].items or [DataSet()]
+    assert {tag for tag in inner if tag & 0x10000} == {0x00090010, 0x00090011, 0x00091101}
+    assert 0x00091001 not in result
+    assert text_of(result[0x00091002]) == "new"
+
+
+def test_emptied_private_element_is_text_as_in_ctp(tmp_path):
+    source = example()
+    source.put(0x00091002, "FD", bytes(8))
+    found = run(tmp_path, e("00091002", "@empty()") + e("00091001", "@empty()"), source=source).data_set
+    assert [(found[tag].vr, bytes(found[tag].value)) for tag in (0x00091001, 0x00091002)] == [("LO", b"")] * 2
+
+
+def test_only_plain_removal_is_followed_behind_the_pixels(tmp_path):
+    source = example()
+    source.put(0x7FE00010, "OW", b"\0\0")
+    source.put(0x88880010, "LO", b"behind")
+    source.put(0x88880011, "LO", b"behind")
+    rules = e("88880010", "@if(this,exists){@remove()}{}") + e("88880011", "@remove()")
+    assert {tag for tag in run(tmp_path, rules, source=source).data_set if tag > 0x7FE00010} == {0x88880010}
+
+
+def test_sequence_that_is_not_there_cannot_be_entered(tmp_path):
+    with pytest.raises(Quarantined, match="not there"):
+        run(tmp_path, e("00120063", "@always()@process()"))
+    assert run(tmp_path, e("00120064", "@always()@require()")).data_set[0x00120064].items == []
+
+
+@pytest.mark.parametrize("ctp", ["safe", "strict"])
+def test_expression_without_end_is_told_by_element_and_line(tmp_path, ctp, monkeypatch):
+    monkeypatch.setattr("pacs.deid.ctp.patterns.LONGEST_S", 0.02)
+    rule = "\n" + e("StudyDescription", '@if(this,matches,"(.*?,){25}P"){a}{b}')
+    with pytest.raises(Quarantined) as told:
+        run(tmp_path, rule, ctp, example(StudyDescription="17," * 60))
+    assert "took longer than" in str(told.value)
+    assert "line 7, for element (0008,1030)" in str(told.value)
+    assert "17" not in str(told.value)
 
 
 def test_kept_patient_is_taken_by_strict_mode_alone(tmp_path):
