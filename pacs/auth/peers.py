@@ -64,8 +64,8 @@ def identify_caller(
     """The principal of a caller.
 
     `user_of` is asked for a user by name and passcode. A valid user identity counts for more than the AE title: what
-    the user may do is what the association may do; it sends for its own site, else for the peer's. Raises `UnknownPeer`,
-    `UnknownUser`: reject.
+    the user may do is what the association may do; it sends for its own site, else for the peer's. Raises
+    `UnknownPeer`, `UnknownUser`: reject.
     """
     peer = peers.get(call.aet)
     if peer is None and call.certificate:

@@ -19,8 +19,9 @@ def command(by_sender: bool, data: Path, config_file: Path | None, as_json: bool
     if not by_sender:
         counts = status_json(archive)
         removed = archive.parts.trash.buried_count()
+        more = {"removed since": removed, "left in watched folders": archive.parts.spool.left.count()}
         # `--json` stays what scripts know: what was published counts as such, for the sum to be all that was accepted.
-        print_facts(counts if as_json or not removed else counts | {"removed since": removed}, as_json)
+        print_facts(counts if as_json else counts | {name: each for name, each in more.items() if each}, as_json)
         return
     columns = ("sender", "study_uid", "state", "objects")
     rows = [dict(zip(columns, each, strict=True)) for each in sender_counts(archive)]

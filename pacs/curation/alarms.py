@@ -30,7 +30,10 @@ def keep_watch(jobs: Jobs, alarms: AlarmSettings) -> None:
 
 
 class Watch:
-    """The job. It keeps `after`, the last receipt seen, `told`, of the backlog, and `digested`, the day."""
+    """The job.
+
+    It keeps `after`, the last receipt seen, `told`, of the backlog, `left`, of watched folders, and `digested`, a day.
+    """
 
     def __init__(self, archive: Archive, alarms: AlarmSettings) -> None:
         self.archive = archive
@@ -45,7 +48,8 @@ class Watch:
             return "another job watches"
         known = dict(job.arguments)
         with self.archive.parts.database.atomic():
-            jobs.keep(job, known | self._quarantine(known) | self._backlog(known) | self._digest(known))
+            seen = self._quarantine(known) | self._backlog(known) | self._left(known) | self._digest(known)
+            jobs.keep(job, known | seen)
         raise TryAgain("until the next look", self.alarms.every_s)
 
     def _quarantine(self, known: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +81,13 @@ class Watch:
         if count > limit and not told:
             self._tell("backlog", f"{count} objects wait for a worker", [f"The limit is {limit}."], {"backlog": count})
         return {"told": count > limit if not told else count > limit / 2}
+
+    def _left(self, known: dict[str, Any]) -> dict[str, Any]:
+        count = self.archive.parts.spool.left.count()
+        if count and not known.get("left"):
+            advice = "Make the collections that their subfolders are named after, or rename these (see intake.folders)."
+            self._tell("left", f"Files of watched folders are left: {count}", [advice], {"left": count})
+        return {"left": bool(count)}
 
     def _digest(self, known: dict[str, Any]) -> dict[str, Any]:
         now = datetime.now(UTC)

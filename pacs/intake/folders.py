@@ -31,11 +31,13 @@ log = logging.getLogger("pacs.object")
 DONE, REFUSED = ".done", ".refused"
 EACH_SUBFOLDER = "*"
 _MOST_REST_S = 5.0
+_SAY_AGAIN_S = 3600.0
 
 
 def run_folders(archive: Archive, settings: IntakeSettings, vault: Path, stop: threading.Event) -> None:
     """Watch all folders until `stop` is set; of several processes one does, the others wait for it to end."""
     if not settings.folders:
+        archive.parts.spool.left.tell(0)
         return
     try:
         with (vault / "intake.lock").open("w") as lock:
@@ -72,10 +74,13 @@ class Watch:
         self.memory = Memory(memory)
         self.roots = {Path(folder).resolve(): name for folder, name in settings.folders.items()}
         self._unsettled: dict[Path, tuple[int, int, float]] = {}  # size, time, since when
+        self._left: Counter[Path] = Counter()  # files by watched folder
+        self._said: dict[Path, float] = {}  # when it was logged that files are left
 
     def look(self, stop: threading.Event | None = None) -> int:
         """Take in what has settled; how many. Raises `OutOfResources`, OSError."""
         count, seen = 0, {}
+        self._left.clear()
         for root in self.roots:
             for path in list(_files(root, self.roots)):
                 if stop is not None and stop.is_set():
@@ -92,7 +97,21 @@ class Watch:
                     count += 1
                     del seen[path]
         self._unsettled = seen
+        self._tell_left()
         return count
+
+    def _tell_left(self) -> None:
+        """Say how many files wait for a collection: in the log once an hour, and for whoever asks.
+
+        No names: people may name a folder after a patient. The watched folder is known by its number in the settings.
+        """
+        self.archive.parts.spool.left.tell(self._left.total())
+        now = time.monotonic()
+        for number, root in enumerate(self.roots, 1):
+            if self._left[root] and now - self._said.get(root, -_SAY_AGAIN_S) >= _SAY_AGAIN_S:
+                self._said[root] = now
+                facts = {"door": "folder", "count": self._left[root]}
+                log.warning("files of watched folder %d are left: no collection has their name", number, extra=facts)
 
     def _take(self, root: Path, path: Path, size_bytes: int, modified_ns: int) -> bool:
         """Take one file in; False when it stays for now."""
@@ -100,6 +119,7 @@ class Watch:
             return False
         collection = self._collection(root, path)
         if collection is None:
+            self._left[root] += 1
             return False
         self.archive.parts.spool.check_room()
         temporary = self.archive.parts.spool.temporary()

@@ -16,6 +16,7 @@ from pacs.errors import ClassMismatch, NotAllowed, OutOfResources, Refused
 from pacs.model import Accepted, Door, Envelope
 from pacs.spool.disk import LowWater, SharedFolderSync, fsync_file, fsync_folder, write_durably
 from pacs.spool.entries import Entry, entry_of, new_intake_id
+from pacs.spool.left import LeftFiles
 from pacs.spool.walk import Walked, walk_file
 from pacs.spool.way_back import WayBack
 
@@ -57,6 +58,7 @@ class Spool:
         for each in (self.incoming, self.envelopes, self.waiting, self.claimed, quarantine):
             each.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.way_back = WayBack(folder / "way-back.lock")
+        self.left = LeftFiles(folder / "left")
         self._low_water = LowWater(folder, self.limits.low_water_bytes)
         self._lock = threading.Lock()
         self._shard: tuple[Path, SharedFolderSync] | None = None

@@ -72,6 +72,8 @@ class ArchiveCollector(Collector):
         yield objects
         backlog = self.archive.parts.spool.backlog()
         yield GaugeMetricFamily("pacs_backlog", "Objects that wait for a worker.", backlog)
+        left = self.archive.parts.spool.left.count()
+        yield GaugeMetricFamily("pacs_folder_files_left", "Files of watched folders without a collection.", left)
         collections = self.archive.registry.snapshot().collections
         yield GaugeMetricFamily("pacs_collections", "Collections.", len(collections))
 

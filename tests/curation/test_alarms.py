@@ -86,6 +86,15 @@ def test_backlog_is_told_until_it_falls(app):
     assert len(queued(app)) == 2
 
 
+def test_files_left_in_watched_folders_are_told_until_there_are_none(app):
+    left = app.archive.parts.spool.left
+    for count, told in ((3, 1), (4, 1), (0, 1), (1, 2)):
+        left.tell(count)
+        look(app, MAIL)
+        assert [each["notice"]["kind"] for each in queued(app)] == ["left"] * told
+    assert {each["notice"]["facts"]["left"] for each in queued(app)} == {3, 1}
+
+
 def test_digest_goes_to_each_site_alone(app):
     alarms = replace(MAIL, digest=True, digest_hour=0, sites={"SITE-A": "a@a.example, b@a.example"}, webhook="http://x")
     yesterday = datetime.now(UTC) - timedelta(days=1)

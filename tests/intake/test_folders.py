@@ -150,6 +150,21 @@ def test_subfolders_name_their_collections(app: App, folder: Path):
     assert names(folder) == {".done/lung/1", "inner/2", "3"}  # of no collection: left alone
 
 
+def test_files_without_a_collection_are_counted_and_not_named(app: App, folder: Path, caplog: pytest.LogCaptureFixture):
+    put(folder / "inner" / "1", "left")
+    put(folder / "2", "left")
+    watching, left = watch(app, folder, target="*"), app.archive.parts.spool.left
+    for _ in range(2):
+        watching.look()
+    assert left.count() == 2
+    (told,) = [vars(each) for each in caplog.records if "are left" in each.msg]
+    assert (told["count"], told["args"], "inner" in str(told)) == (2, (1,), False)
+    app.create_collection(NewCollection("inner", "tcia", "", 1))
+    (folder / "2").unlink()
+    watching.look()
+    assert left.count() == 0
+
+
 def test_full_disk_leaves_files_where_they_are(app: App, folder: Path, monkeypatch: pytest.MonkeyPatch):
     put(folder / "1.dcm", "full")
 

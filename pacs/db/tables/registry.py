@@ -50,8 +50,8 @@ class Peer(Base):
     """An application entity that we know: where it listens and what it may do. `allow` is comma separated.
 
     `collections` are ids, comma separated, that it is bound to; "" is every one. An id is never given twice, so one
-    whose collection is gone binds to nothing. `site` is the one that it sends for. `rules` are those of `PeerRules` that
-    differ from the default, as JSON.
+    whose collection is gone binds to nothing. `site` is the one that it sends for. `rules` are those of `PeerRules`
+    that differ from the default, as JSON.
     """
 
     aet = CharField(unique=True)
