@@ -22,12 +22,14 @@ with atheris.instrument_imports(
     from pacs.deid.ctp.lookup import read_lookup
     from pacs.deid.ctp.strict import StrictAnonymizer
     from pacs.deid.filters import read_filter
+    from pacs.deid.filters_as_ctp import filter_as_ctp
     from pacs.deid.pixels.pixel_script import pixel_script
     from pacs.pipeline.analysis_report import read_report
     from pacs.spool.unpacking import TooLarge, members
 
 from pacs.deid import CollectionKeys, Context, actions, deidentify, load_profile
-from pacs.deid.ctp.patterns import java_pattern
+from pacs.deid.ctp import patterns
+from pacs.deid.ctp.patterns import TookTooLong, fits_whole, java_pattern
 from pacs.deid.profiles.library import assemble, script_file, shipped_folder
 from pacs.deid.profiles.private_tags import standard_safe_list
 from pacs.deid.profiles.reading import read_profile
@@ -41,6 +43,7 @@ from tests.fuzz.running import fuzz
 PROFILE = load_profile("tcia")
 REPORT = json.dumps(analyse([Path(__file__)], PROFILE).as_json()).encode()
 ENCODING = encoding_of(EXPLICIT_LE)
+patterns.LONGEST_S = 0.5
 KEYS = CollectionKeys.derive(bytes(32), "fuzz")
 BASIC = read_profile((shipped_folder() / "basic.toml").read_text(encoding="utf-8"), "basic")
 FOLDER = Path(tempfile.mkdtemp(prefix="pacs-fuzz-"))
@@ -109,9 +112,10 @@ def expression(data: bytes) -> None:
 
 
 def pattern(data: bytes) -> None:
-    """A regular expression as Java has them; it is not tried on anything."""
-    with suppress(re.error):
+    """A regular expression as Java has them, tried on a little text; it ends in time."""
+    with suppress(re.error, TookTooLong):
         java_pattern.__wrapped__(data.decode("utf-8", "replace"))
+        fits_whole(data.decode("utf-8", "replace"), "aA1-\u00e9 " * 9)
 
 
 def lookup(data: bytes) -> None:
@@ -137,13 +141,15 @@ def zipped(data: bytes) -> None:
 
 
 def filtered(data: bytes) -> None:
-    """A filter, and a pixel script with it; regular expressions are the operator's own risk, so they are left out."""
-    text = data.decode("utf-8", "replace").replace("matches", "equals")
-    with suppress(ProfileError):
-        chosen = read_filter.__wrapped__(text, "fuzz")
-        assert bool(chosen.failing(an_object(), ENCODING)) is not chosen.passes(an_object(), ENCODING)
-    with suppress(ProfileError):
-        pixel_script(f"{{ {text} }} (1,2,3,4)")
+    """A filter, as it is meant and as CTP reads it, and a pixel script with it."""
+    text = data.decode("utf-8", "replace")
+    for read in (read_filter, filter_as_ctp):
+        with suppress(ProfileError, TookTooLong):
+            chosen = read.__wrapped__(text, "fuzz")
+            assert bool(chosen.failing(an_object(), ENCODING)) is not chosen.passes(an_object(), ENCODING)
+    for exact in (True, False):
+        with suppress(ProfileError):
+            pixel_script(f"{{ {text} }} (1,2,3,4)", exact=exact)
 
 
 def configuration(data: bytes) -> None:

@@ -15,7 +15,19 @@ from pacs.deid.ctp.names import nearest, tag_named
 from pacs.deid.ctp.patterns import java_pattern
 from pacs.errors import ProfileError
 
-Step = int | tuple[int, str, int]  # a tag, or the group, owner and low byte of a private element
+
+class PrivateStep(NamedTuple):
+    """A private element. `is_named`: by the name that the script gave it, which CTP looks up in the object's blocks
+    even where a sequence's item has others.
+    """
+
+    group: int
+    owner: str
+    low: int
+    is_named: bool = False
+
+
+Step = int | PrivateStep
 
 
 class Element(NamedTuple):
@@ -131,11 +143,12 @@ def _step(step: str, names: Names, where: str) -> Step:
     return _private_of(step, names) or _tag(step, where)
 
 
-def _private_of(text: str, names: Names) -> tuple[int, str, int] | None:
+def _private_of(text: str, names: Names) -> PrivateStep | None:
     found = _PRIVATE.fullmatch(text)
     if found is not None:
-        return int(found[1], 16), found[2], int(found[3], 16)
-    return names.private.get(text)
+        return PrivateStep(int(found[1], 16), found[2], int(found[3], 16))
+    named = names.private.get(text)
+    return PrivateStep(*named, is_named=True) if named is not None else None
 
 
 def _tag(step: str, where: str) -> int:

@@ -150,14 +150,21 @@ class Scope:
         data_set, charset = (self.root, charset_of(self.root)) if reference.at_root else (self.item, self.charset)
         *sequences, last = reference.path or (self.this,)
         for step in sequences:
-            sequence = _stepped(data_set, step)
+            sequence = self._stepped(data_set, step)
             if sequence is None or not sequence.items:
                 return None, charset
             data_set = sequence.items[0]
             charset = charset_of(data_set, charset)
         if not sequences and isinstance(last, int) and last >> 16 <= LAST_META_GROUP:
             return self.meta.get(last), charset
-        return _stepped(data_set, last), charset
+        return self._stepped(data_set, last), charset
+
+    def _stepped(self, data_set: DataSet, step: Step) -> Element | None:
+        if isinstance(step, int):
+            return data_set.get(step)
+        blocks = self.root if self.strict and step.is_named else data_set
+        tag = private_tag(blocks, step.group, step.owner, step.low)
+        return None if tag is None else data_set.get(tag)
 
     def text(self, reference: Reference) -> str | None:
         """The values of an element joined by backslashes; None when it is absent, a sequence, or holds no text.
@@ -187,11 +194,6 @@ def text_of_element(element: Element, charset: Charset, encoding: Encoding) -> s
         return text_of(element, charset)
     text = "\\".join(values_of(element, charset))
     return text.rstrip("^ ") if element.vr == "PN" else text  # components that are not there say nothing. PS3.5 6.2.1
-
-
-def _stepped(data_set: DataSet, step: Step) -> Element | None:
-    tag = step if isinstance(step, int) else private_tag(data_set, *step)
-    return None if tag is None else data_set.get(tag)
 
 
 def shown_tag(tag: int) -> str:

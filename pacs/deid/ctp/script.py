@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from pacs.deid.ctp.expressions import Expression, Names, parse_expression
+from pacs.deid.ctp.outcomes import METHOD_CODES
 from pacs.deid.ctp.rsna import REMOVALS as REMOVED
 from pacs.deid.ctp.rsna import in_ctps_words, is_of_anonymizer
 from pacs.errors import ProfileError
@@ -41,7 +42,10 @@ class ElementRule:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """An anonymizer script. `rules` and `private` are the enabled rules; `keep_groups` and `removals` the others."""
+    """An anonymizer script. `rules` and `private` are the enabled rules; `keep_groups` and `removals` the others.
+
+    `inserting` are the tags of those `rules` that may put their element into objects without it, in order.
+    """
 
     name: str
     params: Mapping[str, str] = field(repr=False)
@@ -52,6 +56,7 @@ class Script:
     removals: frozenset[str]
     names: Mapping[str, PrivateName] = field(default_factory=dict, repr=False)  # of private elements, for expressions
     keeps_by_itself: bool = True  # whether removals spare what every image needs, as CTP's do
+    inserting: tuple[int, ...] = ()
 
 
 @dataclass
@@ -115,6 +120,7 @@ def _compiled(raw: _Raw, name: str) -> Script:
         frozenset(raw.removals),
         raw.names,
         not is_rsna,
+        tuple(tag for tag, rule in sorted(rules.items()) if rule.inserts or tag == METHOD_CODES),
     )
 
 

@@ -5,7 +5,7 @@ get what they got before.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from pacs.deid.ctp.expressions import Expression
@@ -92,13 +92,19 @@ class StrictAnonymizer:
 
     def insert(self, scope: Scope, target: DataSet) -> None:
         """Elements that rules put into objects without them, at the root only."""
-        for tag, rule in sorted(self.rules.items()):
+        for tag in self.inserting():
+            rule = self.rules[tag]
             if tag in scope.root or tag >> 16 <= LAST_META_GROUP:
                 continue
             if tag == METHOD_CODES and not rule.text.startswith(_EMPTY_SEQUENCE):
                 self.write_codes(self.text_of(rule, scope.at(tag)), tag, target)
             elif rule.inserts:
                 self.insert_one(tag, rule, scope.at(tag), target)
+
+    def inserting(self) -> Sequence[int]:
+        """Elements whose rules may put them into objects without them."""
+        found = self.script.inserting
+        return sorted({*found, *(self.rules.keys() - self.script.rules.keys())}) if self.script.private else found
 
     def insert_one(self, tag: int, rule: ElementRule, scope: Scope, target: DataSet) -> None:
         if vr_of(tag) == "SQ":

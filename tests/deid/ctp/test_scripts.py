@@ -398,6 +398,7 @@ def test_text_for_numbers_leaves_them_in_strict_mode(tmp_path):
 def test_private_rules_go_by_the_blocks_of_the_object(tmp_path):
     """In sequences too, where CTP does not look which blocks an item has."""
     rules = e("00081140", "@process()") + e("0009[MAKER]01", "@remove()") + e("0009[MAKER]02", "@always()new")
+    rules += '<e en="F" t="0009[MAKER]01" n="Mine"/>' + e("00081155", "@contents(Mine)-@contents(0009[MAKER]01)")
     source = example()
     (item,) = source[0x00081140].items or [DataSet()]
     item.put(0x00090010, "LO", b"OTHER")
@@ -407,6 +408,7 @@ def test_private_rules_go_by_the_blocks_of_the_object(tmp_path):
     result = run(tmp_path, rules, source=source).data_set
     (inner,) = result[0x00081140].items or [DataSet()]
     assert {tag for tag in inner if tag & 0x10000} == {0x00090010, 0x00090011, 0x00091101}
+    assert text_of(inner[0x00081155]) == "of another-of its own"  # by its name, and by its owner
     assert 0x00091001 not in result
     assert text_of(result[0x00091002]) == "new"
 
