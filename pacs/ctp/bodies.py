@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
+from pacs.spool.disk import lock_unless_taken
+
 
 class Body:
     """One body, and the lock on it while the descriptor is open."""
@@ -72,20 +74,14 @@ class Bodies:
         for path in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
             if path.suffix == ".refused":
                 continue
-            try:
-                descriptor = os.open(path, os.O_RDONLY)
-            except FileNotFoundError:  # taken meanwhile
+            descriptor = lock_unless_taken(path)
+            if descriptor is None:  # another process is at it
                 continue
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not os.fstat(descriptor).st_nlink:
-                    continue
                 if _is_whole(path):
                     yield Body(path, descriptor)
                 else:
                     path.unlink()
-            except BlockingIOError:  # another process is at it
-                continue
             finally:
                 os.close(descriptor)
 

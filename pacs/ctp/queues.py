@@ -6,7 +6,6 @@ Whoever sends one holds a lock on its file; the file goes when the object is sen
 goes away, leaves file and object where they were.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pacs.model import InstanceKey, StoredInstance
-from pacs.spool.disk import fsync_folder
+from pacs.spool.disk import fsync_folder, lock_unless_taken
 
 
 class Taken:
@@ -63,17 +62,8 @@ class Queues:
     def take(self, name: str) -> Taken | None:
         """The oldest object that nobody is sending; None when there is none."""
         for path in self._paths(name):
-            try:
-                descriptor = os.open(path, os.O_RDONLY)
-            except FileNotFoundError:  # sent meanwhile
-                continue
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                continue
-            if not os.fstat(descriptor).st_nlink:  # sent between the two
-                os.close(descriptor)
+            descriptor = lock_unless_taken(path)
+            if descriptor is None:  # somebody sends it, or has sent it
                 continue
             study, series, sop, collection = json.loads(os.read(descriptor, 4096))
             return Taken(path, descriptor, InstanceKey(study, series, sop, collection))

@@ -1,5 +1,6 @@
 """Making things durable, and refusing to fill the disk."""
 
+import fcntl
 import os
 import shutil
 import threading
@@ -38,6 +39,25 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
         temporary.unlink(missing_ok=True)
         raise
     fsync_folder(path.parent)
+
+
+def lock_unless_taken(path: Path) -> int | None:
+    """A descriptor of a file with the only lock on it, which ends when it is closed.
+
+    None when somebody else holds it, or has taken the file away: between our opening it and locking it too.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+    except BlockingIOError:
+        pass
+    os.close(descriptor)
+    return None
 
 
 class SharedFolderSync:

@@ -20,8 +20,8 @@ from pacs.folders import Folders
 from pacs.model import CollectionInfo
 from pacs.pipeline.analysis_report import MAX_BYTES, read_report
 from pacs.web.analysis_page import parts
+from pacs.web.door import archive, caller, collection_of_caller, json_reply
 from pacs.web.pages import base_path, page
-from pacs.web.submission_api import archive, caller, collection_of_caller, json_reply
 
 blueprint = Blueprint("analyses", __name__)
 PAGE, API = "/analyses/<collection>", "/api/collections/<collection>/analyses"

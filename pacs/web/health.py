@@ -12,14 +12,10 @@ from prometheus_client.registry import Collector
 from pacs.archive import Archive
 from pacs.curation.status import status_json
 from pacs.errors import OutOfResources
+from pacs.web.door import archive
 
 log = logging.getLogger("pacs.http")
 blueprint = Blueprint("health", __name__)
-
-
-def _archive() -> Archive:
-    found: Archive = current_app.extensions["pacs"].archive
-    return found
 
 
 @blueprint.get("/healthz")
@@ -35,19 +31,19 @@ def _json(content: dict[str, object], status: int = 200) -> Response:
 @blueprint.get("/readyz")
 def readyz() -> Response:
     """Whether requests can be served and objects taken; `backlog` is how many wait for a worker."""
-    archive = _archive()
+    found = archive()
     problems = []
     try:
-        archive.registry.snapshot()
+        found.registry.snapshot()
     except PeeweeException:
         log.exception("the database does not answer")
         problems.append("the database does not answer")
     try:
-        archive.parts.spool.check_room()
+        found.parts.spool.check_room()
     except OutOfResources:
         problems.append("the disk is below its low-water mark")
     status = "not ready" if problems else "ready"
-    backlog = archive.parts.spool.backlog()
+    backlog = found.parts.spool.backlog()
     return _json({"status": status, "backlog": backlog, "problems": problems}, 503 if problems else 200)
 
 

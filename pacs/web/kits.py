@@ -5,12 +5,11 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, current_app, g, request
 
-from pacs.archive import Archive
-from pacs.auth import is_curator_of, scope_of
 from pacs.config import Settings
 from pacs.curation.kits import Kit, check_root, check_site, fresh_token
-from pacs.errors import NotAllowed, NotFound, PacsError
-from pacs.model import CollectionInfo, Principal
+from pacs.errors import PacsError
+from pacs.model import CollectionInfo
+from pacs.web.door import archive, caller, curated_collection
 from pacs.web.pages import page
 
 blueprint = Blueprint("kits", __name__)
@@ -21,7 +20,7 @@ _MAX_FORM_BYTES = 1 << 16
 @blueprint.get(PAGE)
 def ask(collection: str) -> Response:
     """A form for site and user."""
-    found, _curator = _curated(collection)
+    found = curated_collection(collection, "kits")
     return _form(found)
 
 
@@ -31,15 +30,14 @@ def make(collection: str) -> Response:
     if g.is_foreign():
         abort(403)
     request.max_content_length = _MAX_FORM_BYTES
-    found, curator = _curated(collection)
+    found = curated_collection(collection, "kits")
     site, user = (request.form.get(name, "").strip() for name in ("site", "user"))
     try:
         kit = _kit(found, check_site(site), user)
     except PacsError as error:
         return _form(found, str(error), HTTPStatus.BAD_REQUEST)
-    archive = _archive()
-    archive.registry.add_site(kit.site)
-    archive.parts.trail.add(curator.name, "create kit", found.name, f"user {user}")
+    archive().registry.add_site(kit.site)
+    archive().parts.trail.add(caller().name, "create kit", found.name, f"user {user}")
     response = Response(kit.file(), mimetype="application/zip")
     response.headers["Content-Disposition"] = f'attachment; filename="{kit.folder}.zip"'
     response.headers["Cache-Control"] = "no-store"
@@ -61,21 +59,3 @@ def _form(collection: CollectionInfo, fault: str = "", status: int = 200) -> Res
     response = page("kit.html", status, collection=collection, fault=fault)
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _curated(name: str) -> tuple[CollectionInfo, Principal]:
-    """The collection, for a curator of it. Raises `NotFound` when the caller may not know of it, else `NotAllowed`."""
-    principal: Principal = g.identify()
-    collections = _archive().registry.snapshot().collections
-    found = next((each for each in collections.values() if each.name == name), None)
-    if found is not None and is_curator_of(principal, found.id):
-        return found, principal
-    scope = scope_of(principal, collections)
-    if found is not None and found.id in scope.everything | scope.released:
-        raise NotAllowed("kits are made by curators of the collection")
-    raise NotFound("there is no such collection")
-
-
-def _archive() -> Archive:
-    archive: Archive = current_app.extensions["pacs"].archive
-    return archive

@@ -6,7 +6,7 @@ from functools import cache
 from secrets import token_urlsafe
 from typing import NamedTuple
 
-from flask import Blueprint, Response, abort, current_app
+from flask import Blueprint, Response, abort
 from jinja2 import Environment, PackageLoader, Template
 from pydicom.datadict import dictionary_description
 
@@ -16,6 +16,7 @@ from pacs.deid.profiles.private_tags import rows_of
 from pacs.deid.profiles.rules import steps_of
 from pacs.deid.profiles.table import OPTION_CODES, table_e1
 from pacs.errors import ProfileError
+from pacs.web.door import archive
 
 blueprint = Blueprint("knowledge_base", __name__)
 _TAG = re.compile("[0-9A-F]{8}")
@@ -79,7 +80,7 @@ _SAID = {
 @blueprint.get("/knowledge-base/<name>")
 def knowledge_base(name: str = "tcia") -> Response:
     """The page of a profile; it identifies nobody, so everybody may read it."""
-    folder = current_app.extensions["pacs"].archive.parts.profiles
+    folder = archive().parts.profiles
     names = profile_names(folder)
     base = name.partition("+")[0]
     if base not in names or len(name) > 400:

@@ -8,13 +8,13 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 import orjson
-from flask import Blueprint, Response, abort, current_app, g, redirect, request
+from flask import Blueprint, Response, abort, g, redirect, request
 
 from pacs.archive import Archive
-from pacs.auth import is_curator_of, scope_of
 from pacs.curation.lookup import MAX_BYTES, add_to_lookup, lookup_facts, read_table, replace_lookup
-from pacs.errors import BadRequest, NotAllowed, NotFound, PacsError
-from pacs.model import CollectionInfo, Principal
+from pacs.errors import BadRequest, PacsError
+from pacs.model import CollectionInfo
+from pacs.web.door import archive, caller, curated_collection, json_reply
 from pacs.web.pages import base_path, page
 
 blueprint = Blueprint("lookup", __name__)
@@ -26,7 +26,7 @@ Taken = Callable[[Archive, CollectionInfo, Mapping[str, str], str], tuple[int, i
 @blueprint.get(PAGE)
 def editor(collection: str) -> Response:
     """What the table holds by type of key, what waits, and a form for a row."""
-    found, _curator = _curated(collection)
+    found = curated_collection(collection, "lookup tables")
     return _editor(found, added=request.args.get("added", "") == "1", fault="")
 
 
@@ -36,12 +36,12 @@ def add_row(collection: str) -> Response:
     if g.is_foreign():
         abort(403)
     request.max_content_length = _MAX_FORM_BYTES
-    found, curator = _curated(collection)
+    found = curated_collection(collection, "lookup tables")
     kind, key, value = (request.form.get(name, "").strip() for name in ("type", "key", "value"))
     try:
         if "/" in kind or not (kind and key and value):
             raise BadRequest("type, key and value are all wanted")
-        add_to_lookup(_archive(), found, {f"{kind}/{key}": value}, curator.name)
+        add_to_lookup(archive(), found, {f"{kind}/{key}": value}, caller().name)
     except PacsError as error:
         return _editor(found, added=False, fault=str(error), status=HTTPStatus.BAD_REQUEST)
     response = redirect(f"{base_path()}/lookup/{found.name}?{urlencode({'added': 1})}", 303)
@@ -50,7 +50,7 @@ def add_row(collection: str) -> Response:
 
 
 def _editor(collection: CollectionInfo, *, added: bool, fault: str, status: int = 200) -> Response:
-    facts = lookup_facts(_archive(), collection)
+    facts = lookup_facts(archive(), collection)
     response = page("lookup.html", status, collection=collection, facts=facts, added=added, fault=fault)
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -59,8 +59,8 @@ def _editor(collection: CollectionInfo, *, added: bool, fault: str, status: int 
 @blueprint.get(API)
 def show(collection: str) -> Response:
     """How many rows there are by type of key, and how many objects wait for which type."""
-    found, _curator = _curated(collection)
-    return _json(lookup_facts(_archive(), found))
+    found = curated_collection(collection, "lookup tables")
+    return json_reply(lookup_facts(archive(), found))
 
 
 @blueprint.put(API)
@@ -76,9 +76,9 @@ def add(collection: str) -> Response:
 
 
 def _take(name: str, taken: Taken, called: str) -> Response:
-    collection, curator = _curated(name)
-    count, resumed = taken(_archive(), collection, _rows(collection), curator.name)
-    return _json({called: count, "resumed": resumed})
+    collection = curated_collection(name, "lookup tables")
+    count, resumed = taken(archive(), collection, _rows(collection), caller().name)
+    return json_reply({called: count, "resumed": resumed})
 
 
 def _rows(collection: CollectionInfo) -> dict[str, str]:
@@ -90,7 +90,7 @@ def _rows(collection: CollectionInfo) -> dict[str, str]:
         raise BadRequest("the table is not UTF-8") from None
     if request.mimetype == "application/json":
         return _json_rows(text)
-    return read_table(_archive(), collection, text, is_csv=request.mimetype == "text/csv")
+    return read_table(archive(), collection, text, is_csv=request.mimetype == "text/csv")
 
 
 def _json_rows(text: str) -> dict[str, str]:
@@ -115,27 +115,3 @@ def _field(row: object, name: str, number: int) -> str:
     if not isinstance(text, str) or not text.strip():
         raise BadRequest(f"row {number}: type, key and value are texts, and not empty")
     return text.strip()
-
-
-def _curated(name: str) -> tuple[CollectionInfo, Principal]:
-    """The collection, for a curator of it. Raises `NotFound` when the caller may not know of it, else `NotAllowed`."""
-    principal: Principal = g.identify()
-    snapshot = _archive().registry.snapshot()
-    found = next((each for each in snapshot.collections.values() if each.name == name), None)
-    if found is not None and is_curator_of(principal, found.id):
-        return found, principal
-    scope = scope_of(principal, snapshot.collections)
-    if found is not None and found.id in scope.everything | scope.released:
-        raise NotAllowed("lookup tables are for curators of the collection")
-    raise NotFound("there is no such collection")
-
-
-def _archive() -> Archive:
-    archive: Archive = current_app.extensions["pacs"].archive
-    return archive
-
-
-def _json(content: object) -> Response:
-    response = Response(orjson.dumps(content), mimetype="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, current_app, g
 
 from pacs.auth import is_curator_of, scope_of
+from pacs.web.door import archive
 from pacs.web.pages import page
 
 blueprint = Blueprint("portal", __name__)
@@ -11,8 +12,7 @@ blueprint = Blueprint("portal", __name__)
 @blueprint.get("/")
 def portal() -> Response:
     """The collections that the caller sees something of."""
-    archive = current_app.extensions["pacs"].archive
-    snapshot = archive.registry.snapshot()
+    snapshot = archive().registry.snapshot()
     scope = scope_of(g.identify(), snapshot.collections)
     visible = [snapshot.collections[each] for each in snapshot.order if each in scope.everything | scope.released]
     has_viewer = current_app.extensions["pacs_viewer"] is not None

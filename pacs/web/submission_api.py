@@ -5,14 +5,13 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, request
 
-from pacs.archive import Archive
-from pacs.auth import is_curator_of, may_store
 from pacs.curation.reconciliation import MOST_DAYS, Filter, Overview, last_days, of_identifier, overview
 from pacs.curation.submission import known_digests, submission
-from pacs.errors import BadRequest, NotAllowed, NotFound
-from pacs.model import CollectionInfo, Principal, PrincipalKind
+from pacs.errors import BadRequest, NotAllowed
+from pacs.model import PrincipalKind
+from pacs.web.door import archive, caller, collection_of_caller, json_reply
 
 blueprint = Blueprint("submission_api", __name__)
 DEFAULT_DAYS = 30
@@ -100,16 +99,6 @@ def asked() -> Filter:
     return Filter(*last_days(int(days)), collection_id, request.args.get("sender", ""), request.args.get("site", ""))
 
 
-def collection_of_caller(name: str) -> CollectionInfo:
-    """A collection that the caller submits to or curates. Raises `NotFound`."""
-    principal = caller()
-    for each in archive().registry.snapshot().collections.values():
-        mine = may_store(principal, each) or is_curator_of(principal, each.id)
-        if each.name == name and principal.kind is PrincipalKind.USER and mine:
-            return each
-    raise NotFound("there is no such collection")
-
-
 def rows_of(found: Overview) -> Iterable[Sequence[object]]:
     """Day, collection, site, sender and counts."""
     lines: dict[tuple[str, str, str, str], dict[str, int]] = {}
@@ -137,13 +126,6 @@ def csv_reply(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Respo
     return response
 
 
-def json_reply(content: object) -> Response:
-    """JSON that nobody keeps."""
-    response = Response(orjson.dumps(content), mimetype="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def _body() -> dict[str, object]:
     request.max_content_length = _MOST_BODY_BYTES
     try:
@@ -153,15 +135,3 @@ def _body() -> dict[str, object]:
     if not isinstance(content, dict):
         raise BadRequest("a JSON object is wanted")
     return content
-
-
-def archive() -> Archive:
-    """The archive of this app."""
-    found: Archive = current_app.extensions["pacs"].archive
-    return found
-
-
-def caller() -> Principal:
-    """Who makes this request."""
-    found: Principal = g.identify()
-    return found

@@ -12,9 +12,10 @@ from pacs.curation.submission import submission
 from pacs.errors import NotFound
 from pacs.model import PrincipalKind
 from pacs.web.analyses import all_visible
+from pacs.web.door import archive, caller
 from pacs.web.pages import base_path, page
 from pacs.web.plot import stacked_bars
-from pacs.web.submission_api import DAY_STATES, DEFAULT_DAYS, SUM_COLUMNS, archive, asked, caller, csv_reply
+from pacs.web.submission_api import DAY_STATES, DEFAULT_DAYS, SUM_COLUMNS, asked, csv_reply
 
 blueprint = Blueprint("submissions_page", __name__)
 _MOST_FORM_BYTES = 1 << 16

@@ -2,11 +2,12 @@
 
 from urllib.parse import quote
 
-from flask import Blueprint, current_app, g, redirect, request
+from flask import Blueprint, g, redirect, request
 from werkzeug.wrappers import Response
 
 from pacs.auth import may_store
 from pacs.model import PrincipalKind
+from pacs.web.door import archive
 from pacs.web.pages import base_path, page
 
 blueprint = Blueprint("upload", __name__)
@@ -18,8 +19,7 @@ def upload() -> Response:
     principal = g.identify()
     if principal.kind is not PrincipalKind.USER:
         return redirect(f"{base_path()}/login?next={quote(f'{base_path()}/upload', safe='')}", 303)
-    archive = current_app.extensions["pacs"].archive
-    collections = [each for each in archive.registry.snapshot().collections.values() if may_store(principal, each)]
+    collections = [each for each in archive().registry.snapshot().collections.values() if may_store(principal, each)]
     return page(
         "upload.html",
         collections=sorted(collections, key=lambda each: each.name),

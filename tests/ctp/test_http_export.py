@@ -2,9 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,19 +18,14 @@ from pacs.model import InstanceKey, Level, Principal, PrincipalKind
 from pacs.query import Query
 from pacs.vault import Remote
 from tests.ctp.receiver import OK, CtpReceiver, answer
-from tests.installation import installed, send_ct, work
+from tests.installation import send_ct, work
 
 HUB = Principal(PrincipalKind.PEER, "hub")
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    """An installation with three published slices of a series."""
-    with installed(tmp_path) as app:
-        for number in range(3):
-            send_ct(app, sop=f"e{number}", study="export")
-        assert work(app)["published"] == 3
-        yield app
+def app(three_slices: App) -> App:
+    return three_slices
 
 
 def stored(app: App) -> list[bytes]:

@@ -3,7 +3,6 @@
 import base64
 import fcntl
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +21,23 @@ from pacs.wsgi import create_app
 from tests.builders import ct_bytes
 from tests.ctp.receiver import CtpReceiver, answer
 from tests.ctp.test_http_export import HUB, attempt, queue, series_of, stored
-from tests.installation import installed, send_ct, work
+from tests.installation import work
 from tests.wire.server import wait_for
 
 LIMIT = 1 << 30
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
+def app(three_slices: App) -> App:
     """Three published slices that wait in the queue `hub` of `inbox`."""
-    with installed(tmp_path) as app:
-        for number in range(3):
-            send_ct(app, sop=f"e{number}", study="export")
-        assert work(app)["published"] == 3
-        app.users.add("taker", Role.RESEARCHER)
-        app.users.add("other", Role.RESEARCHER)
-        app.users.add("blind", Role.SUBMITTER)
-        app.remotes.add(Remote("hub", user="taker"))
-        app.registry.add_forward("inbox", "hub", is_peer=False)
-        assert attempt(app, queue(app)).note == "3 sent"
-        yield app
+    app = three_slices
+    app.users.add("taker", Role.RESEARCHER)
+    app.users.add("other", Role.RESEARCHER)
+    app.users.add("blind", Role.SUBMITTER)
+    app.remotes.add(Remote("hub", user="taker"))
+    app.registry.add_forward("inbox", "hub", is_peer=False)
+    assert attempt(app, queue(app)).note == "3 sent"
+    return app
 
 
 def ask(app: App, user: str = "taker", path: str = "/ctp/inbox/queue", **more: Any) -> Any:

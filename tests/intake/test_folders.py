@@ -3,7 +3,6 @@
 import os
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,7 @@ from pacs.errors import OutOfResources
 from pacs.intake.folders import Watch
 from pacs.registry.registry import NewCollection
 from tests.builders import ct_bytes
-from tests.installation import installed, work
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    with installed(tmp_path) as app:
-        yield app
+from tests.installation import work
 
 
 @pytest.fixture

@@ -2,36 +2,19 @@
 
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
-from pacs.app import App
 from pacs.curation import analyses
 from pacs.deid import load_profile
 from pacs.model import Role
 from pacs.pipeline.analysis import analyse
 from pacs.pipeline.analysis_report import MAX_BYTES
-from pacs.wsgi import create_app
 from tests.builders import ct_bytes, file_bytes, make_ct
-from tests.installation import inbox_id, installed
+from tests.web.people import user
 
-Headers = dict[str, str]
 API, PAGE = "/api/collections/inbox/analyses", "/analyses/inbox"
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    with installed(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def client(app: App) -> FlaskClient:
-    return create_app(app).test_client()
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +28,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for number, content in enumerate(contents):
         (folder / f"{number}").write_bytes(content)
     return analyse(sorted(folder.iterdir()), load_profile("tcia"), frozenset()).as_json()
-
-
-def user(app: App, name: str, role: Role = Role.SUBMITTER) -> Headers:
-    app.users.add(name, role, inbox_id(app))
-    return {"Authorization": f"Bearer {app.users.create_token(name)}"}
 
 
 def test_report_is_seen_by_who_handed_it_in_and_curators(app, client, report):

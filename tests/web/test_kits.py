@@ -6,22 +6,10 @@ import zipfile
 import pytest
 
 from pacs.model import Role
-from pacs.wsgi import create_app
 from tests.installation import inbox_id
 
 PAGE = "/kits/inbox"
 FORM = {"site": "St. Elsewhere", "user": "elsewhere"}
-
-
-@pytest.fixture
-def client(app):
-    return create_app(app).test_client()
-
-
-@pytest.fixture
-def curator(app):
-    app.users.add("cora", Role.CURATOR, inbox_id(app))
-    return {"Authorization": f"Bearer {app.users.create_token('cora')}"}
 
 
 def test_curator_downloads_a_kit_whose_token_submits(app, client, curator):

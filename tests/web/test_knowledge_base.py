@@ -2,15 +2,7 @@
 
 import html
 
-import pytest
-
 from pacs.deid import load_profile
-from pacs.wsgi import create_app
-
-
-@pytest.fixture
-def client(app):
-    return create_app(app).test_client()
 
 
 def test_page_shows_every_rule_with_reason_and_source(client):

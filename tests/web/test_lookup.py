@@ -3,22 +3,10 @@
 import pytest
 
 from pacs.model import Role
-from pacs.wsgi import create_app
 from tests.installation import inbox_id
 
 API, PAGE = "/api/collections/inbox/lookup", "/lookup/inbox"
 KEY = "PID-0042"
-
-
-@pytest.fixture
-def client(app):
-    return create_app(app).test_client()
-
-
-@pytest.fixture
-def curator(app):
-    app.users.add("cora", Role.CURATOR, inbox_id(app))
-    return {"Authorization": f"Bearer {app.users.create_token('cora')}"}
 
 
 def test_program_puts_a_table_and_adds_rows(client, curator):

@@ -1,27 +1,11 @@
 """The portal and what operators watch."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 
-from pacs.app import App
 from pacs.model import Role
-from pacs.wsgi import create_app
-from tests.installation import installed, send_ct, work
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    with installed(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def client(app: App) -> FlaskClient:
-    return create_app(app).test_client()
+from tests.installation import send_ct, work
 
 
 def test_health_and_readiness(app, client):

@@ -3,7 +3,6 @@
 import pytest
 
 from pacs.model import Role
-from pacs.wsgi import create_app
 
 ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.1"}}
 
@@ -12,11 +11,6 @@ ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.1"}}
 def token(app):
     app.users.add("ann", Role.RESEARCHER)
     return app.users.create_token("ann")
-
-
-@pytest.fixture
-def client(app):
-    return create_app(app).test_client()
 
 
 def test_token_becomes_a_cookie_that_scripts_cannot_read(client, token):

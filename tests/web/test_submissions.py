@@ -4,38 +4,19 @@ import base64
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
-from pacs.app import App
 from pacs.curation.mapping import add_mapping
 from pacs.model import Grant, Level, Principal, PrincipalKind, Role
 from pacs.query import Query
-from pacs.wsgi import create_app
 from tests.builders import ct_bytes, uid
-from tests.installation import inbox_id, installed, send, work
+from tests.installation import inbox_id, send, work
+from tests.web.people import user
 
 Headers = dict[str, str]
 EVERYTHING = Principal(PrincipalKind.USER, "ann", (Grant(Role.ADMIN),))
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    with installed(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def client(app: App) -> FlaskClient:
-    return create_app(app).test_client()
-
-
-def user(app: App, name: str, role: Role = Role.SUBMITTER) -> Headers:
-    app.users.add(name, role, inbox_id(app))
-    return {"Authorization": f"Bearer {app.users.create_token(name)}"}
 
 
 def store(client: FlaskClient, content: bytes, headers: Headers, **more: str) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.builders import make_ct
+from tests.wire.browser import browser
 from tests.wire.peers import Bare, Receiver, store
-from tests.wire.server import Server
+from tests.wire.server import Server, WholeServer
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +60,22 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
     for process in running.processes:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[WholeServer]:
+    """``pacs serve`` of the test's own, running."""
+    running = WholeServer(tmp_path / "data")
+    running.serve()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser."""
+    with browser() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

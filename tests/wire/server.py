@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import requests
+
 _given: set[int] = set()
 
 
@@ -120,6 +122,23 @@ def _connects(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+class WebServer:
+    """``pacs web`` alone, on a server's data directory."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.port = server, free_port()
+        self.process = server.start("web", "--http", str(self.port))
+        self.root = f"http://127.0.0.1:{self.port}"
+        wait_for(self.answers)
+
+    def answers(self) -> bool:
+        """Whether it does."""
+        try:
+            return requests.get(f"{self.root}/healthz", timeout=2).ok
+        except requests.ConnectionError:
+            return False
 
 
 @dataclass

@@ -11,7 +11,7 @@ import requests
 from tests.builders import make_ct, uid
 from tests.wire.contract import contract
 from tests.wire.holdings import hold
-from tests.wire.server import Server, free_port, wait_for
+from tests.wire.server import Server, WebServer
 
 HOST = "Host: localhost\r\n"
 MULTIPART = "multipart/related; type=application/dicom; boundary=x"
@@ -19,21 +19,12 @@ STUDIES = "/dicom-web/studies"
 MOST_BODY = 100_000
 
 
-class Web:
-    """A web server that takes small bodies only."""
+class Web(WebServer):
+    """That takes small bodies only."""
 
-    def __init__(self, server: Server) -> None:
-        self.server, self.port = server, free_port()
-        server.start("web", "--http", str(self.port))
-        self.root = f"http://127.0.0.1:{self.port}"
-        self.token = (server.data / "admin-token").read_text()
-        wait_for(self.answers)
-
-    def answers(self) -> bool:
-        try:
-            return requests.get(f"{self.root}/healthz", timeout=2).ok
-        except requests.ConnectionError:
-            return False
+    @property
+    def token(self) -> str:
+        return (self.server.data / "admin-token").read_text()
 
     def said(self, sent: bytes | str) -> bytes:
         """Everything that comes back until the server closes, or has nothing to say for a second."""

@@ -30,14 +30,6 @@ def real_files() -> list[Path]:
     return sorted(path for path in DATA.rglob("*") if path.is_file() and path.suffix not in others)
 
 
-@pytest.fixture
-def whole(tmp_path):
-    server = WholeServer(tmp_path / "data")
-    server.serve()
-    yield server
-    server.stop()
-
-
 def c_store(port: int, path: Path) -> int | None:
     """The status that one file gets by C-STORE as it is; None when it has no usable meta header."""
     content = path.read_bytes()

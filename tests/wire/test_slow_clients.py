@@ -16,27 +16,15 @@ import requests
 from tests.builders import make_ct, uid
 from tests.wire.contract import contract
 from tests.wire.holdings import hold
-from tests.wire.server import Server, free_port, wait_for
+from tests.wire.server import Server, WebServer, wait_for
 
 CLIENTS = 64
 LARGE = f"/dicom-web/studies/{uid('big')}"
 MANY_BYTES = 24_000_000  # more than the kernel keeps of an answer
 
 
-class Web:
-    """A web server alone, on an archive with a small and a large study."""
-
-    def __init__(self, server: Server) -> None:
-        self.server, self.port = server, free_port()
-        self.process = server.start("web", "--http", str(self.port))
-        self.root = f"http://127.0.0.1:{self.port}"
-        wait_for(self.answers)
-
-    def answers(self) -> bool:
-        try:
-            return requests.get(f"{self.root}/healthz", timeout=2).ok
-        except requests.ConnectionError:
-            return False
+class Web(WebServer):
+    """On an archive with a small and a large study."""
 
     def connected(self, *lines: str) -> socket.socket:
         """A connection that has sent these lines and an empty one, and takes little at a time."""

@@ -9,7 +9,6 @@ import pytest
 import requests
 
 from tests.builders import ct_bytes
-from tests.wire.browser import browser
 from tests.wire.server import WholeServer
 
 
@@ -70,12 +69,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeServer]:
     server.serve()
     yield server
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as running:
-        yield running
 
 
 def make_folder(folder: Path, count: int, kind: str) -> Path:

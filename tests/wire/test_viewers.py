@@ -9,7 +9,7 @@ import requests
 
 from pacs.web.viewer import usual_folder, viewer_folder
 from tests.data_folder import shared_data
-from tests.wire.browser import Visit, browser
+from tests.wire.browser import Visit
 from tests.wire.contract import contract
 from tests.wire.server import WholeServer
 
@@ -34,12 +34,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeServer]:
     server.serve()
     yield server
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture

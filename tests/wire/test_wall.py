@@ -14,7 +14,6 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
 import requests
 import zstandard
 
@@ -113,14 +112,6 @@ def test_search_itself_finds_what_is_hidden():
         assert hits(base64.b64encode(f"some {name} here".encode())) >= {name}
         assert hits(f"/x?PatientName={urllib.parse.quote(name)}".encode()) >= {name}
     assert hits(NAMES[1].encode("latin-1")) == {NAMES[1]}
-
-
-@pytest.fixture
-def whole(tmp_path):
-    server = WholeServer(tmp_path / "data")
-    server.serve()
-    yield server
-    server.stop()
 
 
 def store_by_dimse(port: int, content: bytes, seen: list[bytes]) -> None:
