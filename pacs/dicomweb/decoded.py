@@ -6,7 +6,7 @@ from collections import OrderedDict
 from pacs.model import StoredInstance
 from pacs.pixels import StoredFile, frame_pixels, native_bytes
 
-KEPT_BYTES = 8 << 20  # in each process
+KEPT_BYTES = 32 << 20  # in each process
 _LARGEST = 8  # a frame that takes more than this part of it is not kept
 
 

@@ -4,7 +4,8 @@ Lossy data is never compressed again, and nothing is compressed with loss but pi
 """
 
 from pacs.pixels.encoding import ENCODABLE, encoded_frame
-from pacs.pixels.reading import frame_pixels, native_bytes, read_frames
+from pacs.pixels.image import native_bytes
+from pacs.pixels.reading import frame_pixels, read_frames
 from pacs.pixels.transcode import (
     StoredFile,
     compressed,

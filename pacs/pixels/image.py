@@ -27,6 +27,7 @@ _IN_SIGHT_BYTES = 1 << 26
 # Spectral selection and full progression: pydicom has no decoder for these retired syntaxes, the library has.
 RETIRED_JPEG = ("1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55")
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+RLE = "1.2.840.10008.1.2.5"
 _END_OF_JPEG = b"\xff\xd9"
 _PLAIN = (ENCAPSULATED_PLAIN, DEFLATED_FRAMES)  # frames that are native once they are out of their fragments
 
@@ -265,7 +266,7 @@ def _colours(content: bytes, transfer_syntax_uid: str, found: Format) -> Array |
     """
     if transfer_syntax_uid != JPEG_BASELINE or found.photometric not in ("YBR_FULL", "YBR_FULL_422"):
         return None
-    if _END_OF_JPEG not in content[-3:]:  # libjpeg would fill up what is missing
+    if not content.rstrip(b"\0").endswith(_END_OF_JPEG):  # libjpeg would fill up what is missing
         return None
     import imagecodecs  # noqa: PLC0415 - many libraries in one; only who needs them loads it
 
@@ -276,6 +277,14 @@ def _colours(content: bytes, transfer_syntax_uid: str, found: Format) -> Array |
     return None
 
 
+def _packed_bits(content: bytes, found: Format) -> Array:
+    """A frame of one-bit pixels, whose bytes of eight are what is run-length encoded. PS3.5 8.1.1, G.3."""
+    eight = replace(found, rows=1, columns=-(-found.rows * found.columns // 8), bits_allocated=8, bits_stored=8)
+    packed, _ = decode(content, RLE, replace(eight, signed=False), raw=True)
+    bits = np.unpackbits(packed.ravel(), bitorder="little")[: found.rows * found.columns]
+    return bits.reshape(found.rows, found.columns)
+
+
 def decode(
     content: bytes, transfer_syntax_uid: str, found: Format, *, raw: bool, unused_bits: bool = False
 ) -> tuple[Array, Format]:
@@ -283,6 +292,8 @@ def decode(
 
     Raises `NotAcceptable` without the decoder's own words: they may quote the object.
     """
+    if transfer_syntax_uid == RLE and found.bits_allocated == 1 and found.samples == 1:
+        return _packed_bits(content, found), found
     options: dict[str, Any] = {
         "rows": found.rows,
         "columns": found.columns,
@@ -320,3 +331,10 @@ def decode(
         frames=found.frames,
     )
     return pixels, now
+
+
+def native_bytes(pixels: Array, found: Format) -> bytes:
+    """A frame as Little Endian pixels, rows x columns x samples; one-bit pixels packed from their first bit."""
+    if found.bits_allocated == 1:
+        return np.packbits(pixels.ravel(), bitorder="little").tobytes()
+    return np.ascontiguousarray(pixels).astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes()

@@ -15,7 +15,7 @@ from pacs.dicom.frames import frame_ranges
 from pacs.dicom.syntaxes import DEFLATED_FRAMES, ENCAPSULATED_PLAIN, VIDEO, encoding_of, is_encapsulated
 from pacs.errors import NotAcceptable, NotDicom, Truncated
 from pacs.model import PixelFrame
-from pacs.pixels.image import Array, Format, by_pixel, decode, image_of, native_frame
+from pacs.pixels.image import RLE, Array, Format, by_pixel, decode, image_of, native_frame
 from pacs.pixels.transcode import StoredFile
 
 FLOAT_PIXELS, DOUBLE_PIXELS = 0x7FE00008, 0x7FE00009
@@ -23,7 +23,6 @@ _MOST_SAMPLES = 1 << 27  # of one frame; no scanner makes such, but an object ma
 _LONGEST_RUN = 128  # what two bytes of RLE may stand for, PS3.5 G.3.1
 _FRAGMENTS = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0"
 _PLAIN = (ENCAPSULATED_PLAIN, DEFLATED_FRAMES)
-_RLE = "1.2.840.10008.1.2.5"
 _SIZ = b"\xff\x4f\xff\x51"
 _FRAME_MARKERS = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7))
 
@@ -101,8 +100,8 @@ def frame_pixels(file: StoredFile, number: int) -> tuple[Array, Format]:
 def check_plausible(content: bytes, found: Format, transfer_syntax_uid: str) -> None:
     """Raise `NotAcceptable` for a frame that is far smaller, or larger, than its attributes say."""
     pixels = found.rows * found.columns
-    size = pixels * found.samples * max(found.bits_allocated // 8, 1)
-    if transfer_syntax_uid == _RLE and size > (len(content) // 2 + 1) * _LONGEST_RUN:
+    size = pixels * found.samples * found.bits_allocated // 8
+    if transfer_syntax_uid == RLE and size > (len(content) // 2 + 1) * _LONGEST_RUN:
         raise NotAcceptable("the frame is shorter than its attributes say")
     width, height = size_in_stream(content)
     if width * height > pixels:
@@ -142,10 +141,3 @@ def _floats(file: StoredFile, number: int, found: Format, kind: str) -> Array:
     if len(raw) != found.rows * found.columns * int(kind[1]):
         raise NotAcceptable("the pixel data is shorter than its attributes say")
     return np.frombuffer(raw, order + kind).reshape(found.rows, found.columns)
-
-
-def native_bytes(pixels: Array, found: Format) -> bytes:
-    """A frame as Little Endian pixels, rows x columns x samples; one-bit pixels packed from their first bit."""
-    if found.bits_allocated == 1:
-        return np.packbits(pixels.ravel(), bitorder="little").tobytes()
-    return np.ascontiguousarray(pixels).astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes()

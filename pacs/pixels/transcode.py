@@ -2,7 +2,7 @@
 
 import mmap
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -27,7 +27,7 @@ from pacs.dicom.writing import encode, header, swapped
 from pacs.errors import NotAcceptable
 from pacs.model import PixelFrame
 from pacs.pixels.encoding import encoded_frame
-from pacs.pixels.image import RETIRED_JPEG, Array, Format, Image, format_of, image_of, undecodable
+from pacs.pixels.image import RETIRED_JPEG, Array, Format, Image, format_of, image_of, native_bytes, undecodable
 
 _WITHOUT_DECODER = (*RETIRED_JPEG, ENCAPSULATED_PLAIN, DEFLATED_FRAMES)
 _EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
@@ -110,15 +110,21 @@ def _decoded(file: StoredFile, target: Encoding) -> Iterator[Buffer]:
     if not file.frames:
         raise NotAcceptable("the stored pixel data has no frames that could be decoded")
     first, facts = _decode(file, 0)
+    rest = (_same_size(_decode(file, number)[0], len(first)) for number in range(1, len(file.frames)))
+    frames: Iterator[bytes] = chain([first], rest)
     total = len(first) * len(file.frames)
+    if file.format.bits_allocated == 1:
+        frames, total = (
+            _without_gaps(frames, file.format.frame_bits),
+            -(-file.format.frame_bits * len(file.frames) // 8),
+        )
     if total >= 0xFFFFFFFE:
         raise NotAcceptable("the pixel data is too long for a native transfer syntax")
     before, after = _without_pixels(file.data_set, facts)
-    frames = (_same_size(_decode(file, number)[0], len(first)) for number in range(1, len(file.frames)))
     vr = "OW" if int(facts.get("bits_allocated", 8)) > 8 else "OB"
     return chain(
         encode(before, file.encoding, target),
-        [header(PIXEL_DATA, vr, total + total % 2, target), first],
+        [header(PIXEL_DATA, vr, total + total % 2, target)],
         frames,
         [b"\0" * (total % 2)],
         encode(after, file.encoding, target),
@@ -129,6 +135,18 @@ def _same_size(frame: bytes, size: int) -> bytes:
     if len(frame) != size:
         raise NotAcceptable("the frames of the object differ in size")
     return frame
+
+
+def _without_gaps(frames: Iterable[bytes], frame_bits: int) -> Iterator[bytes]:
+    """Frames of one-bit pixels follow each other without padding. PS3.5 8.1.1."""
+    left = count = 0
+    for frame in frames:
+        left |= (int.from_bytes(frame, "little") & ((1 << frame_bits) - 1)) << count
+        whole, count = divmod(count + frame_bits, 8)
+        yield (left & ((1 << 8 * whole) - 1)).to_bytes(whole, "little")
+        left >>= 8 * whole
+    if count:
+        yield bytes([left])
 
 
 def _without_pixels(data_set: DataSet, facts: dict[str, Any]) -> tuple[DataSet, DataSet]:
@@ -227,7 +245,7 @@ def _number(file: StoredFile, tag: int, default: int) -> int:
 
 def _decode(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
     """Decoded pixels and what they are now; colour becomes RGB, by pixel."""
-    if file.transfer_syntax_uid in _WITHOUT_DECODER:
+    if file.transfer_syntax_uid in _WITHOUT_DECODER or file.format.bits_allocated == 1:
         return _decode_image(file, number)
     options: dict[str, Any] = {name: _number(file, tag, 0) for name, tag in _NUMBERS.items()}
     options |= {
@@ -246,10 +264,10 @@ def _decode(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
 def _decode_image(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
     """As `_decode`, for what pydicom has no decoder for."""
     image = image_of(file.data_set, file.transfer_syntax_uid)
-    if image is None or image.format.bits_allocated < 8:
+    if image is None:
         raise NotAcceptable("the stored pixel data cannot be decoded")
     pixels, now = image.decoded(number, raw=False)
-    return pixels.tobytes(), _facts(now)
+    return native_bytes(pixels, now), _facts(now)
 
 
 def _facts(now: Format) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """Files in Explicit VR Little Endian hold the same pixels, as pydicom reads them."""
 
 import io
+import struct
 import warnings
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pydicom
 import pytest
 from pydicom.encaps import encapsulate
 from pydicom.filereader import read_dataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
 from pacs.dicom.syntaxes import (
     DEFLATED_FRAMES,
@@ -20,7 +22,14 @@ from pacs.dicom.syntaxes import (
     VIDEO,
 )
 from pacs.errors import NotAcceptable, PacsError
-from pacs.pixels import decoded_frame, explicit_little_endian, native_data_set, read_file
+from pacs.pixels import (
+    decoded_frame,
+    explicit_little_endian,
+    frame_pixels,
+    native_bytes,
+    native_data_set,
+    read_file,
+)
 from pacs.pixels.encapsulated import deflated_frame
 from tests.builders import file_bytes, make_ct
 from tests.dicom.real_files import real_files
@@ -102,3 +111,58 @@ def test_frames_without_decoder_come_out_of_their_fragments(tmp_path: Path, synt
     after = read_dataset(io.BytesIO(raw), target == IMPLICIT_LE, True)
     assert after.PixelData == b"".join(frames)
     assert (after.Rows, after.PixelRepresentation, after.PhotometricInterpretation) == (8, 1, "MONOCHROME2")
+
+
+def _rle_frame(packed: bytes) -> bytes:
+    """One segment of literal runs. PS3.5 G.3, G.5."""
+    runs = b"".join(bytes([len(run) - 1]) + run for run in (packed[at : at + 128] for at in range(0, len(packed), 128)))
+    return struct.pack("<16I", 1, 64, *[0] * 14) + runs + b"\x80" * (len(runs) % 2)
+
+
+@pytest.mark.parametrize("rows", [8, 5])  # frames of whole bytes, and frames that share some
+def test_run_lengths_of_one_bit_pixels_are_packed_bits(tmp_path: Path, rows: int):
+    bits = np.random.default_rng(rows).integers(0, 2, (3, rows, 7), np.uint8)
+    ct = make_ct(NumberOfFrames=3, Rows=rows, Columns=7, BitsAllocated=1, BitsStored=1, HighBit=0, syntax=RLELossless)
+    ct.PixelRepresentation = 0
+    ct.PixelData = encapsulate([_rle_frame(np.packbits(each, bitorder="little").tobytes()) for each in bits])
+    path = tmp_path / "a.dcm"
+    path.write_bytes(file_bytes(ct))
+    after = _transcoded(path)
+    np.testing.assert_array_equal(after.pixel_array, bits)
+    assert after.PixelData.rstrip(b"\0") == np.packbits(bits, bitorder="little").tobytes().rstrip(b"\0")
+    pixels, now = frame_pixels(read_file(path), 1)
+    np.testing.assert_array_equal(pixels, bits[1])
+    assert native_bytes(pixels, now) == np.packbits(bits[1], bitorder="little").tobytes()
+
+
+def test_run_lengths_of_too_few_bits_are_not_acceptable(tmp_path: Path):
+    ct = make_ct(Rows=64, Columns=64, BitsAllocated=1, BitsStored=1, HighBit=0, syntax=RLELossless)
+    ct.PixelData = encapsulate([_rle_frame(bytes(100))])
+    path = tmp_path / "a.dcm"
+    path.write_bytes(file_bytes(ct))
+    with pytest.raises(NotAcceptable):
+        explicit_little_endian(read_file(path))
+
+
+def test_real_segmentation_in_run_lengths_is_its_native_twin():
+    folder = next(each.parent for each in real_files(3_000_000) if each.name == "liver_rle.dcm")
+    np.testing.assert_array_equal(
+        _transcoded(folder / "liver_rle.dcm").pixel_array, _transcoded(folder / "liver_expb.dcm").pixel_array
+    )
+
+
+def test_zeros_behind_a_jpeg_frame_change_nothing(tmp_path: Path):
+    noise = np.random.default_rng(3).integers(0, 255, (6, 8, 3), np.uint8)
+    sink = io.BytesIO()
+    PIL.Image.fromarray(noise).resize((64, 48)).save(sink, "JPEG")
+    found = []
+    for zeros in (0, 1, 2, 7):
+        ct = make_ct(Rows=48, Columns=64, SamplesPerPixel=3, BitsAllocated=8, BitsStored=8, HighBit=7)
+        ct.PixelRepresentation, ct.PlanarConfiguration, ct.PhotometricInterpretation = 0, 0, "YBR_FULL_422"
+        ct.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+        ct.PixelData = encapsulate([sink.getvalue() + bytes(zeros)])
+        path = tmp_path / "a.dcm"
+        path.write_bytes(file_bytes(ct))
+        found.append(frame_pixels(read_file(path), 0)[0])
+    for each in found[1:]:
+        np.testing.assert_array_equal(each, found[0])
