@@ -2,8 +2,12 @@
 
 from threading import Event
 
+import numpy as np
+import pydicom
 import pytest
+from click.testing import CliRunner
 
+from pacs.cli import collection, forward
 from pacs.cli.options import filter_text
 from pacs.curation.sending import Run
 from pacs.deid import load_profile
@@ -98,6 +102,21 @@ def test_malformed_filter_of_a_strict_collection_is_taken_with_a_warning(strictl
         filter_text("Modality.equals(CT)", load_profile("tcia"))
 
 
+def test_profile_does_not_change_under_a_filter_that_it_does_not_take(strictly):
+    def set_inbox(*options):
+        return CliRunner().invoke(collection.command, ["set", "inbox", *options, "--data", str(strictly.folders.data)])
+
+    taken = set_inbox("--filter", "Modality.equals(CT)")
+    assert "warning: filter, line 1" in taken.stderr
+    assert isinstance(set_inbox("--profile", "tcia").exception, ProfileError)
+    assert set_inbox("--profile", "tcia", "--filter", "").exit_code == 0
+    added = CliRunner().invoke(
+        forward.command,
+        ["add", "inbox", "HUB", "--filter", "Modality.equals(CT)", "--data", str(strictly.folders.data)],
+    )
+    assert isinstance(added.exception, ProfileError)
+
+
 @pytest.mark.parametrize("text", ["Modality.equals(CT)", '!!Modality.equals("CT")'])
 def test_odd_filter_of_a_strict_collection_quarantines_and_never_drops(strictly, text):
     strictly.registry.set_collection("inbox", {"import_filter": text, "filter_action": "drop"})
@@ -133,3 +152,21 @@ def test_forwarding_filter_is_read_as_the_collections_profile_says(strictly):
     jobs = strictly.archive.parts.jobs
     run = Told(strictly.archive, jobs, jobs.claim((SEND,)), CURATOR, Event())
     assert run.attempt() == "0 sent"
+
+
+def test_pixel_script_of_a_strict_collection_fills_with_0_and_leaves_no_mark(strictly):
+    """As CTP does; the filter of the first signature is true only when `!!` means what it says."""
+    script = '{ !!Modality.equals("CT") } (0,0,9,9) { Modality.equals("CT") } (1,1,1,0)'
+    (strictly.folders.profiles / "device.pixels").write_text(script)
+    strictly.registry.set_collection("inbox", {"pixels": "clean"})
+    pixels = np.full((16, 16), 500, "<u2")
+    send_ct(strictly, Rows=16, Columns=16, PixelData=pixels.tobytes())
+    assert work(strictly)["published"] == 1
+    Housekeeping(strictly.archive, 0.0).run()
+    (study,) = studies(strictly)
+    (found,) = strictly.archive.open(InstanceKey(str(study["StudyInstanceUID"])), CURATOR)
+    result = pydicom.dcmread(found.path)
+    pixels[1:2, 1:3] = 0
+    assert np.array_equal(result.pixel_array, pixels)
+    assert "DeidentificationMethodCodeSequence" not in result
+    assert "BurnedInAnnotation" not in result
