@@ -1,6 +1,7 @@
 """The command line: works on a new directory, exits as promised, prints JSON where asked."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -8,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.builders import ct_bytes
 
 
 def pacs(*arguments: str, data: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-W", "ignore", "-m", "pacs", *arguments, "--data", str(data)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return warm.run(*arguments, "--data", str(data), environment=dict(os.environ), timeout_s=120)
 
 
 def ok(*arguments: str, data: Path) -> str:

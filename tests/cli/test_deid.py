@@ -12,6 +12,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from tests import warm
 from tests.builders import ct_bytes, file_bytes, uid
 from tests.pixels.pictures import as_object, labelled
 from tests.wire.server import wait_for
@@ -19,10 +20,7 @@ from tests.wire.server import wait_for
 
 def pacs(*words, **more):
     environment = {key: value for key, value in os.environ.items() if key != "PACS_DATA"}
-    return subprocess.run(
-        [sys.executable, "-m", "pacs", *map(str, words)],
-        capture_output=True, text=True, check=False, timeout=120, env=environment | more,
-    )  # fmt: skip
+    return warm.run(*map(str, words), environment=environment | more, timeout_s=120)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from typing import Any
 
 import requests
 
+from tests import warm
+
 _given: set[int] = set()
 
 
@@ -85,14 +87,7 @@ class Server:
 
     def run(self, *command: str) -> str:
         """The output of a command of ``pacs``."""
-        done = subprocess.run(
-            [sys.executable, "-m", "pacs", *command, "--data", str(self.data)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            env=os.environ | self.environment,
-        )
+        done = warm.run(*command, "--data", str(self.data), environment=dict(os.environ) | self.environment)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
