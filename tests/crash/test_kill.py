@@ -20,6 +20,7 @@ from pacs.dicom.syntaxes import EXPLICIT_LE
 from pacs.dimse.messages import parse_command
 from pacs.model import InstanceKey, Level, Principal, PrincipalKind
 from pacs.query import Query
+from tests import warm
 from tests.builders import CT, ct_bytes, uid
 from tests.wire.peers import VERIFICATION, Bare
 from tests.wire.server import free_port, wait_for
@@ -57,7 +58,7 @@ class Trial:
 
     folder: Path
     acknowledged: set[str] = field(default_factory=set)
-    process: "subprocess.Popen[bytes] | None" = None
+    process: warm.Started | None = None
     port: int = 0
 
     @property
@@ -68,13 +69,10 @@ class Trial:
         """Start the server in a process group of its own and wait until it answers."""
         self.port = free_port()
         arguments = [str(self.data), str(self.port), step, when, str(nth), whom, str(self.folder / "marker")]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.crash.runner", *arguments],
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        log = self.folder / "log"
+        self.process = warm.start(
+            *arguments, environment=dict(os.environ), stdout=log, stderr=log, module="tests.crash.runner", leads=True
+        )
         wait_for(lambda: self.answers() or self.is_dead(), 60)
 
     def is_dead(self) -> bool:
