@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,31 +45,25 @@ class Server:
     data: Path
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
-    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    processes: list[warm.Started] = field(default_factory=list)
 
     @property
     def log(self) -> Path:
         """What the processes log."""
         return self.data.parent / f"{self.data.name}.log"
 
-    def start(self, *command: str) -> "subprocess.Popen[bytes]":
+    def start(self, *command: str) -> warm.Started:
         """Start a command of ``pacs`` and wait until it says that it is ready."""
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "pacs", *command, "--data", str(self.data)],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=os.environ | self.environment,
-            )
+        said = self.data.parent / f"{self.data.name}.{len(self.processes)}.out"
+        said.unlink(missing_ok=True)
+        environment = dict(os.environ) | self.environment
+        process = warm.start(*command, "--data", str(self.data), environment=environment, stdout=said, stderr=self.log)
         self.processes.append(process)
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith(b"ready"):
-                process.stdout.close()
-                return process
-        raise AssertionError(f"pacs {command[0]} did not start: {self.log.read_text()[-2000:]}")
+        wait_for(lambda: _is_ready(said) or process.poll() is not None, 60)
+        assert _is_ready(said), f"pacs {command[0]} did not start: {self.log.read_text()[-2000:]}"
+        return process
 
-    def start_scp(self, processes: int = 2) -> "subprocess.Popen[bytes]":
+    def start_scp(self, processes: int = 2) -> warm.Started:
         """Start association servers and wait until they answer."""
         process = self.start("scp", "--dimse", str(self.port), "--processes", str(processes))
         wait_for(lambda: _connects(self.port))
@@ -111,6 +103,11 @@ class Server:
         return list((self.data / "spool" / "incoming").iterdir())
 
 
+def _is_ready(said: Path) -> bool:
+    """Whether a process has said so."""
+    return said.exists() and any(line.startswith("ready") for line in said.read_text().splitlines(keepends=True))
+
+
 def _connects(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), 1):
@@ -143,7 +140,7 @@ class WholeServer(Server):
     http_port: int = field(default_factory=free_port)
     options: tuple[str, ...] = ()
 
-    def serve(self) -> "subprocess.Popen[bytes]":
+    def serve(self) -> warm.Started:
         """Start everything; returns when the server says that it is ready."""
         return self.start("serve", "--http", str(self.http_port), "--dimse", str(self.port), *self.options)
 

@@ -5,13 +5,13 @@ import os
 import resource
 import socket
 import struct
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pacs.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE
+from tests import warm
 from tests.builders import CT, ct_bytes, make_ct, uid
 from tests.wire.contract import contract
 from tests.wire.peers import STUDY_ROOT, Bare, associate_rq, find, move, store
@@ -23,7 +23,7 @@ STUDY_FIND = f"{STUDY_ROOT}1"
 RESET = struct.pack("ii", 1, 0)
 
 
-def children(process: "subprocess.Popen[bytes]") -> list[int]:
+def children(process: warm.Started) -> list[int]:
     """Association server processes below the supervisor."""
     return [int(each) for each in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 

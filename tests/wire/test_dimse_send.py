@@ -1,6 +1,7 @@
 """Sending to peers: at once, on release, again after a receiver was away, and on from where it was."""
 
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -154,7 +155,7 @@ def test_interrupted_job_goes_on_where_it_was(filled: Server, tmp_path: Path) ->
         assert "queued" in first
         process = filled.start("jobs", "run")
         wait_for(lambda: len(receiver.objects) >= 1)
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
         filled.processes.remove(process)
         filled.start("jobs", "run")
