@@ -71,6 +71,18 @@ def _runs(pid: int) -> bool:
         return False
 
 
+def test_started_as_users_do_it_says_that_it_is_ready(tmp_path):
+    """In a process of its own from the first; other tests fork theirs from one that has the program loaded."""
+    port = free_port()
+    command = [sys.executable, "-m", "pacs", "serve", "--data", str(tmp_path / "data"), "--http", str(port)]
+    with subprocess.Popen([*command, "--dimse", "0"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any(line.startswith("ready") for line in process.stdout)
+        assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=20).ok
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 0
+
+
 def test_tls_has_a_port_of_its_own(whole):
     port = free_port()
     whole.options = ("--tls", str(port))
