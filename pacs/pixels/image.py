@@ -28,6 +28,7 @@ _IN_SIGHT_BYTES = 1 << 26
 RETIRED_JPEG = ("1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55")
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 RLE = "1.2.840.10008.1.2.5"
+_MOST_BITS = 1 << 28  # of one frame of one-bit pixels, each a byte in memory; a run of 2 bytes can claim 1024 of them
 _END_OF_JPEG = b"\xff\xd9"
 _PLAIN = (ENCAPSULATED_PLAIN, DEFLATED_FRAMES)  # frames that are native once they are out of their fragments
 
@@ -279,9 +280,16 @@ def _colours(content: bytes, transfer_syntax_uid: str, found: Format) -> Array |
 
 def _packed_bits(content: bytes, found: Format) -> Array:
     """A frame of one-bit pixels, whose bytes of eight are what is run-length encoded. PS3.5 8.1.1, G.3."""
-    eight = replace(found, rows=1, columns=-(-found.rows * found.columns // 8), bits_allocated=8, bits_stored=8)
-    packed, _ = decode(content, RLE, replace(eight, signed=False), raw=True)
-    bits = np.unpackbits(packed.ravel(), bitorder="little")[: found.rows * found.columns]
+    from rle import utils as rle  # noqa: PLC0415 - pydicom takes no more than 65535 columns, and here all bytes are one row
+
+    count = found.rows * found.columns
+    if count > _MOST_BITS:
+        raise NotAcceptable("the pixel data cannot be decoded: a frame of it is too large")
+    try:
+        packed = rle.decode_pixel_data(content, version=2, rows=1, columns=-(-count // 8), bits_allocated=8)
+        bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=count, bitorder="little")
+    except BaseException as error:  # noqa: BLE001 - as below
+        raise undecodable(error) from None
     return bits.reshape(found.rows, found.columns)
 
 

@@ -31,6 +31,7 @@ from pacs.pixels import (
     read_file,
 )
 from pacs.pixels.encapsulated import deflated_frame
+from pacs.pixels.image import Format, decode
 from tests.builders import file_bytes, make_ct
 from tests.dicom.real_files import real_files
 
@@ -119,10 +120,12 @@ def _rle_frame(packed: bytes) -> bytes:
     return struct.pack("<16I", 1, 64, *[0] * 14) + runs + b"\x80" * (len(runs) % 2)
 
 
-@pytest.mark.parametrize("rows", [8, 5])  # frames of whole bytes, and frames that share some
-def test_run_lengths_of_one_bit_pixels_are_packed_bits(tmp_path: Path, rows: int):
-    bits = np.random.default_rng(rows).integers(0, 2, (3, rows, 7), np.uint8)
-    ct = make_ct(NumberOfFrames=3, Rows=rows, Columns=7, BitsAllocated=1, BitsStored=1, HighBit=0, syntax=RLELossless)
+# frames of whole bytes, frames that share some, and of more than 65535 bytes
+@pytest.mark.parametrize(("rows", "columns"), [(8, 7), (5, 7), (751, 701)])
+def test_run_lengths_of_one_bit_pixels_are_packed_bits(tmp_path: Path, rows: int, columns: int):
+    bits = np.random.default_rng(rows).integers(0, 2, (3, rows, columns), np.uint8)
+    ct = make_ct(NumberOfFrames=3, Rows=rows, Columns=columns, BitsAllocated=1, BitsStored=1, HighBit=0)
+    ct.file_meta.TransferSyntaxUID = RLELossless
     ct.PixelRepresentation = 0
     ct.PixelData = encapsulate([_rle_frame(np.packbits(each, bitorder="little").tobytes()) for each in bits])
     path = tmp_path / "a.dcm"
@@ -142,6 +145,12 @@ def test_run_lengths_of_too_few_bits_are_not_acceptable(tmp_path: Path):
     path.write_bytes(file_bytes(ct))
     with pytest.raises(NotAcceptable):
         explicit_little_endian(read_file(path))
+
+
+def test_run_lengths_that_claim_too_many_bits_are_not_acceptable():
+    huge = Format(65535, 65535, 1, "MONOCHROME2", 0, 1, 1, signed=False, frames=1)
+    with pytest.raises(NotAcceptable, match="too large"):
+        decode(_rle_frame(bytes(100)), RLELossless, huge, raw=True)
 
 
 def test_real_segmentation_in_run_lengths_is_its_native_twin():
