@@ -15,6 +15,7 @@ from pacs.deid import private
 from pacs.deid.actions import PATIENT_ID, PATIENT_NAME, Action, Decision, decision_of
 from pacs.deid.cleaning import as_utf8
 from pacs.deid.ctp.outcomes import METHOD_CODES, Kind, add_method_codes
+from pacs.deid.ctp.patterns import one_object
 from pacs.deid.ctp.result import strictly, uids_left
 from pacs.deid.element_actions import TELLING_VRS, Actions, Level
 from pacs.deid.keys import CollectionKeys
@@ -73,11 +74,12 @@ def deidentify(
         When a CTP script looks up what its table does not have.
     """
     context, meta = context or Context(), meta or DataSet()
-    if profile.strict is not None:
-        return strictly(profile, profile.strict, data_set, encoding, meta, context)
-    if profile.expressions.uid_root:
-        keys = replace(keys, uid_root=profile.expressions.uid_root)
-    return _Deidentifier(data_set, encoding, profile, keys, context, meta).run()
+    with one_object():
+        if profile.strict is not None:
+            return strictly(profile, profile.strict, data_set, encoding, meta, context)
+        if profile.expressions.uid_root:
+            keys = replace(keys, uid_root=profile.expressions.uid_root)
+        return _Deidentifier(data_set, encoding, profile, keys, context, meta).run()
 
 
 class _Deidentifier(Actions):

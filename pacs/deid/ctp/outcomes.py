@@ -76,7 +76,7 @@ def value_of(text: str, vr: str, charset: Charset, encoding: Encoding) -> Value:
     """A text as an element's value. Raises `Quarantined` for a VR that it does not fit, of these `NoNumber`."""
     if vr in _NUMBERS:
         return Value(_numbers(text, vr, encoding))
-    if vr in ("SQ", "OW", "OF", "OD", "OL", "OV", "AT"):
+    if vr in ("SQ", "OB", "OW", "OF", "OD", "OL", "OV", "AT"):
         raise Quarantined("the script writes text into an element that holds none")
     if vr not in CHARSET_VRS:
         return Value(text.encode("ascii", "replace"))
@@ -87,6 +87,8 @@ def value_of(text: str, vr: str, charset: Charset, encoding: Encoding) -> Value:
 def _numbers(text: str, vr: str, encoding: Encoding) -> bytes:
     kind = float if vr in ("FL", "FD") else int
     try:
+        if "_" in text:  # which Python passes over
+            raise ValueError
         numbers = [kind(part.strip()) for part in text.split("\\")]
     except (ValueError, OverflowError):
         raise NoNumber("the script writes no number into an element of numbers") from None

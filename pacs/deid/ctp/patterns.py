@@ -5,7 +5,11 @@ the line. `regex` gives up after a time, which `re` cannot.
 """
 
 import re
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 
 import regex
@@ -13,6 +17,8 @@ import regex
 from pacs.errors import RuleError
 
 LONGEST_S = 3.0  # that an expression may take for one value
+LONGEST_IN_ALL_S = 30.0  # that all of them may take for one object: a sequence may have ten thousand items
+_left_s: ContextVar[float] = ContextVar("left_s")
 # Java's classes of US-ASCII, as they stand within brackets. `L` and the like mean letters of any script.
 _CLASSES = {
     "Lower": "a-z",
@@ -42,8 +48,34 @@ _TOO_LONG = 10_000
 class TookTooLong(RuleError):
     """An expression did not come to an end in time; the message names no value."""
 
-    def __init__(self, where: str = "a regular expression") -> None:
-        super().__init__(f"{where} took longer than {LONGEST_S:g} s")
+    def __init__(self, where: str = "a regular expression", seconds: float = LONGEST_S) -> None:
+        super().__init__(f"{where} took longer than {seconds:g} s")
+
+
+@contextmanager
+def one_object() -> Iterator[None]:
+    """Within this, expressions take `LONGEST_IN_ALL_S` at most, all together; then `TookTooLong`."""
+    token = _left_s.set(LONGEST_IN_ALL_S)
+    try:
+        yield
+    finally:
+        _left_s.reset(token)
+
+
+@contextmanager
+def _in_time() -> Iterator[float]:
+    """How long the next expression may take."""
+    left_s = _left_s.get(None)
+    if left_s is not None and left_s <= 0:
+        raise TookTooLong("the regular expressions for one object, all together,", LONGEST_IN_ALL_S)
+    started = time.perf_counter()
+    try:
+        yield LONGEST_S
+    except TimeoutError:
+        raise TookTooLong from None
+    finally:
+        if left_s is not None:
+            _left_s.set(left_s - (time.perf_counter() - started))
 
 
 class _Translation:
@@ -101,10 +133,8 @@ def java_pattern(text: str) -> regex.Pattern[str]:
 
 def fits_whole(text: str, value: str) -> bool:
     """Whether a whole value fits the expression, as Java's `matches` asks. Raises `re.error` and `TookTooLong`."""
-    try:
-        return java_pattern(text).fullmatch(value, timeout=LONGEST_S) is not None
-    except TimeoutError:
-        raise TookTooLong from None
+    with _in_time() as longest_s:
+        return java_pattern(text).fullmatch(value, timeout=longest_s) is not None
 
 
 def replaced(text: str, template: str, value: str) -> str:
@@ -113,9 +143,8 @@ def replaced(text: str, template: str, value: str) -> str:
     Raises `re.error` and `TookTooLong`.
     """
     try:
-        return java_pattern(text).sub(_python_template(template), value, timeout=LONGEST_S)
-    except TimeoutError:
-        raise TookTooLong from None
+        with _in_time() as longest_s:
+            return java_pattern(text).sub(_python_template(template), value, timeout=longest_s)
     except regex.error as error:
         raise re.error(str(error)) from None
 

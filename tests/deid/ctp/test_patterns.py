@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pacs.deid.ctp.patterns import TookTooLong, fits_whole, java_pattern, replaced
+from pacs.deid.ctp.patterns import TookTooLong, fits_whole, java_pattern, one_object, replaced
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,15 @@ def test_expression_that_comes_to_no_end_is_given_up(monkeypatch):
         with pytest.raises(TookTooLong, match="took longer than") as told:
             ask()
         assert "17" not in str(told.value)
+
+
+def test_all_expressions_for_one_object_end(monkeypatch):
+    monkeypatch.setattr("pacs.deid.ctp.patterns.LONGEST_IN_ALL_S", 0.02)
+    with one_object():
+        answers = (fits_whole("(.*?,){4}P", "17," * 12) for _item in range(100_000))
+        with pytest.raises(TookTooLong, match="all together"):
+            any(answers)
+    assert not fits_whole("(.*?,){4}P", "17," * 12)
 
 
 @pytest.mark.parametrize("pattern", ["(", r"\p{Greek}", r"[\P{L}]", "a{99999999999}", "x" * 20_000])

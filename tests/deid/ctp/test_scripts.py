@@ -393,6 +393,9 @@ def test_text_for_numbers_leaves_them_in_strict_mode(tmp_path):
     assert {change.path for change in result.report} & {"00280010", "00200013"} == {"00200013"}
     with pytest.raises(Quarantined, match="no room"):
         run(tmp_path, e("00280010", "70000"), source=source)
+    assert bytes(run(tmp_path, e("00280010", "1_0"), source=source).data_set[0x00280010].value) == b"\0\2"
+    with pytest.raises(Quarantined, match="holds none"):  # bytes are no text
+        run(tmp_path, e("00420011", "@always()@contents(PatientName)"))
 
 
 def test_private_rules_go_by_the_blocks_of_the_object(tmp_path):
