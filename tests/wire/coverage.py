@@ -4,6 +4,7 @@ import ast
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.wire.contract import DIMSE, WEB
@@ -34,6 +35,7 @@ def _lines_of(function: ast.FunctionDef) -> Iterator[str]:
             yield from (str(each.value) for each in mark.args if isinstance(each, ast.Constant))
 
 
+@cache
 def by_line() -> dict[str, list[str]]:
     """The tests of each line that has any."""
     found: dict[str, list[str]] = defaultdict(list)
