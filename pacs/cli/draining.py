@@ -57,8 +57,10 @@ class Drain:
         self._pace, self._most = pace, most
         self._came = SimpleQueue[socket.socket]()
         self._ears, self._bell = socket.socketpair()
+        self._bell.setblocking(False)  # one that is rung already need not be rung again
         self._ends: dict[int, _End] = {}
         self._buffer = bytearray(_PIECE_BYTES)
+        self._next_look = time.monotonic() + _LOOK_S
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._ears, selectors.EVENT_READ)
         threading.Thread(target=self._run, name="drain", daemon=True).start()
@@ -76,17 +78,23 @@ class Drain:
             self._bell.send(b"!")
 
     def _run(self) -> None:
-        next_look = time.monotonic() + _LOOK_S
         while True:
-            for key, _events in self._selector.select(_LOOK_S):
-                if key.fileobj is self._ears:
-                    self._ears.recv(4096)
-                    self._begin()
-                else:
-                    self._read(key.fd)
-            if (now := time.monotonic()) >= next_look:
-                self._end_slow(now)
-                next_look = now + _LOOK_S
+            try:
+                self._turn()
+            except Exception:  # a border: without this thread every client would wait for its own end
+                log.exception("connections are not read to their end")
+                time.sleep(_LOOK_S)
+
+    def _turn(self) -> None:
+        for key, _events in self._selector.select(_LOOK_S):
+            if key.fileobj is self._ears:
+                self._ears.recv(4096)
+                self._begin()
+            else:
+                self._read(key.fd)
+        if (now := time.monotonic()) >= self._next_look:
+            self._end_slow(now)
+            self._next_look = now + _LOOK_S
 
     def _begin(self) -> None:
         with suppress(Empty):
