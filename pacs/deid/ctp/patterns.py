@@ -43,6 +43,8 @@ _PIECE = re.compile(
     re.DOTALL,
 )
 _TOO_LONG = 10_000
+_MOST_STEPS = 100_000  # `regex` writes repeats out: a thousand of a thousand of a thousand take all memory there is
+_STEP = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<least>\d+)(?:,\d*)?\}|.", re.DOTALL)
 
 
 class TookTooLong(RuleError):
@@ -111,6 +113,25 @@ class _Translation:
         return _CLASSES[name] if self.depth else f"[{'^' if is_not else ''}{_CLASSES[name]}]"
 
 
+def _steps(translated: str) -> int:
+    """How many steps an expression has, its repeats written out as often as they must be there."""
+    counts, last = [0], 0
+    for found in _STEP.finditer(translated):
+        if found[0] == "(":
+            counts.append(0)
+        elif found[0] == ")" and len(counts) > 1:
+            last = counts.pop() + 1
+            counts[-1] += last
+        elif found["least"]:
+            more = max(int(found["least"]), 1)
+            counts[-1] += last * (more - 1)
+            last *= more
+        else:
+            last = 1
+            counts[-1] += 1
+    return sum(counts)
+
+
 @lru_cache(maxsize=512)
 def java_pattern(text: str) -> regex.Pattern[str]:
     """A regular expression of Java's; its classes such as ``\\d`` mean US-ASCII. Raises `re.error`.
@@ -124,6 +145,8 @@ def java_pattern(text: str) -> regex.Pattern[str]:
         with warnings.catch_warnings():  # of what sets may mean one day
             warnings.simplefilter("ignore")
             re.compile(translated, re.ASCII)  # `regex` takes more, with other meanings
+            if _steps(translated) > _MOST_STEPS:
+                raise re.error("the expression is too large")
             return regex.compile(translated, regex.ASCII | regex.VERSION0)
     except regex.error as error:
         raise re.error(str(error)) from None

@@ -41,6 +41,11 @@ def test_what_fits_is_replaced(pattern, template, value, becomes):
     assert replaced(pattern, template, value) == becomes
 
 
+def test_repeats_are_counted_as_they_are_written_out():
+    assert fits_whole(r"(\d{1,3}\.){3}\d{1,3}(/\d{2})?[({]{0,9999}", "10.0.0.255/24")
+    assert fits_whole("(a{100}){100}", "a" * 10_000)
+
+
 def test_expression_that_comes_to_no_end_is_given_up(monkeypatch):
     monkeypatch.setattr("pacs.deid.ctp.patterns.LONGEST_S", 0.02)
     value = "17," * 60
@@ -59,7 +64,9 @@ def test_all_expressions_for_one_object_end(monkeypatch):
     assert not fits_whole("(.*?,){4}P", "17," * 12)
 
 
-@pytest.mark.parametrize("pattern", ["(", r"\p{Greek}", r"[\P{L}]", "a{99999999999}", "x" * 20_000])
+@pytest.mark.parametrize(
+    "pattern", ["(", r"\p{Greek}", r"[\P{L}]", "a{99999999999}", "x" * 20_000, "(([a)]{999}){999}){999}"]
+)
 def test_other_expressions_are_faults(pattern):
     with pytest.raises(re.error):
         java_pattern(pattern)
