@@ -18,6 +18,7 @@ from pacs.deid.profiles.library import PIXEL_SCRIPT_SUFFIX, PRIVATE_TAGS_FILE, S
 from pacs.deid.profiles.private_tags import read_knowledge_base
 from pacs.errors import BadRequest, ProfileError
 from pacs.folders import Folders
+from pacs.spool.disk import write_durably
 from pacs.web.knowledge_base import profile_page, shown_rules
 
 ctp_option = click.option(
@@ -27,6 +28,14 @@ ctp_option = click.option(
     show_default=True,
     help="The mode in which a CTP script is to be applied.",
 )
+
+# A profile that applies a CTP script strictly; CTP leaves pixels alone, and what identifies in them is held.
+_STRICTLY = """title = {title}
+script = {script}
+[settings]
+ctp = "strict"
+pixels = "detect"
+"""
 
 
 @click.group()
@@ -102,7 +111,9 @@ def convert(script: Path, base: str) -> None:
 def add(file: Path, ctp: str, data: Path, config_file: Path | None, as_json: bool) -> None:
     """Add FILE to the site's own profiles, or replace the one of its name; a faulty one is not taken.
 
-    A CTP script that keeps the patient's name or id is taken with --ctp strict, for a profile that says so.
+    With --ctp strict a CTP script comes with a profile beside it, NAME-strict, that applies it strictly: name that one
+    for a collection. One that keeps the patient's name or id is taken in no other way.
+
     Collections with this profile follow at once: objects that come from now on are treated by the new version.
     """
     app = open_data(data, config_file)
@@ -117,7 +128,12 @@ def add(file: Path, ctp: str, data: Path, config_file: Path | None, as_json: boo
     temporary = folder / f".{file.name}.{os.getpid()}"
     shutil.copyfile(file, temporary)
     temporary.replace(folder / file.name)
-    profile = load_profile(file.stem, folder, ctp)
+    name = file.stem
+    if ctp == "strict" and file.suffix in SCRIPT_SUFFIXES:
+        name = f"{file.stem}-strict"
+        title, script = json.dumps(f"{file.name}, strict"), json.dumps(file.name)  # TOML's texts are written alike
+        write_durably(folder / f"{name}.toml", _STRICTLY.format(title=title, script=script).encode())
+    profile = load_profile(name, folder)
     app.archive.parts.trail.add(operator(), "add profile", profile.name, profile.version)
     app.follow_profiles()
     print_facts({"name": profile.name, "version": profile.version}, as_json)

@@ -47,7 +47,8 @@ class Watch:
         if any(each.state == "waiting" and each.id < job.id for each in jobs.all([WATCH])):
             return "another job watches"
         known = dict(job.arguments)
-        with self.archive.parts.database.atomic():
+        # The way back before the database, as for a retry: what is counted here waits for the way.
+        with self.archive.parts.spool.way_back.closed(), self.archive.parts.database.atomic():
             seen = self._quarantine(known) | self._backlog(known) | self._left(known) | self._digest(known)
             jobs.keep(job, known | seen)
         raise TryAgain("until the next look", self.alarms.every_s)

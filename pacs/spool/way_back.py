@@ -16,7 +16,7 @@ class WayBack:
     """A lock of all processes: one at a time puts entries back, or as many as like count.
 
     Who counts always overlap when many do, and who puts back would wait for ever. So both pass a door, one by one, and
-    who puts back stays in it.
+    who puts back stays in it. Never take it inside a transaction that writes: a retry writes while it has the way.
     """
 
     def __init__(self, path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pacs.deid import load_profile
 from tests import warm
 from tests.builders import ct_bytes
 
@@ -220,6 +221,20 @@ def test_imports_for_profiles_are_checked_and_kept(tmp_path):
     assert {each["version"] for each in before}.isdisjoint(each["version"] for each in after)
     versions = json.loads(ok("profile", "versions", "--json", data=data))
     assert [each["name"] for each in versions] == ["tcia", "tcia", "tcia"]
+
+
+def test_script_added_strictly_is_applied_strictly(tmp_path):
+    data, script = tmp_path / "d", tmp_path / "trial.script"
+    script.write_text('<script><e en="T" t="00100010" n="PatientName">@keep()</e></script>')
+    refused = pacs("profile", "add", str(script), data=data)
+    assert refused.returncode == 1
+    added = json.loads(ok("profile", "add", str(script), "--ctp", "strict", "--json", data=data))
+    assert added["name"] == "trial-strict"
+    ok("collection", "create", "LUNG", "--profile", "trial-strict", data=data)
+    profile = load_profile("trial-strict", data / "profiles")
+    assert profile.strict is not None
+    assert (profile.settings.ctp, profile.settings.pixels) == ("strict", "detect")
+    assert load_profile(str(script), ctp="strict").rules() == profile.rules()
 
 
 def test_own_profile_is_added_and_used(tmp_path):

@@ -23,6 +23,7 @@ from cryptography.x509.oid import NameOID
 from pacs.app import App
 from pacs.config import AlarmSettings
 from pacs.curation.alarms import WATCH, Watch, keep_watch
+from pacs.db import close_thread
 from pacs.db.tables.audit import Receipt
 from pacs.db.tables.jobs import Job
 from pacs.jobs import TryAgain
@@ -93,6 +94,30 @@ def test_files_left_in_watched_folders_are_told_until_there_are_none(app):
         look(app, MAIL)
         assert [each["notice"]["kind"] for each in queued(app)] == ["left"] * told
     assert {each["notice"]["facts"]["left"] for each in queued(app)} == {3, 1}
+
+
+def test_retry_while_the_watch_looks_goes_through(app, monkeypatch):
+    send_ct(app, **DOCUMENT)
+    work(app)
+    (kept,) = app.archive.parts.spool.all_quarantined()
+    quarantine, done = Watch._quarantine, []
+
+    def retry():
+        app.archive.retry(kept.intake_id, "ann")
+        done.append(kept.intake_id)
+        close_thread(app.archive.parts.database)
+
+    retrying = threading.Thread(target=retry)
+
+    def retried_meanwhile(watch, known):
+        retrying.start()
+        retrying.join(0.2)
+        return quarantine(watch, known)
+
+    monkeypatch.setattr(Watch, "_quarantine", retried_meanwhile)
+    look(app, replace(MAIL, backlog=1))
+    retrying.join(30)
+    assert done == [kept.intake_id]
 
 
 def test_digest_goes_to_each_site_alone(app):
