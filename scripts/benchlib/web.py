@@ -28,7 +28,7 @@ DICOM = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 OCTETS = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 DECODED = 'multipart/related; type="application/octet-stream"'
 _PROCESSES, _THREADS, _SECONDS = 4, 4, 3.0
-_FRAMES, _FRAME_BYTES = 30, 640 * 480 * 3
+_FRAMES = 30
 _SETTLED_S = 10.0  # until what came last has settled, and workers have looked at its series
 _US = "1.2.840.10008.5.1.4.1.1.3.1"
 
@@ -40,16 +40,8 @@ def web(bench: Bench, server: Server) -> Values:
     rows = http.json(f"{root}/instances?limit=100")
     instances = [f"{root}/instances/{row['00080018']['Value'][0]}" for row in rows]
     frames = [f"{each}/frames/1" for each in instances]
-    cine = _cine(bench, server)
-    time.sleep(_SETTLED_S)
-    first_time = {"WADO frames of a 30-frame JPEG, decoded, first time ms": _each_once(http, cine)}
-    return first_time | {
-        "WADO frame 15 of a 30-frame JPEG, as stored ms": median_ms(
-            lambda: len(http.get(f"{cine}/frames/15", OCTETS)), 1000, 7
-        ),
-        "WADO frame 15 of a 30-frame JPEG, decoded, again ms": median_ms(
-            lambda: len(http.get(f"{cine}/frames/15", DECODED)), _FRAME_BYTES, 7
-        ),
+    values = _cine_values(bench, server, 640, 480) | _cine_values(bench, server, 1024, 768)
+    return values | {
         "WADO rendered CT ms": median_ms(lambda: len(http.get(f"{instances[0]}/rendered", "image/jpeg")), 1000),
         "WADO frame 0.5 MB, 16 clients /s": many(http, frames, OCTETS),
         "WADO instance 0.5 MB, 16 clients /s": many(http, instances, DICOM),
@@ -59,15 +51,31 @@ def web(bench: Bench, server: Server) -> Values:
     }
 
 
-def _each_once(http: Http, cine: str) -> float:
+def _cine_values(bench: Bench, server: Server, columns: int, rows: int) -> Values:
+    """Frames of an ultrasound of thirty, as they are stored and decoded: each once, and one again and again."""
+    http, path = server.http(), _cine(bench, server, columns, rows)
+    time.sleep(_SETTLED_S)
+    what, size = f"30-frame JPEG, {columns} x {rows}", columns * rows * 3
+    return {
+        f"WADO frames of a {what}, decoded, first time ms": _each_once(http, path, size),
+        f"WADO frame 15 of a {what}, as stored ms": median_ms(
+            lambda: len(http.get(f"{path}/frames/15", OCTETS)), 1000, 7
+        ),
+        f"WADO frame 15 of a {what}, decoded, again ms": median_ms(
+            lambda: len(http.get(f"{path}/frames/15", DECODED)), size, 7
+        ),
+    }
+
+
+def _each_once(http: Http, cine: str, size: int) -> float:
     """Milliseconds of a decoded frame that nobody asked for before: the median of all."""
     taken = []
     for number in range(1, _FRAMES + 1):
         started = time.monotonic()
         found = http.get(f"{cine}/frames/{number}", DECODED)
         taken.append((time.monotonic() - started) * 1000)
-        if len(found) < _FRAME_BYTES:
-            raise RuntimeError(f"{len(found)} bytes where {_FRAME_BYTES} were expected")
+        if len(found) < size:
+            raise RuntimeError(f"{len(found)} bytes where {size} were expected")
     return statistics.median(taken)
 
 
@@ -156,14 +164,14 @@ def _let_files_go(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _cine(bench: Bench, server: Server) -> str:
+def _cine(bench: Bench, server: Server, columns: int, rows: int) -> str:
     """The address of a stored ultrasound of thirty JPEG frames, sent by STOW-RS."""
     http = server.http()
     bench.runs += 1
     known = {each["00080018"]["Value"][0] for each in http.json("/instances?Modality=US")}
     boundary = "bench-boundary"
     head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-    body = head + ultrasound(f"{ROOT}.7.{bench.runs}") + f"\r\n--{boundary}--\r\n".encode()
+    body = head + ultrasound(f"{ROOT}.7.{bench.runs}", columns, rows) + f"\r\n--{boundary}--\r\n".encode()
     kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
     http.request("POST", "/studies", body, {"Content-Type": kind, "Accept": "application/dicom+json"})
     server.wait_until_queryable(1)
@@ -174,12 +182,12 @@ def _cine(bench: Bench, server: Server) -> str:
     raise RuntimeError("the ultrasound was not published")
 
 
-def ultrasound(uid: str, frames: int = _FRAMES) -> bytes:
-    """A file of so many colour frames, 640 by 480, JPEG baseline."""
+def ultrasound(uid: str, columns: int, rows: int) -> bytes:
+    """A file of thirty colour frames, JPEG baseline."""
     noise = np.random.default_rng(1)
     encoded = []
-    for _ in range(frames):
-        coarse = Image.fromarray(noise.integers(0, 255, (60, 80, 3), np.uint8)).resize((640, 480))
+    for _ in range(_FRAMES):
+        coarse = Image.fromarray(noise.integers(0, 255, (rows // 8, columns // 8, 3), np.uint8)).resize((columns, rows))
         sink = io.BytesIO()
         coarse.save(sink, "JPEG", quality=85)
         encoded.append(sink.getvalue())
@@ -189,7 +197,7 @@ def ultrasound(uid: str, frames: int = _FRAMES) -> bytes:
     data_set.SOPClassUID, data_set.SOPInstanceUID = _US, f"{uid}.3"
     data_set.StudyInstanceUID, data_set.SeriesInstanceUID = f"{uid}.1", f"{uid}.2"
     data_set.Modality, data_set.PatientID, data_set.PatientName = "US", "US1", "Mueller^Anna"
-    data_set.Rows, data_set.Columns, data_set.SamplesPerPixel, data_set.NumberOfFrames = 480, 640, 3, frames
+    data_set.Rows, data_set.Columns, data_set.SamplesPerPixel, data_set.NumberOfFrames = rows, columns, 3, _FRAMES
     data_set.BitsAllocated, data_set.BitsStored, data_set.HighBit, data_set.PixelRepresentation = 8, 8, 7, 0
     data_set.PhotometricInterpretation, data_set.PlanarConfiguration = "YBR_FULL_422", 0
     data_set.PixelData = encapsulate(encoded)
