@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from pacs.archive import Archive
@@ -110,11 +111,12 @@ class Run(ABC):
         encoding = encoding_of(start.transfer_syntax_uid)
         data_set = parse(content[start.data_set_offset :], encoding)
         try:
-            return self.send_filter().passes(data_set, encoding, start.meta)
+            return self.send_filter.passes(data_set, encoding, start.meta)
         except TookTooLong:  # nobody knows whether it passes: it is named as one that did not go
             self.refused(instance)
             return False
 
+    @cached_property
     def send_filter(self) -> Filter:
         """The filter of the rule; as CTP reads it where the collection's profile is a script in mode strict."""
         collection = self.archive.registry.snapshot().collection_named(self.sending.collection)
