@@ -18,6 +18,8 @@ KNOWN = (*_PLAIN, *_OTHERS, *ATTRIBUTES)
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 # A month or a day that no calendar has; a 31st is taken for any month, since viewers end ranges so.
 _IMPOSSIBLE = re.compile(r"\d{4}(?!(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))\d{4}")
+# An hour, minute or second that no clock has, after any hour and minute; 24 is taken, since viewers end days so.
+_IMPOSSIBLE_TIME = re.compile(r"(?:2[5-9]|[3-9]\d|\d\d(?:[6-9]\d|\d\d(?:6[1-9]|[7-9]\d))).*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WILD = (Kind.CODE, Kind.TEXT, Kind.NAME, Kind.LIST, Kind.OF_SERIES)
 _MOMENTS = (Kind.DATE, Kind.TIME, Kind.DATETIME)
@@ -70,10 +72,7 @@ def parse_search(level: Level, parameters: Iterable[tuple[str, str]], path: dict
     )
     included = set(_included(pairs))
     matches = [Match(keyword, Exact((value,))) for keyword, value in path.items()]
-    for name, value in pairs:
-        if name.lower() in _SETTINGS:
-            continue
-        attribute = _attribute(name)
+    for attribute, value in _keys(pairs):
         included.add(attribute.keyword)
         condition = _condition(attribute, value, flags)
         if condition is not None:
@@ -87,6 +86,23 @@ def parse_search(level: Level, parameters: Iterable[tuple[str, str]], path: dict
         offset=_count(settings, "offset") or 0,
     )
     return Search(query, frozenset(included - {ALL}), ALL in included)
+
+
+def _keys(pairs: list[tuple[str, str]]) -> list[tuple[Attribute, str]]:
+    """Attributes with their values, in order; what is asked for in lists is one list, however often it is named."""
+    found: list[tuple[Attribute, str]] = []
+    lists: dict[str, int] = {}  # where in `found` the list of each stands
+    for name, value in pairs:
+        if name.lower() in _SETTINGS:
+            continue
+        attribute = _attribute(name)
+        if (attribute.kind is Kind.UID or attribute.keyword in _COMMAS) and value.strip(" *"):
+            place = lists.setdefault(attribute.keyword, len(found))
+            if place < len(found):
+                found[place] = (attribute, f"{found[place][1]}\\{value}")
+                continue
+        found.append((attribute, value))
+    return found
 
 
 def _truth(settings: dict[str, str], name: str) -> bool:
@@ -164,13 +180,22 @@ def _values(attribute: Attribute, text: str, flags: _Flags) -> list[str]:
 def _of_one(attribute: Attribute, text: str, flags: _Flags) -> Exact | Wildcard | Range | Empty:
     if text == '""' and flags.empty:
         return Empty()
-    if attribute.kind is Kind.DATE and any(_IMPOSSIBLE.fullmatch(each.strip()) for each in text.split("-")):
-        raise BadQuery(f"{attribute.keyword} takes dates of the calendar as YYYYMMDD")
+    if attribute.kind in _MOMENTS:
+        _check_moments(attribute, text)
     if attribute.kind in _MOMENTS and "-" in text:
         return _range(attribute, text)
     if attribute.kind in _WILD and set("*?") & set(text):
         return Wildcard(text)
     return Exact((text,))
+
+
+def _check_moments(attribute: Attribute, text: str) -> None:
+    ends = [each.strip() for each in text.split("-")]
+    if attribute.kind is Kind.TIME:
+        if any(_IMPOSSIBLE_TIME.fullmatch(each.replace(":", "")) for each in ends):
+            raise BadQuery(f"{attribute.keyword} takes times of the day as HHMMSS")
+    elif any(_IMPOSSIBLE.fullmatch(each[:8]) for each in ends):
+        raise BadQuery(f"{attribute.keyword} takes dates of the calendar as YYYYMMDD")
 
 
 def _uids(attribute: Attribute, text: str) -> tuple[str, ...]:

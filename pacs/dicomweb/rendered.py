@@ -110,7 +110,7 @@ def _frames(study: str, series: str, sop: str, text: str, *, thumbnail: bool) ->
     if kind in (GIF, MP4) and not thumbnail:
         content = Picture(instance, tuple(numbers), parameters, kind).content()
         return cached(_reply(instance, kind, content, multipart=multipart), tag)
-    if len(numbers) > 1 and not multipart and all(each.type != "*/*" for each in asked()):
+    if len(numbers) > 1 and not multipart and asked() and all(each.type != "*/*" for each in asked()):
         raise NotAcceptable("several frames are shown in multipart/related")
     pictures = in_request(Picture(instance, (number,), parameters, kind).content() for number in numbers)
     if len(numbers) == 1:

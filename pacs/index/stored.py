@@ -33,7 +33,9 @@ Tree = dict[str, "Tree"]  # JSON keys of attributes; an empty one means all that
 def canonical(name: str) -> str | None:
     """The name of an attribute given by keywords, in any case, or tags; None when there can be none of that name."""
     parts = [_part(part.strip()) for part in name.split(".")]
-    return ".".join(part for part in parts if part) if all(parts) else None
+    if not all(parts) or not all(_may_be_sequence(part) for part in parts[:-1]):
+        return None
+    return ".".join(parts)
 
 
 def _part(part: str) -> str:
@@ -45,6 +47,10 @@ def _part(part: str) -> str:
     if tag in KEYWORD_OF:
         return KEYWORD_OF[tag]
     return part.upper() if is_private(tag) or vr_of(tag) != "UN" else ""
+
+
+def _may_be_sequence(part: str) -> bool:
+    return vr_of(int(part, 16) if _TAG.fullmatch(part) else tag_of(part)) in ("SQ", "UN")
 
 
 @lru_cache(maxsize=4096)

@@ -131,6 +131,8 @@ def test_thumbnail_of_each_level_is_one_small_picture(web: Web):
         "viewport=-5,20",
         "viewport=a,b",
         "viewport=1.5,20",
+        "viewport=20,20,1",
+        "viewport=20,20,1,1,1",
         "viewport=20,20,1,1,1,1,1",
         "viewport=20,20,nan,0",
         "viewport=20,20,0,0,0,0",
@@ -168,7 +170,7 @@ def test_bad_values_are_refused_and_not_repeated(web: Web, query):
 @contract("web 6.3")
 @pytest.mark.parametrize(
     ("viewport", "size"),
-    [("4,4", (4, 4)), ("100,16", (16, 16)), ("16,16,,,4,2", (16, 8)), ("4,8,2,0,-2,4", (4, 8)), ("20,20,1", (18, 20))],
+    [("4,4", (4, 4)), ("100,16", (16, 16)), ("16,16,,,4,2", (16, 8)), ("4,8,2,0,-2,4", (4, 8)), ("20,20,1,,,", (18, 20))],
 )
 def test_viewport_forms(web: Web, viewport, size):
     assert picture(get(web, f"{instance(web)}/rendered?viewport={viewport}", "image/png")).size == size
@@ -215,6 +217,7 @@ def test_animation_and_frames_of_an_instance(moving: Web):
     ]
     assert (np.asarray(Pillow.open(io.BytesIO(parts[0][1]))) == stills[2]).all()
     assert get(moving, f"{path}/frames/1,2/rendered", "image/png").status_code == 406
+    assert len(parts_of(moving.client.get(f"{path}/frames/1,2/rendered"))) == 2
 
 
 @contract("web 5.7")

@@ -67,6 +67,15 @@ def test_lists_of_uids_are_unions(client, separator):
     assert studies(client, f"SOPInstanceUID={uid('a1')}{separator}{uid('b1')}") == "t1 t2"
 
 
+@contract("web 2.2", "web 2.7")
+def test_repeated_keys_of_lists_are_one_list(client):
+    one, three = f"StudyInstanceUID={uid('t1')}", f"0020000D={uid('t3')},1.2.3"
+    assert studies(client, f"{one}&{three}") == "t1 t3"
+    assert studies(client, f"{one}&StudyInstanceUID=&{three}&StudyInstanceUID=*") == "t1 t3"
+    assert studies(client, f"{one}&ModalitiesInStudy=MR") == ""
+    assert studies(client, "ModalitiesInStudy=CT&ModalitiesInStudy=MR") == "t1 t2 t4"
+
+
 @contract("web 2.2")
 def test_ten_thousand_uids_are_a_list_too(client):
     many = ",".join(f"1.2.{number}" for number in range(9_999))
@@ -460,6 +469,11 @@ def test_nothing_found_is_an_empty_list(client, path):
         "StudyDate=202001*",
         "StudyTime=9",
         "StudyTime=0930-noon",
+        "StudyTime=25",
+        "StudyTime=0900-0960",
+        "StudyTime=09:30:61",
+        "AcquisitionDateTime=20201301",
+        "PatientName.CodeValue=1",
         "StudyInstanceUID=abc",
         "StudyInstanceUID=1.2.*",
         "StudyInstanceUID=,",
