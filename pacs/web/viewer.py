@@ -3,18 +3,21 @@
 The policy in `POLICY` lets a page of the viewer talk to this server only: no request of an opened study leaves it.
 """
 
+import hashlib
 import json
 import re
 import sys
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, current_app, request, send_file
 
-from pacs.web.pages import page
+from pacs.web.pages import base_path, page
 
 blueprint = Blueprint("viewer", __name__)
 BASE = "/viewer/"
+_PAGE = "index.html"
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' blob:;"
     " worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; font-src 'self' data:;"
@@ -48,7 +51,7 @@ def usual_folder() -> Path:
 def viewer_folder(configured: str) -> Path | None:
     """Where the viewer's files are: as configured, else beside this program; None when it was never fetched."""
     folder = Path(configured) if configured else usual_folder()
-    return folder if (folder / "index.html").is_file() else None
+    return folder if (folder / _PAGE).is_file() else None
 
 
 @blueprint.get("/viewer/", defaults={"path": ""})
@@ -59,12 +62,27 @@ def viewer(path: str) -> Response:
     if folder is None:
         return page("no_viewer.html", 404)
     if path == "app-config.js":
-        return _isolated(Response(app_config(), mimetype="text/javascript"), "no-cache")
-    if path not in _files(folder):
-        if "." in path.rpartition("/")[2] or ".." in path.split("/"):
-            abort(404)
-        path = "index.html"
-    return _sent(folder, path)
+        return _made(app_config(_prefix()), "text/javascript")
+    if path != _PAGE and path in _files(folder):
+        return _sent(folder, path)
+    if path != _PAGE and ("." in path.rpartition("/")[2] or ".." in path.split("/")):
+        abort(404)
+    text = (folder / _PAGE).read_text(encoding="utf-8")
+    return _made(text.replace(f'"{BASE}', f'"{_prefix()}{BASE}'), "text/html")
+
+
+def _prefix() -> str:
+    """The path of a proxy below which our addresses stand, fit for HTML and JavaScript; mostly empty."""
+    return quote(base_path(), safe="/%~")
+
+
+def _made(text: str, kind: str) -> Response:
+    """What names our addresses, and so depends on how the request came here."""
+    response = Response(text, mimetype=kind)
+    response.set_etag(hashlib.sha256(text.encode()).hexdigest()[:32])
+    response.headers.add("Vary", "X-Forwarded-Prefix")
+    response.make_conditional(request)
+    return _isolated(response, "no-cache")
 
 
 @lru_cache(maxsize=2)
@@ -97,8 +115,8 @@ def _isolated(response: Response, caching: str) -> Response:
     return response
 
 
-def app_config() -> str:
-    """The viewer's settings. Roots are relative, so that they are right under any host name and proxy.
+def app_config(prefix: str = "") -> str:
+    """The viewer's settings. Roots are paths below `prefix`, so that they are right under any host name and proxy.
 
     Options by measurement (2026-11, Chromium): thumbnails as pictures of the server, not decoded in the browser.
     """
@@ -108,9 +126,9 @@ def app_config() -> str:
         "configuration": {
             "friendlyName": "TrialPACS",
             "name": "TrialPACS",
-            "qidoRoot": "/dicom-web",
-            "wadoRoot": "/dicom-web",
-            "wadoUriRoot": "/wado",
+            "qidoRoot": f"{prefix}/dicom-web",
+            "wadoRoot": f"{prefix}/dicom-web",
+            "wadoUriRoot": f"{prefix}/wado",
             "qidoSupportsIncludeField": True,
             "supportsFuzzyMatching": True,
             "supportsWildcard": True,
@@ -123,7 +141,7 @@ def app_config() -> str:
         },
     }
     config = {
-        "routerBasename": BASE,
+        "routerBasename": prefix + BASE,
         "extensions": [],
         "modes": [],
         "customizationService": {"ohif.tours": {"$set": []}},

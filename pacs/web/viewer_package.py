@@ -1,4 +1,8 @@
-"""Makes the folder that `/viewer` serves out of the npm package @ohif/app: trimmed, moved, precompressed."""
+"""Makes the folder that `/viewer` serves out of the npm package @ohif/app: trimmed, moved, precompressed.
+
+The package wants the root of a host. What is made works below any path: its page is the only file that names where it
+stands, and the server says in it what a proxy's prefix makes of that. All else finds its way from there when it runs.
+"""
 
 import gzip
 import hashlib
@@ -14,6 +18,8 @@ import zstandard
 from pacs.errors import BadRequest
 
 BASE = "/viewer/"
+LAYOUT = 2  # 1 worked below /viewer/ only; `scripts/fetch-viewer --once` fetches again what is older
+PAGE = "index.html"  # sent as made for the request, so not compressed beforehand
 # The ONNX runtime is 140 of 200 MB and serves an experiment; service workers are fetched from another host. The
 # microscopy viewer stays: without it slides stay black, and 10 MB are fetched only when one is opened.
 DROPPED = (
@@ -22,10 +28,13 @@ DROPPED = (
     "_redirects",
 )  # fmt: skip
 COMPRESSED = frozenset((".css", ".html", ".js", ".json", ".svg", ".wasm"))
+# Where the viewer stands when it runs: pages are told by the server, workers stand there themselves.
+_HERE = '(self.PUBLIC_URL||new URL(".",self.location).pathname)'
 _ROOT_OF_SCRIPTS = re.compile(r'(\.p\s*=\s*)"/"(?=\s*[;,])')
-_ROOT_OF_IMPORTS = re.compile(r"(['\"])/(?=(?:dicom-microscopy-viewer|ort)/)")
+_ROOT_OF_IMPORTS = re.compile(r"(?=['\"]/(?:dicom-microscopy-viewer|ort)/)(['\"])/")
 _ROOT_OF_STYLES = re.compile(r"url\((['\"]?)/(?!/)")
 _ROOT_OF_LINKS = re.compile(r'((?:href|src|content)=")/(?!/)')
+_ROOT_OF_FACTS = re.compile(r'"/(?!/)')
 _ROOT_OF_PAGE = re.compile(r'(window\.PUBLIC_URL\s*=\s*)"/"')
 _WORKER = re.compile(r'<script[^>]*src="[^"]*init-service-worker\.js"[^>]*></script>')
 
@@ -55,11 +64,12 @@ def install(package: Path, folder: Path) -> dict[str, object]:
 
 
 def _facts(package: Path, unpacked: Path) -> dict[str, object]:
-    if not (unpacked / "dist" / "index.html").is_file():
+    if not (unpacked / "dist" / PAGE).is_file():
         raise BadRequest("that package is not @ohif/app")
     said = json.loads((unpacked / "package.json").read_text(encoding="utf-8"))
     digest = hashlib.sha512(package.read_bytes()).hexdigest()
-    return {"name": said["name"], "version": said["version"], "license": said["license"], "sha512": digest}
+    facts = {"name": said["name"], "version": said["version"], "license": said["license"], "sha512": digest}
+    return facts | {"layout": LAYOUT}
 
 
 def _trim(folder: Path) -> None:
@@ -74,17 +84,20 @@ def _trim(folder: Path) -> None:
 
 
 def _move_to_base(folder: Path) -> None:
-    """The bundle expects the origin's root; its scripts, styles and page get `BASE` instead."""
+    """The bundle expects the origin's root: scripts find where they stand, styles and manifests get relative paths."""
     changed = 0
     for path in folder.glob("*.js"):
-        changed += _replace(path, [(_ROOT_OF_SCRIPTS, rf'\1"{BASE}"'), (_ROOT_OF_IMPORTS, rf"\1{BASE}")])
+        changed += _replace(path, [(_ROOT_OF_SCRIPTS, rf"\1{_HERE}"), (_ROOT_OF_IMPORTS, rf"{_HERE}+\1")])
     for path in folder.glob("*.css"):
-        changed += _replace(path, [(_ROOT_OF_STYLES, rf"url(\1{BASE}")])
+        changed += _replace(path, [(_ROOT_OF_STYLES, r"url(\1")])
     page = [(_WORKER, ""), (_ROOT_OF_LINKS, rf"\1{BASE}"), (_ROOT_OF_PAGE, rf'\1"{BASE}"')]
-    if not _replace(folder / "index.html", page) or changed < 2:
+    if not _replace(folder / PAGE, page) or changed < 2:
         raise BadRequest("this version of OHIF names its root in another way; it was not installed")
     if (folder / "manifest.json").exists():
-        _replace(folder / "manifest.json", [(re.compile(r'"/(?!/)'), f'"{BASE}')])
+        _replace(folder / "manifest.json", [(_ROOT_OF_FACTS, '"')])
+    for path in (folder / "assets").glob("*"):  # what phones and desktops ask for names its pictures
+        if path.suffix in (".json", ".webapp", ".xml"):
+            _replace(path, [(re.compile(r'"/assets/'), '"')])
 
 
 def _replace(path: Path, changes: list[tuple[re.Pattern[str], str]]) -> bool:
@@ -98,7 +111,7 @@ def _replace(path: Path, changes: list[tuple[re.Pattern[str], str]]) -> bool:
 
 
 def _compress(folder: Path) -> None:
-    for path in [each for each in folder.rglob("*") if each.suffix in COMPRESSED]:
+    for path in [each for each in folder.rglob("*") if each.suffix in COMPRESSED and each.name != PAGE]:
         content = path.read_bytes()
         if len(content) >= 1024:
             Path(f"{path}.gz").write_bytes(gzip.compress(content, 9, mtime=0))

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ PAGE = """<!doctype html><html><head><script>window.PUBLIC_URL="/"</script>
 <script type="module" src="/init-service-worker.js"></script><script src="/app-config.js"></script>
 <script defer src="/app.bundle.0123456789abcdef.js"></script>
 <link href="/app.bundle.css" rel="stylesheet"></head></html>"""
-SCRIPT = 'r.p="/";__webpack_require__.p = "/";fetch("/x");' + " " * 2000
+SCRIPT = 'r.p="/";__webpack_require__.p = "/";fetch("/x");' + "load('/dicom-microscopy-viewer/a.js');" + " " * 2000
 FILES = {
     "package/package.json": json.dumps({"name": "@ohif/app", "version": "3.13.2", "license": "MIT"}),
     "package/LICENSE": "MIT",
@@ -26,6 +27,8 @@ FILES = {
     "package/dist/app.bundle.css": "@font-face{src:url(/a.woff2)}",
     "package/dist/app.bundle.js.map": "{}",
     "package/dist/a.woff2": "font",
+    "package/dist/manifest.json": '{"icons": [{"src": "/assets/a.png"}]}',
+    "package/dist/assets/browserconfig.xml": '<square70x70logo src="/assets/b.png"/>',
     "package/dist/init-service-worker.js": "importScripts('https://elsewhere.example/x.js')",
     "package/dist/ort/ort.js": "large",
 }
@@ -70,8 +73,11 @@ def test_package_is_trimmed_and_moved_to_its_base(folder):
     assert 'window.PUBLIC_URL="/viewer/"' in page
     assert "service-worker" not in page
     script = (folder / "app.bundle.0123456789abcdef.js").read_text()
-    assert script.startswith('r.p="/viewer/";__webpack_require__.p = "/viewer/";fetch("/x")')
-    assert (folder / "app.bundle.css").read_text() == "@font-face{src:url(/viewer/a.woff2)}"
+    here = '(self.PUBLIC_URL||new URL(".",self.location).pathname)'
+    assert script.startswith(f'r.p={here};__webpack_require__.p = {here};fetch("/x");load({here}+\'dicom-microscopy')
+    assert (folder / "app.bundle.css").read_text() == "@font-face{src:url(a.woff2)}"
+    assert '"src": "assets/a.png"' in (folder / "manifest.json").read_text()
+    assert 'src="b.png"' in (folder / "assets" / "browserconfig.xml").read_text()
     assert not {"ort", "app.bundle.js.map", "init-service-worker.js"} & {each.name for each in folder.iterdir()}
     assert json.loads((folder / "VERSION.json").read_text())["license"] == "MIT"
     assert (folder / "LICENSE").exists()
@@ -120,13 +126,69 @@ def test_unchanged_file_is_not_sent_again(client):
     assert (again.status_code, again.data) == (304, b"")
 
 
+def config_of(reply):
+    text = reply.get_data(as_text=True)
+    assert "http" not in text
+    return json.loads(text.removeprefix("window.config = ").rstrip(";\n"))
+
+
 def test_config_names_relative_roots(client):
-    text = client.get("/viewer/app-config.js").get_data(as_text=True)
-    config = json.loads(text.removeprefix("window.config = ").rstrip(";\n"))
+    config = config_of(client.get("/viewer/app-config.js"))
     (source,) = config["dataSources"]
     assert config["routerBasename"] == "/viewer/"
     assert source["configuration"]["qidoRoot"] == source["configuration"]["wadoRoot"] == "/dicom-web"
-    assert "http" not in text
+
+
+@pytest.fixture
+def below_archive(app, folder):
+    """A client of a server whose `http.public_root` has a path."""
+    http = replace(app.settings.http, public_root="https://host.example/archive/")
+    made = create_app(replace(app, settings=replace(app.settings, http=http)))
+    made.extensions["pacs_viewer"] = folder
+    return Reading(made.test_client())
+
+
+@pytest.mark.parametrize("by", ["header", "setting"])
+def test_below_a_proxys_path_page_and_config_name_it(client, below_archive, by):
+    asked = {"headers": {"X-Forwarded-Prefix": "/archive"}} if by == "header" else {}
+    found = client if by == "header" else below_archive
+    page = found.get("/viewer/viewer?StudyInstanceUIDs=1.2", **asked).get_data(as_text=True)
+    assert 'src="/archive/viewer/app.bundle.0123456789abcdef.js"' in page
+    assert 'window.PUBLIC_URL="/archive/viewer/"' in page
+    assert '"/viewer/' not in page
+    config = config_of(found.get("/viewer/app-config.js", **asked))
+    (source,) = config["dataSources"]
+    assert config["routerBasename"] == "/archive/viewer/"
+    roots = [source["configuration"][each] for each in ("qidoRoot", "wadoRoot", "wadoUriRoot")]
+    assert roots == ["/archive/dicom-web", "/archive/dicom-web", "/archive/wado"]
+    for address in ("/look/1.2", "/"):
+        assert "/archive/viewer/" in found.get(address, **asked).get_data(as_text=True)
+
+
+@pytest.mark.parametrize("path", ["/viewer/", "/viewer/app-config.js"])
+def test_what_names_the_proxys_path_is_kept_apart_by_it(client, path):
+    first = client.get(path)
+    below = client.get(path, headers={"X-Forwarded-Prefix": "/archive", "If-None-Match": first.headers["ETag"]})
+    assert below.status_code == 200
+    assert "X-Forwarded-Prefix" in below.headers["Vary"]
+    assert below.headers["Cache-Control"] == "no-cache"
+    again = client.get(path, headers={"X-Forwarded-Prefix": "/archive", "If-None-Match": below.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_all_other_files_are_the_same_below_any_path(client, folder):
+    made = {"index.html", "app-config.js"}
+    for file in (each for each in folder.rglob("*") if each.is_file() and each.name not in made):
+        path = f"/viewer/{file.relative_to(folder).as_posix()}"
+        below = client.get(path, headers={"X-Forwarded-Prefix": "/archive"})
+        assert below.data == client.get(path).data == file.read_bytes()
+        assert b"/viewer/" not in below.data, path
+
+
+def test_prefix_that_is_no_path_is_not_repeated(client):
+    for prefix in ("//elsewhere.example", '/"><script>', "archive", "/a b"):
+        page = client.get("/viewer/", headers={"X-Forwarded-Prefix": prefix}).get_data(as_text=True)
+        assert 'window.PUBLIC_URL="/viewer/"' in page
 
 
 def test_without_viewer_a_page_says_so(app):

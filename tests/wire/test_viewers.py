@@ -11,6 +11,7 @@ from pacs.web.viewer import usual_folder, viewer_folder
 from tests.data_folder import shared_data
 from tests.wire.browser import Visit
 from tests.wire.contract import contract
+from tests.wire.proxy import below
 from tests.wire.server import WholeServer
 
 # Kind -> files below the shared data; each becomes a collection of its own.
@@ -149,23 +150,66 @@ def test_quick_look_finds_studies(whole: WholeServer, visit: Callable[[str], Vis
     assert seen.faults == []
 
 
-def test_quick_look_works_below_the_prefix_of_a_proxy(whole: WholeServer, chromium: Any) -> None:
+@pytest.fixture(scope="module")
+def archive_path(whole: WholeServer) -> Iterator[str]:
+    """The server behind a proxy that shows it below a path."""
+    with below("/archive", whole.http_port) as base:
+        yield base
+
+
+@pytest.fixture
+def visit_below(archive_path: str, chromium: Any) -> Iterator[Callable[[str], Visit]]:
+    """Opens pages below the proxy's path."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+
+    def opened(path: str) -> Visit:
+        made = Visit(context.new_page(), archive_path)
+        made.page.goto(archive_path + path)
+        return made
+
+    yield opened
+    context.close()
+
+
+def test_quick_look_works_below_the_path_of_a_proxy(whole: WholeServer, visit_below: Callable[[str], Visit]) -> None:
     fill(whole, "pt")
+    seen = visit_below("/look?collection=pt")
+    seen.page.click("#studies a")
+    wait_for_picture(seen, "#picture")
+    seen.page.click("#show-tags")
+    seen.page.get_by_text("(0008,0060)").wait_for()
+    assert seen.faults == []
+    assert seen.outside("/") == []
 
-    def pass_on(route: Any) -> None:
-        headers = route.request.headers | {"X-Forwarded-Prefix": "/archive"}
-        route.fulfill(response=route.fetch(url=route.request.url.replace("/archive/", "/", 1), headers=headers))
 
-    with chromium.new_context() as context:
-        context.route("**/archive/**", pass_on)
-        seen = Visit(context.new_page(), whole.root)
-        seen.page.goto(f"{whole.root}/archive/look?collection=pt")
-        seen.page.click("#studies a")
-        wait_for_picture(seen, "#picture")
-        seen.page.click("#show-tags")
-        seen.page.get_by_text("(0008,0060)").wait_for()
-        assert seen.faults == []
-        assert seen.outside("/archive/") == []
+@SLOW
+@needs_ohif
+@contract("web 10.1", "web 10.2")
+@pytest.mark.parametrize("kind", [each for each in KINDS if each != "closed"])
+def test_ohif_shows_a_study_below_the_path_of_a_proxy(
+    whole: WholeServer, visit_below: Callable[[str], Visit], kind: str
+) -> None:
+    seen = visit_below(f"/viewer/viewer?StudyInstanceUIDs={study_of(whole, kind)}")
+    wait_for_picture(seen, OHIF_CANVAS)
+    assert seen.faults == []
+    assert seen.outside("/viewer/", "/dicom-web/") == []
+
+
+@SLOW
+@needs_ohif
+@contract("web 10.1")
+def test_ohif_goes_from_list_to_study_and_back_below_the_path_of_a_proxy(
+    whole: WholeServer, visit_below: Callable[[str], Visit]
+) -> None:
+    fill(whole, "pt")
+    seen = visit_below("/viewer/")
+    seen.page.get_by_text("PT", exact=True).first.dblclick(timeout=60_000)
+    wait_for_picture(seen, OHIF_CANVAS)
+    assert seen.page.url.startswith(f"{seen.root}/viewer/viewer?")
+    seen.page.go_back()
+    seen.page.get_by_text("PT", exact=True).first.wait_for()
+    assert seen.faults == []
+    assert seen.outside("/viewer/", "/dicom-web/") == []
 
 
 @contract("web 9.5")
