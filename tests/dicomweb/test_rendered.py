@@ -170,7 +170,13 @@ def test_bad_values_are_refused_and_not_repeated(web: Web, query):
 @contract("web 6.3")
 @pytest.mark.parametrize(
     ("viewport", "size"),
-    [("4,4", (4, 4)), ("100,16", (16, 16)), ("16,16,,,4,2", (16, 8)), ("4,8,2,0,-2,4", (4, 8)), ("20,20,1,,,", (18, 20))],
+    [
+        ("4,4", (4, 4)),
+        ("100,16", (16, 16)),
+        ("16,16,,,4,2", (16, 8)),
+        ("4,8,2,0,-2,4", (4, 8)),
+        ("20,20,1,,,", (18, 20)),
+    ],
 )
 def test_viewport_forms(web: Web, viewport, size):
     assert picture(get(web, f"{instance(web)}/rendered?viewport={viewport}", "image/png")).size == size
