@@ -42,7 +42,7 @@ _NUMBERS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StoredFile:
     """A file of the archive, mapped and parsed; views into it live as long as this."""
 

@@ -226,6 +226,18 @@ def test_animation_and_frames_of_an_instance(moving: Web):
     assert len(parts_of(moving.client.get(f"{path}/frames/1,2/rendered"))) == 2
 
 
+@contract("web 6.8", "web 6.1")
+def test_frames_without_window_share_one_range(empty: Web):
+    frames = np.stack([np.full((8, 8), 40 * n, np.uint8) for n in range(4)])
+    send(empty.app, file_bytes(as_object(frames, frames=4)))
+    work(empty.app)
+    path = instance(empty)
+    stills = [np.asarray(picture(get(empty, f"{path}/frames/{n}/rendered", "image/png"))) for n in (1, 2, 3, 4)]
+    assert [set(each.flat) for each in stills] == [{0}, {85}, {170}, {255}]
+    animation = picture(get(empty, f"{path}/rendered", "image/gif"))
+    assert [int(np.asarray(each.convert("L"))[0, 0]) for each in ImageSequence.Iterator(animation)] == [0, 85, 170, 255]
+
+
 @contract("web 5.7")
 @pytest.mark.parametrize(("frames", "status"), [("0", 400), ("x", 400), ("4", 404), ("999999999", 404), ("1%00", 400)])
 @pytest.mark.parametrize("resource", ["rendered", "thumbnail"])

@@ -8,8 +8,10 @@ from pacs.dicom.elements import DataSet
 from pacs.dicom.syntaxes import Encoding
 from pacs.pixels.image import Array, Format
 from pacs.pixels.rendering.attributes import code, holders, item_of, number, numbers, words
+from pacs.pixels.rendering.extent import extent
 from pacs.pixels.rendering.greys import Chain, Range, Table, Voi, value_range
 from pacs.pixels.rendering.options import LINEAR, LINEAR_EXACT, SIGMOID, Window
+from pacs.pixels.transcode import StoredFile
 
 _RESCALING, _FRAME_VOI = 0x00289145, 0x00289132
 _INTERCEPT, _SLOPE, _MODALITY_TABLES = 0x00281052, 0x00281053, 0x00283000
@@ -21,17 +23,16 @@ _SEGMENTATION, _LARGEST_FRACTION = 0x00620001, 0x0062000E
 _FUNCTIONS = {"LINEAR": LINEAR, "LINEAR_EXACT": LINEAR_EXACT, "SIGMOID": SIGMOID}
 
 
-def chain_of(
-    data_set: DataSet, encoding: Encoding, frame: int, pixels: Array, now: Format, window: Window | None
-) -> Chain:
+def chain_of(file: StoredFile, frame: int, pixels: Array, now: Format, window: Window | None) -> Chain:
     """The transformations of a grey frame (from 0); `window` takes the place of the object's own.
 
-    Without any, the range of the frame's numbers is shown, padding aside.
+    Without any, the range of the object's numbers is shown, padding aside.
     """
+    data_set, encoding = file.data_set, file.encoding
     chain = with_modality(Chain(), data_set, encoding, frame, signed=now.signed)
     voi: Voi | None = window or voi_of(data_set, encoding, frame, signed=now.signed)
     if voi is None:
-        voi = _whole_range(data_set, encoding, pixels, now, chain)
+        voi = _whole_range(file, pixels, now, chain)
     inverted = now.photometric == "MONOCHROME1" or code(data_set, _SHAPE) == "INVERSE"
     return replace(chain, voi=voi, inverted=inverted)
 
@@ -81,14 +82,16 @@ def table_of(item: DataSet, encoding: Encoding, *, signed: bool) -> Table | None
     return Table(first, entries.tobytes(), bits)
 
 
-def _whole_range(data_set: DataSet, encoding: Encoding, pixels: Array, now: Format, chain: Chain) -> Range:
+def _whole_range(file: StoredFile, pixels: Array, now: Format, chain: Chain) -> Range:
+    data_set, encoding = file.data_set, file.encoding
     kind = code(data_set, _SEGMENTATION)
     if now.bits_stored == 1 or kind == "BINARY":
         low, high = (float(each) for each in np.sort(chain.rescaled(np.array((0.0, 1.0)))))
         return Range(low, high)
     if kind == "FRACTIONAL":
         return Range(0.0, number(data_set, _LARGEST_FRACTION, encoding) or 255.0)
-    ends = value_range(pixels, now, padding_of(data_set, encoding, now))
+    padding = padding_of(data_set, encoding, now)
+    ends = extent(file, padding) if len(file.frames) > 1 else value_range(pixels, now, padding) or (0.0, 0.0)
     low, high = (float(each) for each in np.sort(chain.rescaled(np.array(ends, np.float64))))
     return Range(low, high)
 

@@ -121,8 +121,8 @@ def grey_picture(pixels: Array, now: Format, chain: Chain) -> Array:
     return picture
 
 
-def value_range(pixels: Array, now: Format, padding: tuple[float, float] | None) -> tuple[float, float]:
-    """The least and the largest stored number of a frame that is no padding; both 0 when all of it is."""
+def value_range(pixels: Array, now: Format, padding: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The least and the largest stored number of a frame that is no padding; None when all of it is."""
     if pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 2 and 0 < now.bits_stored < pixels.dtype.itemsize * 8:
         width = pixels.dtype.itemsize
         native = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder("="), copy=False))
@@ -131,4 +131,4 @@ def value_range(pixels: Array, now: Format, padding: tuple[float, float] | None)
         pixels = pixels[(pixels < padding[0]) | (pixels > padding[1])]
     if pixels.dtype.kind == "f":
         pixels = pixels[np.isfinite(pixels)]
-    return (float(pixels.min()), float(pixels.max())) if pixels.size else (0.0, 0.0)
+    return (float(pixels.min()), float(pixels.max())) if pixels.size else None

@@ -90,7 +90,7 @@ def _tones(file: StoredFile, shown: Referenced, state: DataSet, encoding: Encodi
     item = next(_mine(state, _SOFTCOPY_VOI, shown), None)
     found = voi or (voi_of(item, encoding, 0, signed=now.signed) if item is not None else None)
     if found is None:
-        ends = np.sort(chain.rescaled(np.array(value_range(pixels, now, None), np.float64)))
+        ends = np.sort(chain.rescaled(np.array(value_range(pixels, now, None) or (0, 0), np.float64)))
         found = Range(float(ends[0]), float(ends[1]))
     inverted = code(state, _SHAPE) == "INVERSE"
     grey = grey_picture(
