@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 CHROMIUM = Path("/usr/bin/chromium")
 # Without a graphics card WebGL is drawn by the processor.
@@ -41,6 +41,11 @@ class Visit:
                 return
             self.page.wait_for_timeout(100)
         raise AssertionError(f"it did not come true in time; {self.faults}")
+
+    def shows_red(self, selector: str) -> bool:
+        """Whether something in the first such element is drawn in a warm colour, as results over grey images are."""
+        red, _, blue = Image.open(io.BytesIO(self.page.locator(selector).first.screenshot())).convert("RGB").split()
+        return sum(ImageChops.subtract(red, blue).histogram()[24:]) > 16
 
     def shows_picture(self, selector: str) -> bool:
         """Whether the first such element is no plain area."""

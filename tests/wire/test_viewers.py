@@ -20,7 +20,7 @@ KINDS = {
     "mr": ["mr/dicom2nifti_siemens_anatomical_001"],
     "us": ["us"],
     "pt": ["pt/acrin-flt-breast_1.dcm"],
-    "seg": ["seg/dcmqi_23x38x3"],
+    "seg": ["seg/dcmqi_24x38x3/image", "seg/dcmqi_24x38x3/seg"],
     "sr": ["aim/0022/Baseline.dcm", "aim/0022/BaselineA_aim.dcm"],
     "closed": ["ct/CT_small.dcm"],
     "rtstruct": ["rt/rtutils_mock_data_ct_1.dcm", "rt/rtutils_mock_data_rt.dcm"],
@@ -107,7 +107,10 @@ def test_ohif_lays_results_over_images(whole: WholeServer, visit: Callable[[str]
     seen = visit(f"/viewer/viewer?StudyInstanceUIDs={study_of(whole, kind)}")
     wait_for_picture(seen, OHIF_CANVAS)
     seen.page.get_by_text({"seg": "SEG", "rtstruct": "RTSTRUCT", "sr": "SR"}[kind], exact=True).first.dblclick()
-    seen.page.wait_for_timeout(5000)
+    if kind == "sr":
+        seen.page.get_by_text("Tracking Identifier").first.wait_for(timeout=60_000)
+    else:
+        seen.until(lambda: seen.shows_red(OHIF_CANVAS))
     assert seen.faults == []
     assert seen.outside("/viewer", "/dicom-web") == []
 
