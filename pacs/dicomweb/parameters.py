@@ -23,8 +23,8 @@ _IMPOSSIBLE_TIME = re.compile(r"(?:2[5-9]|[3-9]\d|\d\d(?:[6-9]\d|\d\d(?:6[1-9]|[
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WILD = (Kind.CODE, Kind.TEXT, Kind.NAME, Kind.LIST, Kind.OF_SERIES)
 _MOMENTS = (Kind.DATE, Kind.TIME, Kind.DATETIME)
-# Lists by comma beyond UIDs: viewers ask so for modalities.
-_COMMAS = frozenset(("ModalitiesInStudy", "Modality"))
+# Lists by comma beyond unique keys: viewers ask so for modalities.
+_COMMAS = frozenset(("ModalitiesInStudy", "Modality", "SOPClassesInStudy"))
 _MAX_ROWS = 2**31 - 1
 _LONGEST_NAME = 256  # of a parameter whose nearest known name is looked for
 ALL = "all"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pacs.dicomweb.slow_searches import MOST, slow_searches
-from tests.builders import uid
+from tests.builders import CT, uid
 from tests.dicomweb.shelf import shelf
 from tests.wire.contract import contract
 
@@ -74,6 +74,7 @@ def test_repeated_keys_of_lists_are_one_list(client):
     assert studies(client, f"{one}&StudyInstanceUID=&{three}&StudyInstanceUID=*") == "t1 t3"
     assert studies(client, f"{one}&ModalitiesInStudy=MR") == ""
     assert studies(client, "ModalitiesInStudy=CT&ModalitiesInStudy=MR") == "t1 t2 t4"
+    assert studies(client, f"SOPClassesInStudy={CT},1.2.3") == studies(client, f"SOPClassesInStudy={CT}") != ""
 
 
 @contract("web 2.2")
