@@ -1,6 +1,7 @@
 """WADO-RS: studies, series and instances as DICOM files. PS3.18 10.4."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, g, request
@@ -82,13 +83,22 @@ def _instances(found: list[StoredInstance], name: str, *, single: bool = False) 
     strict = any(syntax != AS_STORED for syntax in way.syntaxes)
     if way.type == ZIP:
         return cached(_zip_reply(found, syntaxes, name, strict=strict), tag)
-    parts: Iterable[BodyPart] = (instance_part(each, syntaxes[kind_of(each)], strict=strict) for each in found)
     if single:
         check_whole(found[0])
-        parts = list(parts)  # so that an error is told before the answer begins
-    if all(syntax == kind.transfer_syntax_uid for kind, syntax in syntaxes.items()):
+    parts: Iterable[BodyPart] = _parts(found, syntaxes, strict=strict)
+    if single or all(syntax == kind.transfer_syntax_uid for kind, syntax in syntaxes.items()):
         parts = list(parts)  # files are opened when it is their turn; so the length is known beforehand
     return cached(multipart_reply(parts, DICOM) if way.multipart else single_reply(next(iter(parts))), tag)
+
+
+def _parts(found: list[StoredInstance], syntaxes: dict[Stored, str], *, strict: bool) -> Iterator[BodyPart]:
+    """A part an instance. The first is made now, so that its error is told before the answer begins.
+
+    Later there is no telling: what cannot be made goes as stored then, lest everything behind it be lost.
+    """
+    first = instance_part(found[0], syntaxes[kind_of(found[0])], strict=strict)
+    others = (instance_part(each, syntaxes[kind_of(each)], strict=False) for each in found[1:])
+    return chain([first], others)
 
 
 def kind_of(instance: StoredInstance) -> Stored:
@@ -129,12 +139,9 @@ def _transcoded(instance: StoredInstance, syntax: str) -> tuple[Iterable[Buffer]
 
 def _zip_reply(found: list[StoredInstance], syntaxes: dict[Stored, str], name: str, *, strict: bool) -> Response:
     """All instances in one ZIP file, named by their new UIDs. PS3.18 8.7.3.3.1."""
-    entries = (
-        ZipEntry(
-            f"{each.series_uid}/{each.sop_uid}.dcm", instance_part(each, syntaxes[kind_of(each)], strict=strict).data
-        )
-        for each in found
-    )
+    parts = _parts(found, syntaxes, strict=strict)
+    names = (f"{each.series_uid}/{each.sop_uid}.dcm" for each in found)
+    entries = (ZipEntry(name, part.data) for name, part in zip(names, parts, strict=True))
     response = Response(zip_pieces(entries), 200, mimetype=ZIP)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.zip"'
     return response

@@ -1,6 +1,7 @@
 """WADO-RS: instances, metadata, frames, bulk data, in the form that the caller takes."""
 
 import io
+from pathlib import Path
 
 import pydicom
 import pytest
@@ -249,22 +250,50 @@ def test_methods_and_origins_are_told(web: Web):
     assert web.client.get("/dicom-web/studies?limit=x").headers["Access-Control-Allow-Origin"] == "*"
 
 
-@pytest.mark.parametrize("single", [True, False])
-def test_what_cannot_be_decoded_goes_as_stored(empty: Web, single):
-    ct = make_ct(NumberOfFrames=3, PixelData=bytes(range(128)) * 3)
+def compressed_ct(number: int) -> bytes:
+    """Three frames in run lengths."""
+    ct = make_ct(sop=f"i{number}", InstanceNumber=number, NumberOfFrames=3, PixelData=bytes(range(128)) * 3)
     ct.compress(RLELossless, generate_instance_uid=False)
-    send(empty.app, file_bytes(ct))
-    work(empty.app)
-    (blob,) = empty.app.folders.blobs.rglob("*.dcm")  # the disk spoils the first frame
+    return file_bytes(ct)
+
+
+def spoil(blob: Path) -> None:
+    """What a bad disk does to the first frame."""
     raw = bytearray(blob.read_bytes())
     first = raw.index(b"\xfe\xff\x00\xe0", raw.index(b"\xe0\x7f\x10\x00") + 24)
     raw[first + 8 : first + 72] = b"\xff" * 64
     blob.chmod(0o600)
     blob.write_bytes(raw)
+
+
+@contract("web 5.3")
+@pytest.mark.parametrize("single", [True, False])
+def test_what_cannot_be_decoded_goes_as_stored(empty: Web, single):
+    send(empty.app, compressed_ct(1))
+    work(empty.app)
+    (blob,) = empty.app.folders.blobs.rglob("*.dcm")
+    spoil(blob)
     study, series, sop = uids(empty)
     path = f"/dicom-web/studies/{study}" + (f"/series/{series}/instances/{sop}" if single else "")
     ((headers, _),) = parts_of(empty.client.get(path))
     assert headers["content-type"].endswith(RLELossless)
-    if single:
-        strict = f"{DICOM}; transfer-syntax=1.2.840.10008.1.2.1"
-        assert empty.client.get(path, headers={"Accept": strict}).status_code == 406
+    strict = f"{DICOM}; transfer-syntax=1.2.840.10008.1.2.1"
+    assert empty.client.get(path, headers={"Accept": strict}).status_code == 406
+
+
+@contract("web 5.3")
+def test_one_that_cannot_be_decoded_keeps_none_behind_it(empty: Web):
+    for number in (1, 2, 3):
+        send(empty.app, compressed_ct(number))
+    work(empty.app)
+    second = sorted(empty.json("/instances"), key=lambda row: row["00200013"]["Value"][0])[1]["00080018"]["Value"][0]
+    for blob in empty.app.folders.blobs.rglob("*.dcm"):
+        if pydicom.dcmread(blob).SOPInstanceUID == second:
+            spoil(blob)
+    study = uids(empty)[0]
+    explicit = "1.2.840.10008.1.2.1"
+    headers = {"Accept": f"{DICOM}; transfer-syntax={explicit}"}
+    parts = parts_of(empty.client.get(f"/dicom-web/studies/{study}", headers=headers))
+    said = [part["content-type"].rpartition("=")[2] for part, _ in parts]
+    assert said == [explicit, RLELossless, explicit]
+    assert said == [pydicom.dcmread(io.BytesIO(raw)).file_meta.TransferSyntaxUID for _, raw in parts]
