@@ -108,8 +108,8 @@ def _quality(parameters: Sequence[tuple[str, str]]) -> float:
 class Wanted:
     """One way that the caller takes the answer: the type of (each part of) the payload and its transfer syntaxes.
 
-    `syntaxes` is empty when none was asked for. `refused` are media types that a range holds and the caller does not
-    take.
+    `syntaxes` is empty when none was asked for. `refused` are media types and ranges that a wider range holds and the
+    caller does not take, or ranks lower: the most specific range decides.
     """
 
     type: str
@@ -119,7 +119,7 @@ class Wanted:
 
     def takes(self, media_type: str) -> bool:
         """Whether a media type is one that is meant."""
-        return within(media_type, self.type) and media_type not in self.refused
+        return within(media_type, self.type) and not any(within(media_type, each) for each in self.refused)
 
 
 def wanted(query_value: str | None, header: str | None) -> list[Wanted]:
@@ -143,10 +143,14 @@ def _with_plus(query_value: str) -> str:
 
 
 def _by_quality(ranges: list[MediaRange]) -> Iterator[Wanted]:
-    refused = [_meant(each) for each in ranges if each.quality <= 0]
+    named = [(*_meant(each), each.quality) for each in ranges]
     for each in sorted((each for each in ranges if each.quality > 0), key=lambda each: -each.quality):
         kind, multipart = _meant(each)
-        not_these = (no for no, parts in refused if parts == multipart and no != kind and within(no, kind))
+        not_these = (
+            other
+            for other, parts, quality in named
+            if parts == multipart and quality < each.quality and other != kind and within(other, kind)
+        )
         yield Wanted(kind, multipart, tuple(each.values("transfer-syntax")), tuple(not_these))
 
 

@@ -97,7 +97,8 @@ PLACES: Mapping[str, Parameter] = {
     "path": Parameter("Path of a file, or an address of the viewer.", r"[A-Za-z0-9_.-]+"),
     "_rest": Parameter("Anything.", r"[A-Za-z0-9_.-]+"),
 }
-_PICTURES = ("image/jpeg", "image/png", "image/gif", "image/jp2", "video/mp4", HTML, "application/pdf", "text/xml")
+_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/jp2", "video/mp4")
+_PICTURES = (*_IMAGES, HTML, "text/plain", "application/pdf", "text/xml")
 _COMMON = ("collection", "accept")
 _SEARCH = tuple(
     name

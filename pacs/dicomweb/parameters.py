@@ -25,6 +25,9 @@ _WILD = (Kind.CODE, Kind.TEXT, Kind.NAME, Kind.LIST, Kind.OF_SERIES)
 _MOMENTS = (Kind.DATE, Kind.TIME, Kind.DATETIME)
 # Lists by comma beyond unique keys: viewers ask so for modalities.
 _COMMAS = frozenset(("ModalitiesInStudy", "Modality", "SOPClassesInStudy"))
+# The time zone of the request's dates and times. PS3.18 8.3.4.1.1. Those of objects are mostly without one, and moved
+# in days by de-identification; so all are compared as they stand, and this restricts nothing.
+_ZONE = "TimezoneOffsetFromUTC"
 _MAX_ROWS = 2**31 - 1
 _LONGEST_NAME = 256  # of a parameter whose nearest known name is looked for
 ALL = "all"
@@ -74,6 +77,9 @@ def parse_search(level: Level, parameters: Iterable[tuple[str, str]], path: dict
     matches = [Match(keyword, Exact((value,))) for keyword, value in path.items()]
     for attribute, value in _keys(pairs):
         included.add(attribute.keyword)
+        if attribute.keyword == _ZONE:
+            _check_zone(value)
+            continue
         condition = _condition(attribute, value, flags)
         if condition is not None:
             matches.append(Match(attribute.keyword, condition))
@@ -103,6 +109,11 @@ def _keys(pairs: list[tuple[str, str]]) -> list[tuple[Attribute, str]]:
                 continue
         found.append((attribute, value))
     return found
+
+
+def _check_zone(value: str) -> None:
+    if value.strip(' *"') and not re.fullmatch(r"[+-](?:0\d|1[0-4])[0-5]\d", value.strip()):
+        raise BadQuery(f"{_ZONE} is +HHMM or -HHMM; a plus is written %2B")
 
 
 def _truth(settings: dict[str, str], name: str) -> bool:

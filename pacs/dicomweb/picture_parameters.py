@@ -41,9 +41,9 @@ def picture_parameters(values: Mapping[str, str], *, thumbnail: bool) -> Picture
 
 
 def viewport_of(text: str, *, thumbnail: bool = False) -> Viewport:
-    """``vw,vh`` or, but for thumbnails, ``vw,vh,sx,sy,sw,sh`` of which the last four may be empty."""
+    """``vw,vh`` or, but for thumbnails, ``vw,vh[,sx,sy,sw,sh]`` in which single values may be left out."""
     parts = [each.strip() for each in text.split(",")]
-    if len(parts) not in ((2,) if thumbnail else (2, 6)):
+    if not 2 <= len(parts) <= (2 if thumbnail else 6):
         raise BadRequest("viewport is vw,vh" + ("" if thumbnail else " or vw,vh,sx,sy,sw,sh"))
     width, height = (whole_number(each, "viewport", 1, _LARGEST_SIDE) for each in parts[:2])
     left, top, wide, high = (decimal(each, "viewport") if each else None for each in [*parts[2:], "", "", "", ""][:4])

@@ -18,7 +18,7 @@ from pacs.pixels.rendering.attributes import number, numbers
 from pacs.pixels.rendering.formats import GIF, JP2, JPEG, MP4, PNG, animated, ffmpeg, still, video
 from pacs.pixels.rendering.profiles import in_profile
 
-HTML, PDF, XML = "text/html", "application/pdf", "text/xml"
+HTML, PLAIN, PDF, XML = "text/html", "text/plain", "application/pdf", "text/xml"
 _STILLS = (JPEG, PNG, GIF, JP2)
 _REPORTS = "1.2.840.10008.5.1.4.1.1.88."
 _DOCUMENTS = {"1.2.840.10008.5.1.4.1.1.104.1": PDF, "1.2.840.10008.5.1.4.1.1.104.2": XML}
@@ -31,7 +31,7 @@ _USUAL_FRAME_MS = 100.0
 def kinds_of(instance: StoredInstance) -> tuple[str, ...]:
     """The media types that an instance can be shown in, the usual one first; none for what has no such form."""
     if instance.sop_class_uid.startswith(_REPORTS):
-        return (HTML,)
+        return (HTML, PLAIN)
     if instance.sop_class_uid in _DOCUMENTS:
         return (_DOCUMENTS[instance.sop_class_uid],)
     if instance.sop_class_uid in PRESENTATION_STATES:

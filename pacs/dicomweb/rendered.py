@@ -12,6 +12,7 @@ from pacs.dicomweb.picture_parameters import PictureParameters, picture_paramete
 from pacs.dicomweb.pictures import (
     HTML,
     PDF,
+    PLAIN,
     PRESENTATION_STATES,
     XML,
     Picture,
@@ -23,10 +24,10 @@ from pacs.dicomweb.pictures import (
 )
 from pacs.dicomweb.presented import presented
 from pacs.dicomweb.reply import BodyPart, multipart_reply
-from pacs.dicomweb.report import report_html
+from pacs.dicomweb.report import report_html, report_text
 from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
 from pacs.dicomweb.wado import asked, in_request, open_one
-from pacs.errors import NotAcceptable, NotFound, PacsError
+from pacs.errors import BadRequest, NotAcceptable, NotFound, PacsError
 from pacs.model import StoredInstance
 from pacs.pixels.rendering.formats import GIF, JP2, JPEG, MP4, PNG
 
@@ -89,6 +90,7 @@ def thumbnail(study: str, series: str | None = None, sop: str | None = None) -> 
 
 def _single(instance: StoredInstance, parameters: PictureParameters, *, thumbnail: bool = False) -> Response:
     kind, multipart = choose_kind(asked(), kinds_of(instance), single=True)
+    _check_fitting(instance, parameters, kind)
     tag = tag_of([instance], "thumbnail" if thumbnail else "rendered", kind, str(multipart), _query())
     if is_known(tag):
         return not_modified(tag)
@@ -104,6 +106,7 @@ def _frames(study: str, series: str, sop: str, text: str, *, thumbnail: bool) ->
     if max(numbers) > instance.frames:
         raise NotFound("the instance has fewer frames")
     kind, multipart = choose_kind(asked(), kinds_of(instance), single=True)
+    _check_fitting(instance, parameters, kind)
     tag = tag_of([instance], text, str(thumbnail), kind, str(multipart), _query())
     if is_known(tag):
         return not_modified(tag)
@@ -122,12 +125,24 @@ def _frames(study: str, series: str, sop: str, text: str, *, thumbnail: bool) ->
     return cached(multipart_reply(parts, kind), tag)
 
 
+def _check_fitting(instance: StoredInstance, parameters: PictureParameters, kind: str) -> None:
+    """Raise `BadRequest` for parameters that do not go with what is shown. PS3.18 8.3.5.1.3 to 8.3.5.1.5."""
+    if kind == GIF and parameters.profile != "no":
+        raise BadRequest("iccprofile does not go with image/gif, which holds no profile")
+    look = parameters.look
+    if instance.sop_class_uid in PRESENTATION_STATES:
+        if look.window is not None:
+            raise BadRequest("a window does not go with a presentation state, which has its own")
+        if look.viewport is not None and look.viewport.is_part:
+            raise BadRequest("viewport of a presentation state is vw,vh")
+
+
 def content_of(
     instance: StoredInstance, parameters: PictureParameters, kind: str, *, moving: bool, thumbnail: bool = False
 ) -> bytes:
     """An instance in one of its kinds. Raises `NotAcceptable`."""
-    if kind == HTML:
-        return report_html(opened(instance))
+    if kind in (HTML, PLAIN):
+        return report_html(opened(instance)) if kind == HTML else report_text(opened(instance))
     if kind in (PDF, XML):
         return document_of(opened(instance))
     if instance.sop_class_uid in PRESENTATION_STATES:
@@ -160,7 +175,7 @@ def takes_utf8(charset: str) -> bool:
 
 
 def _named(kind: str) -> str:
-    return "text/html; charset=utf-8" if kind == HTML else kind
+    return f"{kind}; charset=utf-8" if kind in (HTML, PLAIN) else kind
 
 
 def single_picture(content: bytes, kind: str) -> Response:
@@ -184,7 +199,7 @@ def _part_kinds(instance: StoredInstance) -> tuple[str, ...]:
     ways = [each for each in taken if each.multipart or each.type == "*/*"]
     if not ways:
         raise NotAcceptable("pictures of a study or series are sent as multipart/related")
-    if not any(way.takes(kind) for way in ways for kind in (JPEG, PNG, GIF, JP2, HTML, PDF, XML, MP4)):
+    if not any(way.takes(kind) for way in ways for kind in (JPEG, PNG, GIF, JP2, HTML, PLAIN, PDF, XML, MP4)):
         raise NotAcceptable("pictures are sent as image/jpeg, image/png, image/gif or image/jp2")
     return tuple(kind for way in ways for kind in kinds if way.takes(kind))
 

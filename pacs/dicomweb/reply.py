@@ -33,6 +33,8 @@ class BodyPart:
         text = f"--{boundary}\r\nContent-Type: {self.content_type}\r\n"
         if self.location:
             text += f"Content-Location: {self.location}\r\n"
+        if self.size_bytes is not None:
+            text += f"Content-Length: {self.size_bytes}\r\n"
         return f"{text}\r\n".encode("latin-1")
 
 

@@ -1,6 +1,7 @@
-"""Structured reports as HTML: the whole content tree, readable, all values escaped. PS3.3 C.17.3, PS3.18 8.7.3.4.
+"""Structured reports as HTML or plain text: the whole content tree, readable. PS3.3 C.17.3, PS3.18 8.7.4.
 
-Values are those of the stored, de-identified object. There is no script in it, and the answer forbids any.
+Values are those of the stored, de-identified object, in HTML escaped. There is no script in it, and the answer forbids
+any.
 """
 
 import html
@@ -40,24 +41,58 @@ def report_html(file: StoredFile) -> bytes:
     """The report as an HTML page in UTF-8."""
     data_set = file.data_set
     charset = charset_of(data_set)
-    title = _meaning(data_set, _NAME, charset) or name_of(first_text(data_set, 0x00080016)) or "Report"
-    rows = "".join(
-        f"<tr><th>{label}</th><td>{_safe(value)}</td></tr>"
-        for tag, label in _HEADER
-        if (value := first_text(data_set, tag, charset).replace("^", " ").strip())
-    )
-    observers = "".join(_observer(item, charset) for item in _items(data_set, 0x0040A073))
+    title = _title(data_set, charset)
+    rows = "".join(f"<tr><th>{label}</th><td>{_safe(value)}</td></tr>" for label, value in _facts(data_set, charset))
     tree = "".join(_list(data_set, charset, 0, little_endian=file.encoding.little_endian))
     page = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{_safe(title)}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{_safe(title)}</h1><table>{rows}{observers}</table>{tree}</body></html>"
+        f"<style>{_STYLE}</style></head><body><h1>{_safe(title)}</h1><table>{rows}</table>{tree}</body></html>"
     )
     return page.encode("utf-8", "replace")
 
 
+def report_text(file: StoredFile) -> bytes:
+    """The report as text in UTF-8: a line an item, indented as they are nested."""
+    data_set = file.data_set
+    charset = charset_of(data_set)
+    lines = [_title(data_set, charset), "", *(f"{label}: {value}" for label, value in _facts(data_set, charset)), ""]
+    lines += _text_lines(data_set, charset, 0, little_endian=file.encoding.little_endian)
+    return "".join(f"{_printable(line)}\n" for line in lines).encode("utf-8", "replace")
+
+
+def _text_lines(data_set: DataSet, charset: Charset, depth: int, *, little_endian: bool) -> Iterator[str]:
+    if depth > _MOST_DEPTH:
+        yield "There is more below, deeper than is shown."
+        return
+    for item in _items(data_set, _CONTENT):
+        own = charset_of(item, charset)
+        relation, name, value = _parts(item, own, little_endian=little_endian)
+        said = ": ".join(each for each in (name, value) if each)
+        blanks = "  " * depth
+        yield blanks + said.replace("\n", f"\n{blanks}  ") + (f" ({relation})" if relation else "")
+        yield from _text_lines(item, own, depth + 1, little_endian=little_endian)
+
+
+def _title(data_set: DataSet, charset: Charset) -> str:
+    return _meaning(data_set, _NAME, charset) or name_of(first_text(data_set, 0x00080016)) or "Report"
+
+
+def _facts(data_set: DataSet, charset: Charset) -> Iterator[tuple[str, str]]:
+    """What stands above the report: labels and values."""
+    for tag, label in _HEADER:
+        if value := first_text(data_set, tag, charset).replace("^", " ").strip():
+            yield label, value
+    for item in _items(data_set, 0x0040A073):
+        name = first_text(item, 0x0040A075, charset_of(item, charset)).replace("^", " ")
+        yield "Verified by", f"{name} {first_text(item, 0x0040A030)}".strip()
+
+
 def _safe(text: str) -> str:
-    kept = "".join(each for each in text if each.isprintable() or each in "\n\t")
-    return html.escape(kept)
+    return html.escape(_printable(text))
+
+
+def _printable(text: str) -> str:
+    return "".join(each for each in text if each.isprintable() or each in "\n\t")
 
 
 def _items(data_set: DataSet, tag: int) -> list[DataSet]:
@@ -73,12 +108,6 @@ def _meaning(data_set: DataSet, tag: int, charset: Charset) -> str:
             (found for each in (0x00080104, 0x00080100, 0x00080119) if (found := first_text(item, each, own))), ""
         )
     return ""
-
-
-def _observer(item: DataSet, charset: Charset) -> str:
-    name = first_text(item, 0x0040A075, charset_of(item, charset)).replace("^", " ")
-    when = first_text(item, 0x0040A030)
-    return f"<tr><th>Verified by</th><td>{_safe(f'{name} {when}'.strip())}</td></tr>"
 
 
 def _list(data_set: DataSet, charset: Charset, depth: int, *, little_endian: bool) -> Iterator[str]:
@@ -97,16 +126,21 @@ def _list(data_set: DataSet, charset: Charset, depth: int, *, little_endian: boo
     yield "</ul>"
 
 
-def _line(item: DataSet, charset: Charset, *, little_endian: bool) -> str:
+def _parts(item: DataSet, charset: Charset, *, little_endian: bool) -> tuple[str, str, str]:
+    """How an item belongs to the one above (empty: as a part of it), its name, its value."""
     relation = first_text(item, 0x0040A010).lower()
-    name = _meaning(item, _NAME, charset)
-    value = _value(item, charset, little_endian=little_endian)
+    name, value = _meaning(item, _NAME, charset), _value(item, charset, little_endian=little_endian)
+    return "" if relation == "contains" else relation, name, value
+
+
+def _line(item: DataSet, charset: Charset, *, little_endian: bool) -> str:
+    relation, name, value = _parts(item, charset, little_endian=little_endian)
     parts = [
         f'<span class="c">{_safe(name)}</span>' if name else "",
         f'<span class="v">{_safe(value)}</span>' if value else "",
     ]
     shown = ": ".join(each for each in parts if each)
-    return f'{shown} <span class="r">{_safe(relation)}</span>' if relation not in ("", "contains") else shown
+    return f'{shown} <span class="r">{_safe(relation)}</span>' if relation else shown
 
 
 def _value(item: DataSet, charset: Charset, *, little_endian: bool) -> str:

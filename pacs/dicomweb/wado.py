@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from pacs.dicom.elements import Buffer
 from pacs.dicom.syntaxes import EXPLICIT_LE, is_encapsulated
 from pacs.dicomweb.accept import AS_STORED, DICOM, ZIP, Stored, Wanted, choose_instance, wanted
-from pacs.dicomweb.door import caller, door, key_of
+from pacs.dicomweb.door import caller, door, key_of, public_root, url_of
 from pacs.dicomweb.opened import check_whole
 from pacs.dicomweb.reply import BodyPart, FilePieces, multipart_reply, single_reply
 from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
@@ -85,19 +85,19 @@ def _instances(found: list[StoredInstance], name: str, *, single: bool = False) 
         return cached(_zip_reply(found, syntaxes, name, strict=strict), tag)
     if single:
         check_whole(found[0])
-    parts: Iterable[BodyPart] = _parts(found, syntaxes, strict=strict)
+    parts: Iterable[BodyPart] = _parts(found, syntaxes, public_root(), strict=strict)
     if single or all(syntax == kind.transfer_syntax_uid for kind, syntax in syntaxes.items()):
         parts = list(parts)  # files are opened when it is their turn; so the length is known beforehand
     return cached(multipart_reply(parts, DICOM) if way.multipart else single_reply(next(iter(parts))), tag)
 
 
-def _parts(found: list[StoredInstance], syntaxes: dict[Stored, str], *, strict: bool) -> Iterator[BodyPart]:
+def _parts(found: list[StoredInstance], syntaxes: dict[Stored, str], root: str, *, strict: bool) -> Iterator[BodyPart]:
     """A part an instance. The first is made now, so that its error is told before the answer begins.
 
     Later there is no telling: what cannot be made goes as stored then, lest everything behind it be lost.
     """
-    first = instance_part(found[0], syntaxes[kind_of(found[0])], strict=strict)
-    others = (instance_part(each, syntaxes[kind_of(each)], strict=False) for each in found[1:])
+    first = instance_part(found[0], syntaxes[kind_of(found[0])], root, strict=strict)
+    others = (instance_part(each, syntaxes[kind_of(each)], root, strict=False) for each in found[1:])
     return chain([first], others)
 
 
@@ -106,8 +106,10 @@ def kind_of(instance: StoredInstance) -> Stored:
     return Stored(instance.transfer_syntax_uid, instance.frames > 0)
 
 
-def instance_part(instance: StoredInstance, syntax: str, *, strict: bool) -> BodyPart:
+def instance_part(instance: StoredInstance, syntax: str, root: str = "", *, strict: bool) -> BodyPart:
     """A file as stored, decoded, or compressed. What cannot be made goes as stored, and says so in its content type.
+
+    `root`: the service root that its location begins with; empty: it tells none.
 
     `strict`: the caller named transfer syntaxes, so nothing else will do; raises `NotAcceptable` then.
     """
@@ -120,7 +122,8 @@ def instance_part(instance: StoredInstance, syntax: str, *, strict: bool) -> Bod
             if strict:
                 raise
             syntax = instance.transfer_syntax_uid
-    return BodyPart(f"{DICOM}; transfer-syntax={syntax}", data, size_bytes=size_bytes)
+    place = url_of(root, instance.study_uid, instance.series_uid, instance.sop_uid) if root else ""
+    return BodyPart(f"{DICOM}; transfer-syntax={syntax}", data, place, size_bytes)
 
 
 def _transcoded(instance: StoredInstance, syntax: str) -> tuple[Iterable[Buffer], int | None]:
@@ -139,7 +142,7 @@ def _transcoded(instance: StoredInstance, syntax: str) -> tuple[Iterable[Buffer]
 
 def _zip_reply(found: list[StoredInstance], syntaxes: dict[Stored, str], name: str, *, strict: bool) -> Response:
     """All instances in one ZIP file, named by their new UIDs. PS3.18 8.7.3.3.1."""
-    parts = _parts(found, syntaxes, strict=strict)
+    parts = _parts(found, syntaxes, "", strict=strict)
     names = (f"{each.series_uid}/{each.sop_uid}.dcm" for each in found)
     entries = (ZipEntry(name, part.data) for name, part in zip(names, parts, strict=True))
     response = Response(zip_pieces(entries), 200, mimetype=ZIP)

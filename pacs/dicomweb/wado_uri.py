@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, request
 
-from pacs.dicomweb.accept import DICOM, Wanted, choose_instance, wanted
+from pacs.dicomweb.accept import AS_STORED, DICOM, Wanted, choose_instance, wanted
 from pacs.dicomweb.clearcanvas import FRAME, HEADER, frame_reply, header_reply
 from pacs.dicomweb.opened import opened
 from pacs.dicomweb.picture_parameters import PictureParameters, annotation_of, decimal, whole_number
@@ -85,7 +85,7 @@ def _file(instance: StoredInstance, values: Mapping[str, str]) -> Response:
     given = [name for name in _PICTURES_ONLY if name in values]
     if given:
         raise BadRequest("parameters of pictures do not go with application/dicom")
-    syntaxes = (values["transfersyntax"].strip(),) if values.get("transfersyntax", "").strip() else ()
+    syntaxes = _syntaxes(values.get("transfersyntax", ""))
     way, chosen = choose_instance([Wanted(DICOM, False, syntaxes)], [kind_of(instance)], single=True)
     syntax = chosen[kind_of(instance)]
     tag = tag_of([instance], "wado", syntax)
@@ -93,6 +93,14 @@ def _file(instance: StoredInstance, values: Mapping[str, str]) -> Response:
         return not_modified(tag)
     part = instance_part(instance, syntax, strict=bool(way.syntaxes))
     return cached(single_reply(part), tag)
+
+
+def _syntaxes(text: str) -> tuple[str, ...]:
+    """The transfer syntaxes that are taken; ``*``: any. PS3.18 8.7.3.6."""
+    found = tuple(each.strip() for each in text.split(",")) if text.strip() else ()
+    if not all(each == AS_STORED or _UID.fullmatch(each) for each in found):
+        raise BadRequest("transferSyntax takes UIDs or *")
+    return found
 
 
 def _picture(
@@ -122,7 +130,7 @@ def _frame(values: Mapping[str, str], instance: StoredInstance) -> int | None:
         return None
     number = whole_number(values["framenumber"], "frameNumber", 1, _LAST_FRAME)
     if number > instance.frames:
-        raise NotFound("the instance has fewer frames")
+        raise BadRequest("the instance has fewer frames")
     return number
 
 
@@ -131,7 +139,10 @@ def _presented(instance: StoredInstance, values: Mapping[str, str], kind: str, f
     if "windowcenter" in values or "windowwidth" in values:
         raise BadRequest("a window does not go with a presentation state")
     series, sop = (_uid(values, name) for name in ("presentationSeriesUID", "presentationUID"))
-    state = open_one(instance.study_uid, series, sop)
+    try:
+        state = open_one(instance.study_uid, series, sop)
+    except NotFound:
+        raise BadRequest("there is no such presentation state in the study") from None
     if state.sop_class_uid not in PRESENTATION_STATES:
         raise BadRequest("presentationUID names no presentation state")
     return presented(state, _parameters(values, instance), kind, instance.sop_uid, frame or 0)

@@ -145,8 +145,16 @@ def test_plus_in_an_address_is_meant():
         ("image/jpeg;q=0, image/*", "image/png"),
         ("*/*;q=0.5, image/jpeg; q=0.0, image/png;q=0", "image/gif"),
         ("image/jpeg;q=0, image/jpeg", "image/jpeg"),
+        ("image/*;q=0, */*", None),
+        ("image/jpeg;q=0.2, image/png;q=0.4, image/*;q=0.9", "image/gif"),
+        ("image/jpeg;q=0.2, */*;q=0.1", "image/jpeg"),
         ('multipart/related; type="image/jpeg";q=0, image/*', "image/jpeg"),
     ],
 )
 def test_refused_types_leave_wildcards(header, kind):
-    assert choose_kind(wanted(None, header), ("image/jpeg", "image/png", "image/gif"), single=True)[0] == kind
+    kinds = ("image/jpeg", "image/png", "image/gif")
+    if kind is None:
+        with pytest.raises(NotAcceptable):
+            choose_kind(wanted(None, header), kinds, single=True)
+    else:
+        assert choose_kind(wanted(None, header), kinds, single=True)[0] == kind

@@ -67,6 +67,14 @@ def test_lists_of_uids_are_unions(client, separator):
     assert studies(client, f"SOPInstanceUID={uid('a1')}{separator}{uid('b1')}") == "t1 t2"
 
 
+@contract("web 2.5")
+def test_time_zone_is_of_the_request(client):
+    assert studies(client, "TimezoneOffsetFromUTC=-0500&StudyDate=19000101-") == studies(client, "StudyDate=19000101-")
+    assert studies(client, "00080201=") == "t1 t2 t3 t4"
+    for value in ("0100", "%2B1", "%2B1560", "CET"):
+        assert client.get(f"/dicom-web/studies?TimezoneOffsetFromUTC={value}").status_code == 400, value
+
+
 @contract("web 2.2", "web 2.7")
 def test_repeated_keys_of_lists_are_one_list(client):
     one, three = f"StudyInstanceUID={uid('t1')}", f"0020000D={uid('t3')},1.2.3"

@@ -47,6 +47,9 @@ def test_retrieves_each_level(web: Web):
         parts = parts_of(reply)
         assert len(parts) == count
         assert all(each.StudyInstanceUID == study for each in (read(raw) for _, raw in parts))
+        for headers, raw in parts:
+            assert headers["content-location"].endswith(f"/instances/{read(raw).SOPInstanceUID}")
+            assert headers["content-length"] == str(len(raw))
     reply = web.client.get(f"/dicom-web/studies/{study}/series/{series}/instances/{sop}")
     assert [read(raw).SOPInstanceUID for _, raw in parts_of(reply)] == [sop]
 

@@ -114,6 +114,8 @@ def test_file_goes_in_the_syntax_asked_for(frames: Web, syntax, sent):
 @pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.4.50", "1.2.3"])
 def test_impossible_syntax_is_not_acceptable(frames: Web, syntax):
     assert get(frames, f"&contentType=application/dicom&transferSyntax={syntax}").status_code == 406
+    assert get(frames, f"&contentType=application/dicom&transferSyntax={syntax},{EXPLICIT}").status_code == 200
+    assert get(frames, f"&contentType=application/dicom&transferSyntax=JPEG{syntax}").status_code == 400
 
 
 @contract("web 7.3")
@@ -176,8 +178,9 @@ def test_bad_values_are_refused(web: Web, more):
 
 
 @contract("web 7.3")
-def test_frame_beyond_the_last_is_not_found(web: Web):
-    assert get(web, "&frameNumber=2").status_code == 404
+def test_frame_beyond_the_last_is_refused(web: Web):
+    assert get(web, "&frameNumber=1").status_code == 200
+    assert get(web, "&frameNumber=2").status_code == 400
 
 
 # -- ClearCanvas -------------------------------------------------------------------------------------------------------

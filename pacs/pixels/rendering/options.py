@@ -34,6 +34,11 @@ class Viewport:
     region_width: float | None = None
     region_height: float | None = None
 
+    @property
+    def is_part(self) -> bool:
+        """Whether a region is named."""
+        return bool(self.left or self.top) or self.region_width is not None or self.region_height is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

@@ -22,11 +22,12 @@ _D50 = (0.9642, 1.0, 0.8249)
 def in_profile(picture: Array, data_set: DataSet, name: str) -> tuple[Array, bytes | None]:
     """The picture in a colour space, and the profile to put into its file.
 
-    `no`: none; `yes`: the object's own, sRGB when it has none. Grey pictures and those of objects without colours
-    have no profile.
+    `no`: none; `yes`: the object's own, sRGB when it has none. Grey becomes RGB, since the profiles are of colours.
     """
-    if name == "no" or picture.ndim == 2:
+    if name == "no":
         return picture, None
+    if picture.ndim == 2:
+        picture = np.repeat(picture[..., np.newaxis], 3, axis=2)
     own = own_profile(data_set)
     if name == "yes":
         return picture, own or named_profile("srgb")

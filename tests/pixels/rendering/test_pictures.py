@@ -199,6 +199,9 @@ def test_profiles_are_embedded_and_applied(tmp_path: Path):
         assert Pillow.open(io.BytesIO(still(picture, PNG, profile=profile))).info["icc_profile"] == profile
         assert near(picture, RGB, 0) == (name in ("yes", "srgb"))
     assert len(named_profile("rommrgb")) > 200
+    grey, profile = in_profile(RGB[..., 0], file.data_set, "srgb")
+    assert (profile == named_profile("srgb"), grey.shape) == (True, RGB.shape)
+    assert near(grey[..., 2], RGB[..., 0], 0)
 
 
 @contract("web 5.3")
