@@ -5,11 +5,9 @@ use is synchronous; an upload is read as it arrives, so a slow sender holds a th
 `connections`.
 """
 
-import ctypes
 import gc
 import importlib
 import resource
-from contextlib import suppress
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -17,14 +15,12 @@ from gunicorn.http.errors import ParseException
 
 from pacs.app import App
 from pacs.cli.connections import HEADER_BYTES, HEADER_FIELDS, PatientWorker
+from pacs.dicomweb.decoded import KEPT_BYTES
 from pacs.dicomweb.problems import problem
+from pacs.heap import fetch, keep_freed
 
 _MOST_FILES = 65536
-# mallopt(3): M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_ARENA_MAX. Blocks up to 4 MB are kept for the next frame,
-# in one heap for all threads: fetching their pages from the kernel took a third of the time of decoding a frame, or of
-# a thread's first metadata. What is kept is bounded by the first.
-_KEPT_MEMORY = ((-1, 16 << 20), (-2, 1 << 20), (-3, 4 << 20), (-8, 1))
-_FIRST_MEMORY_BYTES = 6 << 20  # fetched before the first request: metadata of 100 slices take 2.5 MB
+_FIRST_MEMORY_BYTES = KEPT_BYTES + (6 << 20)  # decoded frames, and metadata of 100 slices take 2.5 MB
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -72,14 +68,8 @@ def gunicorn_options(installation: App) -> dict[str, Any]:
         "worker_tmp_dir": "/dev/shm",  # noqa: S108 - the heartbeat file must not wait for the data disk
         "control_socket_disable": True,
         "preload_app": True,
-        "post_worker_init": _fetch_memory,
+        "post_worker_init": lambda _worker: fetch(_FIRST_MEMORY_BYTES),
     }
-
-
-def _fetch_memory(_worker: object) -> None:
-    """Write to memory that the process is going to need, and let it go: it stays the process's own."""
-    pieces = [b"\1" * (1 << 20) for _ in range(_FIRST_MEMORY_BYTES >> 20)]
-    del pieces
 
 
 def run_gunicorn(installation: App) -> None:
@@ -87,8 +77,6 @@ def run_gunicorn(installation: App) -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    with suppress(AttributeError):  # not every C library has it
-        for option, size_bytes in _KEPT_MEMORY:
-            ctypes.CDLL(None).mallopt(option, size_bytes)
+    keep_freed()
     options = gunicorn_options(installation)
     _Server(installation, options).run()

@@ -1,5 +1,7 @@
-"""Decoded frames that are asked for again."""
+"""Decoded frames that are asked for again, and those that are asked for one after the other."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -79,3 +81,83 @@ def test_errors_are_told_each_time(cine: StoredFile, monkeypatch: pytest.MonkeyP
         with pytest.raises(NotAcceptable):
             frames.frame(INSTANCE, cine, 1)
     assert not frames._frames
+
+
+def played(frames: DecodedFrames, file: StoredFile, *numbers: int) -> None:
+    """Ask for frames, and let what is expected then be decoded."""
+    for number in numbers:
+        assert frames.frame(INSTANCE, file, number) == bytes([number]) * FRAME_BYTES
+    if frames._thread is not None:
+        frames._thread.submit(int).result()
+
+
+def test_a_cine_is_decoded_ahead(cine: StoredFile, made: list[int]) -> None:
+    frames = DecodedFrames(1 << 20)
+    played(frames, cine, 0, 1)
+    assert sorted(made) == [0, 1, 2, 3]
+    assert not frames._expected
+    played(frames, cine, 2)
+    assert made.count(2) == 1
+
+
+def test_nothing_follows_the_last_frame(cine: StoredFile, made: list[int]) -> None:
+    played(DecodedFrames(1 << 20), cine, FRAMES - 2, FRAMES - 1)
+    assert sorted(made) == [FRAMES - 2, FRAMES - 1]
+
+
+def test_frames_apart_are_no_cine(cine: StoredFile, made: list[int]) -> None:
+    played(DecodedFrames(1 << 20), cine, 0, 2, 4, 1)
+    assert sorted(made) == [0, 1, 2, 3, 4]  # 3 after 1 and 2
+
+
+def test_large_frames_are_not_decoded_ahead(cine: StoredFile, made: list[int]) -> None:
+    played(DecodedFrames(FRAME_BYTES), cine, 0, 1, 2)
+    assert made == [0, 1, 2]
+
+
+def test_who_asks_does_not_wait_for_what_has_not_begun(cine: StoredFile, made: list[int]) -> None:
+    frames, busy = DecodedFrames(1 << 20), threading.Event()
+    frames._thread = ThreadPoolExecutor(1)
+    frames._thread.submit(busy.wait)
+    try:
+        for number in range(FRAMES):
+            frames.frame(INSTANCE, cine, number)
+    finally:
+        busy.set()
+    frames._thread.shutdown()
+    assert sorted(made) == list(range(FRAMES))
+
+
+def test_who_asks_for_what_is_under_way_waits_for_it(cine: StoredFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, begun, may_end = [], threading.Event(), threading.Event()
+
+    def slow(file: StoredFile, number: int) -> Any:
+        made.append(number)
+        if number == 2:
+            begun.set()
+            may_end.wait()
+        return frame_pixels(file, number)
+
+    monkeypatch.setattr(decoded, "frame_pixels", slow)
+    frames = DecodedFrames(1 << 20)
+    frames.frame(INSTANCE, cine, 0)
+    frames.frame(INSTANCE, cine, 1)
+    begun.wait()
+    with ThreadPoolExecutor(1) as asker:
+        answer = asker.submit(frames.frame, INSTANCE, cine, 2)
+        may_end.set()
+        assert answer.result() == bytes([2]) * FRAME_BYTES
+    assert made.count(2) == 1
+
+
+def test_errors_of_what_was_decoded_ahead_are_told(cine: StoredFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: StoredFile, number: int) -> Any:
+        if number > 1:
+            raise NotAcceptable("no")
+        return frame_pixels(file, number)
+
+    monkeypatch.setattr(decoded, "frame_pixels", refuse)
+    frames = DecodedFrames(1 << 20)
+    played(frames, cine, 0, 1)
+    with pytest.raises(NotAcceptable):
+        frames.frame(INSTANCE, cine, 2)
