@@ -144,6 +144,42 @@ def test_quick_look_plays_many_frames(whole: WholeServer, visit: Callable[[str],
     assert seen.faults == []
 
 
+def test_quick_look_shows_images_before_reports_and_reports_as_text(
+    whole: WholeServer, visit: Callable[[str], Visit]
+) -> None:
+    seen = visit(f"/look/{study_of(whole, 'sr')}")
+    wait_for_picture(seen, "#picture")
+    assert seen.page.get_attribute("#picture", "alt") == "CT Recon 2:, image 1 of 1"
+    seen.page.keyboard.press("]")
+    seen.page.frame_locator("#document").get_by_text("Tracking Identifier").first.wait_for()
+    assert seen.faults == []
+
+
+def test_quick_look_fits_the_window_of_pt_to_the_picture(whole: WholeServer, visit: Callable[[str], Visit]) -> None:
+    seen = visit(f"/look/{study_of(whole, 'pt')}")
+    wait_for_picture(seen, "#picture")
+    width = float((seen.page.text_content("#window") or "").rpartition("W ")[2])
+    assert width < 12_107, "the brightest value of the slice; its own window has 54,282"
+    seen.page.click("#reset")
+    assert seen.page.text_content("#window") == ""
+
+
+def test_quick_look_says_calmly_what_it_cannot_show(whole: WholeServer, visit: Callable[[str], Visit]) -> None:
+    study = study_of(whole, "ct")
+    seen = visit(f"/look/{study}")
+    wait_for_picture(seen, "#picture")
+    seen.page.route("**/rendered*", lambda route: route.fulfill(status=500))
+    seen.page.keyboard.press("End")
+    seen.page.select_option("#presets", "40,400")
+    seen.page.get_by_text("This object cannot be shown as a picture").wait_for()
+    seen.page.unroute("**/rendered*")
+    seen.page.keyboard.press("Home")
+    wait_for_picture(seen, "#picture")
+    seen.page.keyboard.press("End")
+    wait_for_picture(seen, "#picture")
+    assert seen.page.text_content("#said") == ""
+
+
 def test_quick_look_finds_studies(whole: WholeServer, visit: Callable[[str], Visit]) -> None:
     fill(whole, "pt")
     seen = visit("/look?collection=pt")
@@ -222,7 +258,7 @@ def test_restricted_study_opens_with_the_sessions_cookie(whole: WholeServer, vis
     study = study_of(whole, "closed", **headers)
     seen = visit(f"/look/{study}")
     seen.page.get_by_text("There is no such study").wait_for()
-    seen.page.goto(f"{whole.root}/login?next=/look/{study}")
+    seen.page.click("#sign-in")
     seen.page.fill("#token", headers["Authorization"].removeprefix("Bearer "))
     seen.page.click("main button")
     wait_for_picture(seen, "#picture")

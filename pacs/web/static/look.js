@@ -1,5 +1,7 @@
 // The quick look: pictures that the server renders, a series strip, window and level, cine, tags.
-import { BASE, address, date, get, text, values } from "./dicomweb.js";
+import { BASE, Missing, address, date, get, text, values } from "./dicomweb.js";
+import { rowsOf } from "./look_tags.js";
+import { asked, fitted, named, short } from "./look_window.js";
 
 const { study, collection } = document.body.dataset;
 const at = (id) => document.getElementById(id);
@@ -8,13 +10,15 @@ const picture = at("picture");
 const slider = at("slider");
 const AHEAD = 12;
 const KEPT = 240;
-const WITHOUT_PICTURE = new Set(["RTSTRUCT", "RTPLAN", "RTRECORD", "REG", "FID", "KO", "AU", "ECG", "HD", "EPS", "PLAN", "SMR"]);
+const WITHOUT_PICTURE = new Set(["RTSTRUCT", "RTPLAN", "RTRECORD", "REG", "FID", "KO", "AU", "ECG", "HD", "EPS", "PLAN", "SMR", "SR", "DOC", "PR", "ANN", "CDA"]);
+const RESULTS = new Set(["SEG", "RTDOSE", "RWV", "SR", "DOC"]); // after the images that they are about, before the rest
 
 let series = [];
 let current = null; // the series that is shown
 let place = 0;
 let chosen = null; // {center, width} that the user chose
 let timer = 0;
+let slow = 0; // says after a while that a picture is still on its way
 let wanted = "";
 const pictures = new Map(); // address -> HTMLImageElement, oldest first
 
@@ -22,7 +26,18 @@ const own = (parameters = {}) => ({ ...parameters, collection });
 const pathOf = (one, image) => `/studies/${study}/series/${one.uid}${image ? `/instances/${image.uid}` : ""}`;
 
 function say(words) {
+  window.clearTimeout(slow);
+  slow = 0;
+  stage.classList.remove("waiting");
   at("said").textContent = words;
+}
+
+// The picture before stays until the next is there; what is no longer of the place that is named goes pale.
+function wait() {
+  slow ||= window.setTimeout(() => {
+    stage.classList.add("waiting");
+    at("said").textContent = "Loading…";
+  }, 300);
 }
 
 // -- the study ------------------------------------------------------------------------------------------------------
@@ -33,7 +48,7 @@ async function open() {
       get("/studies", own({ StudyInstanceUID: study, includefield: "StudyDescription" })),
       get(`/studies/${study}/series`, own({ includefield: "SeriesDescription" })),
     ]);
-    if (!found.length || !all.length) return say("There is no such study, or you may not see it.");
+    if (!found.length || !all.length) throw new Missing("There is no such study, or you may not see it.");
     const title = [text(found[0], "00100020"), date(found[0], "00080020"), text(found[0], "00081030")];
     at("title").textContent = title.filter(Boolean).join(" · ");
     document.title = `${at("title").textContent} · TrialPACS`;
@@ -45,18 +60,22 @@ async function open() {
       count: Number(values(each, "00201209")[0] ?? 0),
       images: null,
     }));
-    series.sort((a, b) => WITHOUT_PICTURE.has(a.modality) - WITHOUT_PICTURE.has(b.modality) || a.number - b.number);
+    series.sort((a, b) => rank(a) - rank(b) || a.number - b.number);
     series.forEach(addToStrip);
     await show(series[0]);
   } catch (error) {
     say(error.message);
+    if (error instanceof Missing && at("sign-in")) at("sign-in").hidden = false;
   }
 }
+
+const rank = ({ modality }) => (RESULTS.has(modality) ? 1 : WITHOUT_PICTURE.has(modality) ? 2 : 0);
 
 function addToStrip(one) {
   const button = document.createElement("button");
   const thumb = document.createElement("span");
   thumb.className = "thumb";
+  thumb.ariaHidden = "true";
   if (WITHOUT_PICTURE.has(one.modality)) {
     thumb.textContent = one.modality;
   } else {
@@ -85,12 +104,12 @@ async function imagesOf(one) {
   const found = await get(path, own({ includefield: "NumberOfFrames,ImagePositionPatient" }));
   const instances = found.map((each) => ({
     uid: text(each, "00080018"),
-    sopClass: text(each, "00080016"),
     number: Number(values(each, "00200013")[0] ?? 0),
+    height: Number(values(each, "00200032")[2] ?? 0),
     frames: Number(values(each, "00280008")[0] ?? 1),
     rows: Number(values(each, "00280010")[0] ?? 0),
   }));
-  instances.sort((a, b) => a.number - b.number);
+  instances.sort((a, b) => a.number - b.number || a.height - b.height);
   one.images = instances.flatMap((each) => {
     const frames = Math.max(each.frames, 1);
     return Array.from({ length: frames }, (_, index) => ({ ...each, frame: frames > 1 ? index + 1 : 0 }));
@@ -102,13 +121,23 @@ async function show(one) {
   stop();
   current = one;
   chosen = null;
-  at("presets").value = "";
+  at("presets").value = one.modality === "PT" ? "fit" : "";
   for (const each of series) each.button.setAttribute("aria-current", String(each === one));
+  one.button.scrollIntoView({ block: "nearest", inline: "nearest" });
   say("");
-  await imagesOf(one);
+  wait();
+  try {
+    await imagesOf(one);
+  } catch (error) {
+    if (current === one) say(error.message);
+    return;
+  }
   if (current !== one) return;
   slider.max = String(Math.max(one.images.length - 1, 0));
-  go(Math.floor(one.images.length / 2));
+  at("play").disabled = slider.disabled = one.images.length < 2;
+  place = Math.floor(one.images.length / 2);
+  if (at("presets").value === "fit") await choose("fit");
+  else go(place);
 }
 
 // -- one picture ----------------------------------------------------------------------------------------------------
@@ -116,9 +145,9 @@ async function show(one) {
 function addressOf(image) {
   const size = Math.min(1024, Math.max(256, 256 * Math.ceil((Math.min(stage.clientWidth, stage.clientHeight) * devicePixelRatio) / 256)));
   const frame = image.frame ? `/frames/${image.frame}` : "";
-  const window = chosen ? `${Math.round(chosen.center)},${Math.max(1, Math.round(chosen.width))},linear` : "";
-  return address(`${pathOf(current, image)}${frame}/rendered`, own({ viewport: `${size},${size}`, window }));
+  return address(`${pathOf(current, image)}${frame}/rendered`, own({ viewport: `${size},${size}`, window: asked(chosen) }));
 }
+
 
 function load(image) {
   const url = addressOf(image);
@@ -143,26 +172,49 @@ function go(index) {
   at("document").hidden = !isDocument;
   picture.hidden = isDocument;
   at("where").textContent = `${place + 1} / ${images.length}`;
+  slider.setAttribute("aria-valuetext", `${place + 1} of ${images.length}`);
+  picture.alt = `${current.modality} ${current.name}, image ${place + 1} of ${images.length}`;
+  at("beside").hidden = true;
   showWindow();
   if (isDocument) return showDocument(image);
-  const made = load(image);
+  let made = load(image);
+  if (made.complete && !made.naturalWidth) { // it failed before: the network, perhaps
+    pictures.delete(addressOf(image));
+    made = load(image);
+  }
   wanted = made.src;
   const put = () => {
     if (wanted !== made.src) return;
     say("");
     picture.src = made.src;
+    neighbours().forEach(load);
   };
+  forgetWhatIsLate();
   if (made.complete && made.naturalWidth) put();
   else {
+    wait();
     made.addEventListener("load", put, { once: true });
     made.addEventListener("error", () => wanted === made.src && fail(), { once: true });
-    if (made.complete && !made.naturalWidth) fail();
-  }
-  for (let step = 1; step <= AHEAD; step += 1) {
-    if (images[place + step]) load(images[place + step]);
-    if (step <= 3 && images[place - step]) load(images[place - step]);
   }
   if (!at("tags").hidden) showTags();
+}
+
+// What is likely to be looked at next. It is asked for when the wanted picture is there, so as not to delay it.
+function neighbours() {
+  const { images } = current;
+  const near = [];
+  for (let step = 1; step <= AHEAD; step += 1) near.push(images[place + step], step <= 3 ? images[place - step] : null);
+  return near.filter((image) => image?.rows);
+}
+
+// On a slow network pictures that were scrolled past would keep the wanted one waiting.
+function forgetWhatIsLate() {
+  const near = new Set([wanted, ...neighbours().map((image) => new URL(addressOf(image), location.href).href)]);
+  for (const [url, made] of pictures) {
+    if (made.complete || near.has(made.src)) continue;
+    pictures.delete(url);
+    made.removeAttribute("src");
+  }
 }
 
 function fail() {
@@ -170,29 +222,32 @@ function fail() {
   say("This object cannot be shown as a picture. Its tags can.");
 }
 
-function showDocument(image) {
+async function showDocument(image) {
   const frame = at("document");
   const path = address(`${pathOf(current, image)}/rendered`, own());
   wanted = path;
-  if (frame.dataset.path === path) return;
-  frame.dataset.path = path;
-  frame.removeAttribute("src");
-  fetch(path, { headers: { Accept: "text/html, application/pdf" } }).then(async (reply) => {
-    if (wanted !== path) return;
-    if (!reply.ok) {
-      frame.hidden = true;
-      say("This object has no picture. Its tags can be read.");
-    } else if (reply.headers.get("Content-Type").startsWith("application/pdf")) {
-      frame.hidden = true;
-      window.open(path, "_blank", "noopener");
-      say("The document was opened beside this page.");
-    } else frame.srcdoc = await reply.text();
-  });
   if (!at("tags").hidden) showTags();
+  if (frame.dataset.path === path) return say("");
+  delete frame.dataset.path;
+  frame.hidden = true;
+  wait();
+  const reply = await fetch(path, { method: "HEAD", headers: { Accept: "text/html, application/pdf" } }).catch(() => null);
+  if (wanted !== path) return;
+  const kind = reply?.ok ? reply.headers.get("Content-Type") : "";
+  if (kind.startsWith("application/pdf")) {
+    say("");
+    at("beside").href = path;
+    at("beside").hidden = false;
+  } else if (kind.startsWith("text/html")) {
+    say("");
+    frame.src = path;
+    frame.dataset.path = path;
+    frame.hidden = false;
+  } else say("This object has no picture. Its tags can be read.");
 }
 
 function showWindow() {
-  at("window").textContent = chosen ? `C ${Math.round(chosen.center)}  W ${Math.round(chosen.width)}` : "";
+  at("window").textContent = chosen ? `C ${short(chosen.center)}  W ${short(chosen.width)}` : "";
 }
 
 // -- window and level -----------------------------------------------------------------------------------------------
@@ -203,13 +258,13 @@ async function metadataOf(image) {
 }
 
 async function windowOf(image) {
-  if (chosen) return chosen;
-  const found = await metadataOf(image);
-  const center = Number(values(found, "00281050")[0]);
-  const width = Number(values(found, "00281051")[0]);
-  if (Number.isFinite(center) && width > 0) return { center, width };
-  const top = 2 ** Number(values(found, "00280101")[0] ?? 8);
-  return { center: top / 2, width: top };
+  return chosen ?? named(await metadataOf(image));
+}
+
+async function fittedTo(image) {
+  const frame = image.frame ? `/frames/${image.frame}` : "";
+  const small = (window) => address(`${pathOf(current, image)}${frame}/rendered`, own({ viewport: "128,128", window: asked(window) }));
+  return fitted(await metadataOf(image), small);
 }
 
 let drag = null;
@@ -229,10 +284,11 @@ stage.addEventListener("pointermove", (event) => {
   if (!drag) return;
   const right = event.clientX - drag.x;
   const down = event.clientY - drag.y;
-  if (drag.touch) return go(drag.from + Math.round(down / 12));
+  // A swipe over the picture goes through a short series, or through a good part of a long one.
+  if (drag.touch) return go(drag.from + Math.round(down / Math.min(12, Math.max(3, stage.clientHeight / current.images.length))));
   if (!drag.start || Math.abs(right) + Math.abs(down) < 4) return;
-  const step = Math.max(drag.start.width / 300, 0.5);
-  chosen = { center: drag.start.center + down * step, width: Math.max(1, drag.start.width + right * step) };
+  const step = drag.start.width / 300;
+  chosen = { center: drag.start.center + down * step, width: Math.max(step, drag.start.width + right * step) };
   showWindow();
   waiting ||= window.setTimeout(() => {
     waiting = 0;
@@ -242,11 +298,17 @@ stage.addEventListener("pointermove", (event) => {
 
 for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, () => (drag = null));
 
-at("presets").addEventListener("change", (event) => {
-  const [center, width] = event.target.value.split(",").map(Number);
-  chosen = event.target.value ? { center, width } : null;
+async function choose(preset) {
+  const one = current;
+  const [center, width] = preset.split(",").map(Number);
+  let window = preset ? { center, width } : null;
+  if (preset === "fit") window = one.images[place]?.rows ? await fittedTo(one.images[place]).catch(() => null) : null;
+  if (current !== one) return;
+  chosen = window;
   go(place);
-});
+}
+
+at("presets").addEventListener("change", (event) => choose(event.target.value));
 
 function reset() {
   chosen = null;
@@ -258,13 +320,13 @@ function reset() {
 
 function play() {
   const one = current;
-  at("play").setAttribute("aria-pressed", "true");
+  if (one.images.filter((image) => image.rows).length < 2) return;
   at("play").textContent = "Pause";
   const tick = () => {
     if (current !== one) return;
-    const next = (place + 1) % one.images.length;
-    const made = load(one.images[next]);
-    if (made.complete) go(next);
+    let next = (place + 1) % one.images.length;
+    while (!one.images[next].rows) next = (next + 1) % one.images.length;
+    if (load(one.images[next]).complete) go(next);
     const rate = Math.min(60, Math.max(1, Number(at("speed").value) || 15));
     timer = window.setTimeout(tick, 1000 / rate);
   };
@@ -274,7 +336,6 @@ function play() {
 function stop() {
   window.clearTimeout(timer);
   timer = 0;
-  at("play").setAttribute("aria-pressed", "false");
   at("play").textContent = "Play";
 }
 
@@ -326,45 +387,11 @@ window.addEventListener("resize", () => current?.images && go(place));
 
 // -- tags -----------------------------------------------------------------------------------------------------------
 
-let keywords = null;
-
-function rowsOf(object, names, indent = "") {
-  return Object.entries(object).flatMap(([tag, { vr, Value: all = [], BulkDataURI: bulk, InlineBinary: inline }]) => {
-    const number = `${indent}(${tag.slice(0, 4)},${tag.slice(4)})`;
-    const name = names[tag] ?? (parseInt(tag[3], 16) % 2 ? "private" : "");
-    if (vr === "SQ") {
-      const items = all.flatMap((item, index) => [
-        [`${indent} item ${index + 1}`, "", "", ""],
-        ...rowsOf(item, names, `${indent}  `),
-      ]);
-      return [[number, name, vr, ""], ...items];
-    }
-    const words = bulk ? "(bulk data)" : inline ? "(binary)" : text({ [tag]: { Value: all } }, tag);
-    return [[number, name, vr, words]];
-  });
-}
-
-const plain = (words) => words.toLowerCase().replace(/[(),\s]/g, "");
-
 async function showTags() {
   const image = current.images[place];
-  keywords ??= fetch(`${BASE}/look/keywords.json`).then((reply) => reply.json());
-  const [found, names] = await Promise.all([metadataOf(image), keywords]);
-  if (image !== current.images[place]) return;
-  const wantedWords = plain(at("filter").value);
-  const rows = rowsOf(found, names).filter((cells) => plain(cells.join(" ")).includes(wantedWords));
-  const made = rows.map((cells) => {
-    const row = document.createElement("tr");
-    row.append(
-      ...cells.map((words) => {
-        const cell = document.createElement("td");
-        cell.textContent = words;
-        return cell;
-      }),
-    );
-    return row;
-  });
-  at("tags").querySelector("tbody").replaceChildren(...made);
+  const found = await metadataOf(image);
+  const rows = await rowsOf(found, at("filter").value);
+  if (image === current.images[place]) at("tags").querySelector("tbody").replaceChildren(...rows);
 }
 
 function toggleTags() {

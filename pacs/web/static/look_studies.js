@@ -39,7 +39,7 @@ function show(study) {
   const suffix = collection ? `?collection=${encodeURIComponent(collection)}` : "";
   cell(row, link(`${BASE}/look/${uid}${suffix}`, text(study, "00100020") || "(no id)"), "nowrap");
   cell(row, date(study, "00080020"), "nowrap");
-  cell(row, text(study, "00081030"));
+  cell(row, text(study, "00081030"), "whole");
   cell(row, text(study, "00080061"));
   cell(row, text(study, "00201206"), "number");
   cell(row, text(study, "00201208"), "number");
