@@ -19,6 +19,7 @@ KINDS = {
     "ct": ["ct/lidc-idri-0314_excerpt"],
     "mr": ["mr/dicom2nifti_siemens_anatomical_001"],
     "us": ["us"],
+    "cine": ["us/gcp_us_multiframe.dcm"],
     "pt": ["pt/acrin-flt-breast_1.dcm"],
     "seg": ["seg/dcmqi_24x38x3/image", "seg/dcmqi_24x38x3/seg"],
     "sr": ["aim/0022/Baseline.dcm", "aim/0022/BaselineA_aim.dcm"],
@@ -141,6 +142,20 @@ def test_quick_look_plays_many_frames(whole: WholeServer, visit: Callable[[str],
     seen.until(lambda: not (seen.page.text_content("#where") or "").startswith("1 /"))
     seen.page.click("#play")
     assert seen.page.text_content("#play") == "Play"
+    assert seen.faults == []
+
+
+def test_quick_look_plays_a_cine_at_its_own_rate(whole: WholeServer, visit: Callable[[str], Visit]) -> None:
+    seen = visit(f"/look/{study_of(whole, 'cine')}")
+    wait_for_picture(seen, "#picture")
+    assert seen.page.text_content("#where") == "6 / 10"
+    seen.page.keyboard.press(" ")
+    seen.until(lambda: seen.page.input_value("#speed") == "30")
+    seen.page.keyboard.press("T")
+    seen.page.fill("#filter", "CineRate")
+    seen.page.get_by_text("(0018,0040)").wait_for()
+    seen.page.keyboard.press("Escape")
+    assert not seen.page.is_visible("#tags")
     assert seen.faults == []
 
 

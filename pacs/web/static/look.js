@@ -1,17 +1,15 @@
 // The quick look: pictures that the server renders, a series strip, window and level, cine, tags.
 import { BASE, Missing, address, date, get, text, values } from "./dicomweb.js";
+import { buttonOf, rank } from "./look_strip.js";
 import { rowsOf } from "./look_tags.js";
 import { asked, fitted, named, short } from "./look_window.js";
 
 const { study, collection } = document.body.dataset;
 const at = (id) => document.getElementById(id);
-const stage = at("stage");
-const picture = at("picture");
-const slider = at("slider");
+const [stage, picture, slider] = ["stage", "picture", "slider"].map(at);
 const AHEAD = 12;
 const KEPT = 240;
-const WITHOUT_PICTURE = new Set(["RTSTRUCT", "RTPLAN", "RTRECORD", "REG", "FID", "KO", "AU", "ECG", "HD", "EPS", "PLAN", "SMR", "SR", "DOC", "PR", "ANN", "CDA"]);
-const RESULTS = new Set(["SEG", "RTDOSE", "RWV", "SR", "DOC"]); // after the images that they are about, before the rest
+const USUAL_SPEED = 15;
 
 let series = [];
 let current = null; // the series that is shown
@@ -61,41 +59,15 @@ async function open() {
       images: null,
     }));
     series.sort((a, b) => rank(a) - rank(b) || a.number - b.number);
-    series.forEach(addToStrip);
+    for (const one of series) {
+      one.button = buttonOf(one, address(`${pathOf(one)}/thumbnail`, own({ viewport: "160,120" })), () => show(one));
+      at("strip").append(one.button);
+    }
     await show(series[0]);
   } catch (error) {
     say(error.message);
     if (error instanceof Missing && at("sign-in")) at("sign-in").hidden = false;
   }
-}
-
-const rank = ({ modality }) => (RESULTS.has(modality) ? 1 : WITHOUT_PICTURE.has(modality) ? 2 : 0);
-
-function addToStrip(one) {
-  const button = document.createElement("button");
-  const thumb = document.createElement("span");
-  thumb.className = "thumb";
-  thumb.ariaHidden = "true";
-  if (WITHOUT_PICTURE.has(one.modality)) {
-    thumb.textContent = one.modality;
-  } else {
-    const image = new Image();
-    image.loading = "lazy";
-    image.alt = "";
-    image.src = address(`${pathOf(one)}/thumbnail`, own({ viewport: "160,120" }));
-    image.onerror = () => thumb.replaceChildren(one.modality);
-    thumb.append(image);
-  }
-  const name = document.createElement("small");
-  name.className = "name";
-  name.textContent = one.name || "(no description)";
-  const facts = document.createElement("small");
-  facts.textContent = `${one.modality} · ${one.count}`;
-  button.title = one.name;
-  button.append(thumb, name, facts);
-  button.onclick = () => show(one);
-  one.button = button;
-  at("strip").append(button);
 }
 
 async function imagesOf(one) {
@@ -122,6 +94,7 @@ async function show(one) {
   current = one;
   chosen = null;
   at("presets").value = one.modality === "PT" ? "fit" : "";
+  at("speed").value = String(one.speed ?? USUAL_SPEED);
   for (const each of series) each.button.setAttribute("aria-current", String(each === one));
   one.button.scrollIntoView({ block: "nearest", inline: "nearest" });
   say("");
@@ -318,16 +291,30 @@ function reset() {
 
 // -- moving ---------------------------------------------------------------------------------------------------------
 
+// Frames a second as the object wishes; PS3.3 C.7.6.5.1.1, C.8.2.1.
+async function wishedRate(image) {
+  const found = await metadataOf(image).catch(() => ({}));
+  const number = (tag) => Number(values(found, tag)[0] ?? 0);
+  return Math.round(number("00082144") || number("00180040") || 1000 / (number("00181063") || Infinity));
+}
+
 function play() {
   const one = current;
   if (one.images.filter((image) => image.rows).length < 2) return;
   at("play").textContent = "Pause";
+  if (one.images[place].frame && !one.speed) {
+    one.speed = USUAL_SPEED;
+    wishedRate(one.images[place]).then((rate) => {
+      if (rate) one.speed = Math.min(60, rate);
+      if (current === one) at("speed").value = String(one.speed);
+    });
+  }
   const tick = () => {
     if (current !== one) return;
     let next = (place + 1) % one.images.length;
     while (!one.images[next].rows) next = (next + 1) % one.images.length;
     if (load(one.images[next]).complete) go(next);
-    const rate = Math.min(60, Math.max(1, Number(at("speed").value) || 15));
+    const rate = Math.min(60, Math.max(1, Number(at("speed").value) || USUAL_SPEED));
     timer = window.setTimeout(tick, 1000 / rate);
   };
   timer = window.setTimeout(tick, 0);
@@ -360,9 +347,14 @@ const KEYS = {
   r: reset,
   R: reset,
   t: () => toggleTags(),
+  T: () => toggleTags(),
 };
 
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !at("tags").hidden) {
+    toggleTags();
+    at("show-tags").focus();
+  }
   const typing = ["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName) && event.target !== slider;
   const pressing = event.target.tagName === "BUTTON" && event.key === " ";
   if (typing || pressing || event.ctrlKey || event.metaKey || event.altKey || !current?.images) return;
@@ -382,6 +374,7 @@ stage.addEventListener(
 );
 slider.addEventListener("input", () => go(Number(slider.value)));
 at("play").addEventListener("click", toggle);
+at("speed").addEventListener("input", () => (current.speed = Number(at("speed").value) || USUAL_SPEED));
 at("reset").addEventListener("click", reset);
 window.addEventListener("resize", () => current?.images && go(place));
 

@@ -43,7 +43,7 @@ function show(study) {
   cell(row, text(study, "00080061"));
   cell(row, text(study, "00201206"), "number");
   cell(row, text(study, "00201208"), "number");
-  cell(row, viewer ? link(`${BASE}/viewer/viewer?StudyInstanceUIDs=${uid}`, "OHIF") : "");
+  cell(row, viewer ? link(`${BASE}/viewer/viewer?StudyInstanceUIDs=${uid}`, "OHIF") : "", "large");
 }
 
 async function search(again) {
