@@ -13,6 +13,8 @@ from pacs.dicom.fileformat import file_start
 from pacs.dicom.json_reader import data_set_of
 from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, RLE, TRANSFER_SYNTAXES, VIDEO, encoding_of, is_encapsulated
 from pacs.dicom.writing import encode, header
+from pacs.dicomweb.accept import OCTETS
+from pacs.dicomweb.pixel_description import DECODED, Json, codestream, completed, decoded
 from pacs.errors import MissingUid, NotDicom, Unsupported
 from pacs.mapped import in_parts
 
@@ -117,18 +119,31 @@ def write_object(target: Path, found: Mapping[str, Any], bulks: Bulks) -> None:
     if isinstance(entry, dict) and entry.get("BulkDataURI") is not None:
         pixels, parts = entry, bulks.named(str(entry["BulkDataURI"]))
         found = {tag: each for tag, each in found.items() if tag != _PIXELS}
+        if parts[0].type in DECODED and not parts[0].syntax:
+            found, pixels, parts = _plain(found, parts)
+    syntax = _syntax(parts, uid_in(found, "00083002") or uid_in(found, "00020010"))
+    streams: Sequence[memoryview] = ()
+    if pixels is not None:
+        streams = _streams([part.data for part in parts], syntax, _frame_count(found))
+        if is_encapsulated(syntax) and syntax not in VIDEO:
+            found = completed(found, streams[0], syntax)
     data_set = data_set_of(found, bulks.value)
     sop_class, sop = uid_in(found, "00080016"), uid_in(found, "00080018")
     if not sop_class or not sop:
         raise MissingUid("the metadata have no SOP Class or SOP Instance UID", 0x00080018 if sop_class else 0x00080016)
-    syntax = _syntax(parts, uid_in(found, "00083002") or uid_in(found, "00020010"))
     with target.open("xb", buffering=1 << 16) as file:
         file.write(file_start(sop_class, sop, syntax))
         _write(file, data_set, lambda tag: tag < PIXEL_DATA)
         if pixels is not None:
-            streams = _streams([part.data for part in parts], syntax, _frame_count(found))
             _write_pieces(file, _pixel_data(pixels, streams, syntax))
         _write(file, data_set, lambda tag: tag >= PIXEL_DATA)
+
+
+def _plain(found: Mapping[str, Any], parts: Sequence[BulkPart]) -> tuple[Json, Json, list[BulkPart]]:
+    """The metadata, entry of pixel data and parts of pictures that no transfer syntax has, when they are decoded."""
+    attributes, pixels = decoded([part.data for part in parts], parts[0].type)
+    wide = attributes["00280100"]["Value"][0] > 8
+    return {**found, **attributes}, {"vr": "OW" if wide else "OB"}, [BulkPart((), OCTETS, EXPLICIT_LE, pixels)]
 
 
 def _write(file: IO[bytes], data_set: DataSet, wanted: Callable[[int], bool]) -> None:
@@ -211,6 +226,8 @@ def _streams(parts: Sequence[memoryview], syntax: str, frames: int) -> Sequence[
             parts.append(whole[start : found.start() + 2])
             start = found.end()
         parts.append(whole[start:])
+    if syntax.startswith(_JPEG):
+        parts = [codestream(part) for part in parts]
     if len(parts) != frames:
         raise NotDicom("the pixel data have another number of frames than the metadata", PIXEL_DATA)
     return parts

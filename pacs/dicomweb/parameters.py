@@ -20,6 +20,7 @@ _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _IMPOSSIBLE = re.compile(r"\d{4}(?!(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))\d{4}")
 # An hour, minute or second that no clock has, after any hour and minute; 24 is taken, since viewers end days so.
 _IMPOSSIBLE_TIME = re.compile(r"(?:2[5-9]|[3-9]\d|\d\d(?:[6-9]\d|\d\d(?:6[1-9]|[7-9]\d))).*")
+_PRIVATE = re.compile(r"([0-9A-F]{3}[13579BDF])(?!00)([0-9A-F]{2})[0-9A-F]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WILD = (Kind.CODE, Kind.TEXT, Kind.NAME, Kind.LIST, Kind.OF_SERIES)
 _MOMENTS = (Kind.DATE, Kind.TIME, Kind.DATETIME)
@@ -76,7 +77,7 @@ def parse_search(level: Level, parameters: Iterable[tuple[str, str]], path: dict
     included = set(_included(pairs))
     matches = [Match(keyword, Exact((value,))) for keyword, value in path.items()]
     for attribute, value in _keys(pairs):
-        included.add(attribute.keyword)
+        included.update(_with_creator(attribute.keyword))
         if attribute.keyword == _ZONE:
             _check_zone(value)
             continue
@@ -141,7 +142,13 @@ def _included(pairs: list[tuple[str, str]]) -> Iterable[str]:
             if each.strip().lower() == ALL:
                 yield ALL
             elif (found := canonical(each.strip())) is not None:
-                yield found
+                yield from _with_creator(found)
+
+
+def _with_creator(name: str) -> tuple[str, ...]:
+    """An attribute; a private one with the element that says whose it is. PS3.18 10.6.3.3, PS3.5 7.8.1."""
+    found = _PRIVATE.fullmatch(name)
+    return (name, f"{found[1]}00{found[2]}") if found else (name,)
 
 
 def _attribute(name: str) -> Attribute:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image as Pillow
 from pydicom.data import get_testdata_file
 from pydicom.encaps import generate_frames
 
@@ -22,6 +23,8 @@ from tests.wire.contract import contract
 JSON, XML = "application/dicom+json", "application/dicom+xml"
 JPEG_FILES = ["SC_rgb_jpeg_dcmtk.dcm", "JPEG-lossy.dcm", "JPEG2000.dcm", "MR_small_jp2klossless.dcm"]
 JPEG_FILES += ["MR_small_jpeg_ls_lossless.dcm", "JPEGLSNearLossless_08.dcm", "SC_rgb_rle_2frame.dcm"]
+ALIKE = {"1.2.840.10008.1.2.4.50": "jpeg", "1.2.840.10008.1.2.4.51": "jpeg", "1.2.840.10008.1.2.4.80": "jls"}
+ALIKE |= {"1.2.840.10008.1.2.4.81": "jls", "1.2.840.10008.1.2.4.90": "jp2", "1.2.840.10008.1.2.4.91": "jp2"}
 PLAIN_FILES = ["CT_small.dcm", "MR_small.dcm", "rtplan.dcm", "test-SR.dcm", "reportsi.dcm"]
 
 
@@ -98,12 +101,70 @@ def test_streams_in_one_part_become_frames(tmp_path, name):
             written(tmp_path, found, *(bulk(each, "image/jpeg", syntax) for each in wrong))
 
 
+MACRO = ["00280002", "00280004", "00280006", *(f"002801{number:02}" for number in range(4)), "00280010", "00280011"]
+
+
+@contract("web 8.1")
+@pytest.mark.parametrize("name", [name for name in JPEG_FILES if "rle" not in name])
+def test_streams_tell_what_metadata_leave_out(tmp_path, name):
+    original = pydicom.dcmread(str(get_testdata_file(name)))
+    found, _ = described(original)
+    stream = next(generate_frames(original.PixelData, number_of_frames=1))
+    bare = {tag: entry for tag, entry in found.items() if tag not in MACRO}
+    kind = ALIKE[original.file_meta.TransferSyntaxUID]
+    result = written(tmp_path, bare, bulk(stream, f"image/{kind}"))
+    for keyword in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit"):
+        assert result[keyword].value == original[keyword].value, keyword
+    colours = original.SamplesPerPixel == 3
+    assert result.PhotometricInterpretation.startswith("YBR" if colours else "MONOCHROME2")
+    assert result.get("PlanarConfiguration") == (0 if colours else None)
+
+
+@contract("web 8.1")
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("PNG", "L"), ("PNG", "RGB"), ("PNG", "I;16"), ("PNG", "P"), ("GIF", "RGB")]
+)
+def test_pictures_without_a_syntax_are_decoded(tmp_path, kind, mode):
+    wide = np.add.outer(np.arange(7), np.arange(9)) * (4000 if mode == "I;16" else 17)
+    picture = Pillow.fromarray(wide.astype("u2" if mode == "I;16" else "u1"))
+    picture = picture if mode == "I;16" else picture.convert(mode)
+    more = [picture.rotate(180)] if kind == "GIF" else []
+    out = io.BytesIO()
+    picture.save(out, kind, save_all=bool(more), append_images=more)
+    found, _ = described(make_ct())
+    bare = {tag: entry for tag, entry in found.items() if tag not in MACRO}
+    result = written(tmp_path, bare, bulk(out.getvalue(), f"image/{kind.lower()}"))
+    assert result.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
+    pixels = [np.asarray(each if mode in ("L", "I;16") else each.convert("RGB")) for each in (picture, *more)]
+    assert (result.pixel_array == (np.stack(pixels) if more else pixels[0])).all()
+    assert result.PhotometricInterpretation == ("MONOCHROME2" if mode in ("L", "I;16") else "RGB")
+
+
+@contract("web 8.1")
+def test_codestreams_leave_their_boxes(tmp_path):
+    out = io.BytesIO()
+    Pillow.fromarray(np.eye(16, dtype="u1")).save(out, "JPEG2000")
+    assert out.getvalue()[4:6] == b"jP"
+    found, _ = described(make_ct(Rows=16, Columns=16, BitsAllocated=8, BitsStored=8, HighBit=7, PixelRepresentation=0))
+    result = written(tmp_path, found, bulk(out.getvalue(), "image/jp2"))
+    assert next(generate_frames(result.PixelData, number_of_frames=1))[:4] == b"\xff\x4f\xff\x51"
+    assert (result.pixel_array == np.eye(16)).all()
+
+
 @contract("web 8.4")
-@pytest.mark.parametrize("kind", ["image/png", "video/webm"])
-def test_pictures_of_other_types_are_refused(tmp_path, kind):
-    found, pixels = described(make_ct())
-    with pytest.raises(Unsupported):
-        written(tmp_path, found, bulk(pixels, kind))
+@pytest.mark.parametrize(
+    ("kind", "content", "error"),
+    [
+        ("video/webm", bytes(128), Unsupported),
+        ("image/png", bytes(128), NotDicom),
+        ("image/png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x10\2", Unsupported),
+        ("image/gif", b"GIF89a\xff\xff\xff\xff", NotDicom),
+    ],
+)
+def test_pictures_that_cannot_be_kept_are_refused(tmp_path, kind, content, error):
+    found, _ = described(make_ct())
+    with pytest.raises(error):
+        written(tmp_path, found, bulk(content, kind))
 
 
 def test_items_that_stand_in_a_part_stay(tmp_path):

@@ -335,6 +335,9 @@ def test_private_attributes_are_returned_by_tag(client):
     (row,) = rows(client, f"/instances?SOPInstanceUID={uid('a1')}&includefield=00091001&00090010=TRIAL")
     assert row["00091001"] == {"vr": "LO", "Value": ["mine"]}
     assert row["00090010"] == {"vr": "LO", "Value": ["TRIAL"]}
+    assert rows(client, f"/instances?SOPInstanceUID={uid('a1')}&includefield=00091001")[0]["00090010"]["Value"] == [
+        "TRIAL"
+    ]
     assert rows(client, "/instances?00090010=OTHER") == []
 
 

@@ -17,6 +17,7 @@ with atheris.instrument_imports(
         "pacs.dicomweb.multipart",
         "pacs.dicomweb.described",
         "pacs.dicomweb.object_file",
+        "pacs.dicomweb.pixel_description",
         "pacs.dicom.json_reader",
     ]
 ):
@@ -93,7 +94,16 @@ def parts(data: bytes) -> None:
 
 def written(data: bytes) -> None:
     """A data set with one bulk part, as a file."""
-    kinds = ("application/octet-stream", "image/jpeg", "image/jls", "image/jp2", "image/dicom-rle", "video/mp4")
+    kinds = (
+        "application/octet-stream",
+        "image/jpeg",
+        "image/jls",
+        "image/jp2",
+        "image/dicom-rle",
+        "video/mp4",
+        "image/png",
+        "image/gif",
+    )
     text, _, bulk = data[1:].partition(b"\0\0")
     try:
         found = orjson.loads(text)
