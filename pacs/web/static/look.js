@@ -284,9 +284,8 @@ async function choose(preset) {
 at("presets").addEventListener("change", (event) => choose(event.target.value));
 
 function reset() {
-  chosen = null;
   at("presets").value = "";
-  go(place);
+  choose("");
 }
 
 // -- moving ---------------------------------------------------------------------------------------------------------
@@ -331,7 +330,6 @@ const neighbour = (step) => {
   const next = series[series.indexOf(current) + step];
   if (next) show(next);
 };
-
 const KEYS = {
   ArrowDown: () => go(place + 1),
   ArrowRight: () => go(place + 1),
@@ -364,14 +362,16 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
-stage.addEventListener(
-  "wheel",
-  (event) => {
-    event.preventDefault();
-    if (current?.images) go(place + Math.sign(event.deltaY));
-  },
-  { passive: false },
-);
+let rolled = 0;
+const roll = (event) => {
+  event.preventDefault();
+  rolled += event.deltaY;
+  // A notch of a wheel is an image; a trackpad tells many small steps.
+  if (!current?.images || (event.deltaMode === 0 && Math.abs(event.deltaY) < 50 && Math.abs(rolled) < 30)) return;
+  go(place + Math.sign(event.deltaY));
+  rolled = 0;
+};
+stage.addEventListener("wheel", roll, { passive: false });
 slider.addEventListener("input", () => go(Number(slider.value)));
 at("play").addEventListener("click", toggle);
 at("speed").addEventListener("input", () => (current.speed = Number(at("speed").value) || USUAL_SPEED));
