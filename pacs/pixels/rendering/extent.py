@@ -11,7 +11,7 @@ from pacs.pixels.transcode import StoredFile
 
 Ends = tuple[float, float]
 # What is read of an object for it: compressed frames take their time.
-_MOST_SAMPLES, _MOST_COMPRESSED, _MOST_DECODED = 1 << 26, 1 << 24, 16
+_MOST_SAMPLES, _MOST_COMPRESSED, _MOST_DECODED = 1 << 25, 1 << 22, 8
 _known: WeakKeyDictionary[StoredFile, Ends] = WeakKeyDictionary()
 
 
