@@ -10,9 +10,10 @@ from pacs.pixels.image import Array, Format
 from pacs.pixels.rendering.attributes import code, holders, item_of, number, numbers, words
 from pacs.pixels.rendering.extent import extent
 from pacs.pixels.rendering.greys import Chain, Range, Table, Voi, value_range
-from pacs.pixels.rendering.options import LINEAR, LINEAR_EXACT, SIGMOID, Window
+from pacs.pixels.rendering.options import LINEAR, LINEAR_EXACT, SIGMOID, Look, Window
 from pacs.pixels.transcode import StoredFile
 
+_MODALITY = 0x00080060
 _RESCALING, _FRAME_VOI = 0x00289145, 0x00289132
 _INTERCEPT, _SLOPE, _MODALITY_TABLES = 0x00281052, 0x00281053, 0x00283000
 _CENTER, _WIDTH, _FUNCTION, _VOI_TABLES = 0x00281050, 0x00281051, 0x00281056, 0x00283010
@@ -23,14 +24,17 @@ _SEGMENTATION, _LARGEST_FRACTION = 0x00620001, 0x0062000E
 _FUNCTIONS = {"LINEAR": LINEAR, "LINEAR_EXACT": LINEAR_EXACT, "SIGMOID": SIGMOID}
 
 
-def chain_of(file: StoredFile, frame: int, pixels: Array, now: Format, window: Window | None) -> Chain:
-    """The transformations of a grey frame (from 0); `window` takes the place of the object's own.
+def chain_of(file: StoredFile, frame: int, pixels: Array, now: Format, look: Look) -> Chain:
+    """The transformations of a grey frame (from 0); the look's window takes the place of the object's own.
 
-    Without any, the range of the object's numbers is shown, padding aside.
+    Without any, the range of the object's numbers is shown, padding aside; so are small pictures of PET, whose own
+    window spans all that the scanner could have counted, which is nearly black.
     """
     data_set, encoding = file.data_set, file.encoding
     chain = with_modality(Chain(), data_set, encoding, frame, signed=now.signed)
-    voi: Voi | None = window or voi_of(data_set, encoding, frame, signed=now.signed)
+    voi: Voi | None = look.window
+    if voi is None and not (look.coarse and code(data_set, _MODALITY) == "PT"):
+        voi = voi_of(data_set, encoding, frame, signed=now.signed)
     if voi is None:
         voi = _whole_range(file, pixels, now, chain)
     inverted = now.photometric == "MONOCHROME1" or code(data_set, _SHAPE) == "INVERSE"

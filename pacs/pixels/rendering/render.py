@@ -95,7 +95,7 @@ def shown(file: StoredFile, frame: int, pixels: Array, now: Format, look: Look, 
         if found is not None:
             return palette_picture(pixels, *found)
     if chain is None:
-        chain = chain_of(file, frame, pixels, now, look.window)
+        chain = chain_of(file, frame, pixels, now, look)
     return grey_picture(pixels, now, chain)
 
 

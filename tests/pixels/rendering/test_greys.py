@@ -14,7 +14,7 @@ from pydicom.sequence import Sequence
 
 from pacs.errors import NotAcceptable
 from pacs.pixels.image import Format
-from pacs.pixels.rendering import Window
+from pacs.pixels.rendering import Look, Viewport, Window, render
 from pacs.pixels.rendering.greys import Chain, grey_picture, through_window
 from tests.builders import file_bytes
 from tests.pixels.pictures import as_object
@@ -69,6 +69,13 @@ def test_first_window_of_object_is_the_usual_one(tmp_path: Path, values, center,
 def test_without_window_shows_range_of_values(tmp_path: Path, values):
     grey = shown(tmp_path, ramp(**values))
     assert (grey == rounded((NUMBERS + 1000) / 2550 * 255)).all()
+
+
+def test_small_pictures_of_pet_are_not_black(tmp_path: Path):
+    file = stored(tmp_path, ramp(Modality="PT", WindowCenter=30000, WindowWidth=60000))
+    assert render(file, 0, Look()).max() < 8
+    small = render(file, 0, Look(viewport=Viewport(16, 16), coarse=True))
+    assert (small == rounded((NUMBERS + 1000) / 2550 * 255)).all()
 
 
 @contract("web 6.8")
