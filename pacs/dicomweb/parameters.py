@@ -26,9 +26,10 @@ _WILD = (Kind.CODE, Kind.TEXT, Kind.NAME, Kind.LIST, Kind.OF_SERIES)
 _MOMENTS = (Kind.DATE, Kind.TIME, Kind.DATETIME)
 # Lists by comma beyond unique keys: viewers ask so for modalities.
 _COMMAS = frozenset(("ModalitiesInStudy", "Modality", "SOPClassesInStudy"))
-# The time zone of the request's dates and times. PS3.18 8.3.4.1.1. Those of objects are mostly without one, and moved
-# in days by de-identification; so all are compared as they stand, and this restricts nothing.
+# What tells of the request and restricts no rows. The time zone is that of its dates and times, PS3.18 8.3.4.1.1: those
+# of objects are mostly without one, and moved in days by de-identification; so all are compared as they stand.
 _ZONE = "TimezoneOffsetFromUTC"
+_OF_REQUEST = frozenset((_ZONE, "SpecificCharacterSet", "QueryRetrieveLevel"))
 _MAX_ROWS = 2**31 - 1
 _LONGEST_NAME = 256  # of a parameter whose nearest known name is looked for
 ALL = "all"
@@ -78,8 +79,8 @@ def parse_search(level: Level, parameters: Iterable[tuple[str, str]], path: dict
     matches = [Match(keyword, Exact((value,))) for keyword, value in path.items()]
     for attribute, value in _keys(pairs):
         included.update(_with_creator(attribute.keyword))
-        if attribute.keyword == _ZONE:
-            _check_zone(value)
+        if attribute.keyword in _OF_REQUEST:
+            _check_zone(attribute, value)
             continue
         condition = _condition(attribute, value, flags)
         if condition is not None:
@@ -112,8 +113,12 @@ def _keys(pairs: list[tuple[str, str]]) -> list[tuple[Attribute, str]]:
     return found
 
 
-def _check_zone(value: str) -> None:
-    if value.strip(' *"') and not re.fullmatch(r"[+-](?:0\d|1[0-4])[0-5]\d", value.strip()):
+def _check_zone(attribute: Attribute, value: str) -> None:
+    if (
+        attribute.keyword == _ZONE
+        and value.strip(' *"')
+        and not re.fullmatch(r"[+-](?:0\d|1[0-4])[0-5]\d", value.strip())
+    ):
         raise BadQuery(f"{_ZONE} is +HHMM or -HHMM; a plus is written %2B")
 
 

@@ -68,9 +68,9 @@ def test_lists_of_uids_are_unions(client, separator):
 
 
 @contract("web 2.5")
-def test_time_zone_is_of_the_request(client):
+def test_what_tells_of_the_request_restricts_nothing(client):
     assert studies(client, "TimezoneOffsetFromUTC=-0500&StudyDate=19000101-") == studies(client, "StudyDate=19000101-")
-    assert studies(client, "00080201=") == "t1 t2 t3 t4"
+    assert studies(client, "00080201=&SpecificCharacterSet=GB18030&00080052=STUDY") == "t1 t2 t3 t4"
     for value in ("0100", "%2B1", "%2B1560", "CET"):
         assert client.get(f"/dicom-web/studies?TimezoneOffsetFromUTC={value}").status_code == 400, value
 
