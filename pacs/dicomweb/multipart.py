@@ -30,10 +30,10 @@ class Part:
             return MediaRange("none/none")
 
     def names(self) -> tuple[str, ...]:
-        """The URIs that name the part: its Content-Location, and what its Content-ID stands for (RFC 2392)."""
+        """What names the part: Content-Location, Content-ID as a URI (RFC 2392), and bare as BulkData@uuid has it."""
         found = [self.headers.get("content-location", "")]
         number = self.headers.get("content-id", "").strip("<>")
-        found += [f"cid:{number}"] if number else []
+        found += [f"cid:{number}", number] if number else []
         return tuple(each for each in found if each)
 
 

@@ -349,6 +349,18 @@ def test_metadata_alone_may_be_a_single_part(empty: Web):
         assert reply.status_code == 200, reply.data
 
 
+@contract("web 8.1", "web 3.2")
+def test_parts_are_named_by_uuid(empty: Web):
+    found, pixels = described(make_ct(), uri="1b4e28ba")
+    text = native_xml(found).replace(b'uri="1b4e28ba"', b'uuid="1b4e28ba"')
+    assert b"uuid=" in text
+    body = body_of((XML, "", text), ("application/octet-stream", "elsewhere", pixels))
+    body = body.replace(b"Content-Location: elsewhere", b"Content-ID: <1b4e28ba>")
+    kind = f'multipart/related; type="{XML}"; boundary=b-1'
+    reply = empty.client.post("/dicom-web/studies", data=body, content_type=kind, headers=empty.admin)
+    assert reply.status_code == 200, reply.data
+
+
 @contract("web 8.3", "web 8.4")
 def test_each_instance_and_part_is_accounted_for(empty: Web):
     metadata, parts = objects("i1", "i2", "i3")
