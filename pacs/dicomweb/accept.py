@@ -27,6 +27,8 @@ MEDIA_OF_SYNTAX = {
     **dict.fromkeys(VIDEO, "video/mp4"),
     **{f"{_JPEG}{number}": "video/mpeg" for number in (100, 101)},
 }
+# What types were called before they were registered; older clients ask so. PS3.18 8.7.3.3.2.
+_OLD_NAMES = {"image/x-jls": "image/jls", "image/x-dicom-rle": "image/dicom-rle", "video/mpeg2": "video/mpeg"}
 # What a type of image means when no transfer syntax is named and the stored one is of another type.
 DEFAULT_OF_MEDIA = (
     (f"{_JPEG}70", "image/jpeg"),
@@ -157,8 +159,9 @@ def _by_quality(ranges: list[MediaRange]) -> Iterator[Wanted]:
 def _meant(each: MediaRange) -> tuple[str, bool]:
     """The type of (each part of) the payload, and whether it goes as multipart."""
     if each.type == "multipart/related":
-        return (each.values("type") or ["*/*"])[0].lower(), True
-    return ("*/*", True) if each.type == "multipart/*" else (each.type, False)
+        kind = (each.values("type") or ["*/*"])[0].lower()
+        return _OLD_NAMES.get(kind, kind), True
+    return ("*/*", True) if each.type == "multipart/*" else (_OLD_NAMES.get(each.type, each.type), False)
 
 
 def takes_json(found: Sequence[Wanted]) -> bool:

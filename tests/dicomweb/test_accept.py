@@ -74,6 +74,8 @@ def test_nonsense_is_refused(header):
         ("image/jpeg", "1.2.840.10008.1.2.1", "image/jpeg", "1.2.840.10008.1.2.4.70"),
         ("image/*;transfer-syntax=*", "1.2.840.10008.1.2", "image/jpeg", "1.2.840.10008.1.2.4.70"),
         ("multipart/related; type=image/jls", "1.2.840.10008.1.2.4.90", "image/jls", "1.2.840.10008.1.2.4.80"),
+        ("multipart/related; type=image/x-jls", "1.2.840.10008.1.2.1", "image/jls", "1.2.840.10008.1.2.4.80"),
+        ("image/x-dicom-rle", "1.2.840.10008.1.2.5", "image/dicom-rle", "1.2.840.10008.1.2.5"),
         ("multipart/related", "1.2.840.10008.1.2.4.50", "image/jpeg", "1.2.840.10008.1.2.4.50"),
         ("video/mp4", "1.2.840.10008.1.2.4.102", "video/mp4", "1.2.840.10008.1.2.4.102"),
     ],
