@@ -14,7 +14,7 @@ from pacs.dicom.json_reader import data_set_of
 from pacs.dicom.syntaxes import EXPLICIT_BE, EXPLICIT_LE, RLE, TRANSFER_SYNTAXES, VIDEO, encoding_of, is_encapsulated
 from pacs.dicom.writing import encode, header
 from pacs.dicomweb.accept import OCTETS
-from pacs.dicomweb.pixel_description import DECODED, Json, codestream, completed, decoded
+from pacs.dicomweb.pixel_description import DECODED, Json, codestream, completed, decoded, frame_marker
 from pacs.errors import MissingUid, NotDicom, Unsupported
 from pacs.mapped import in_parts
 
@@ -38,8 +38,7 @@ _DEFAULTS = {
     "video/mp4": f"{_JPEG}102",
 }
 # Start of frame: the process of a JPEG stream. T.81 Table B.1, T.87 C.1.1.
-_FRAME_START = re.compile(rb"\xff([\xc0\xc1\xc3\xf7])..[\x02-\x10]", re.DOTALL)
-_PROCESSES = {b"\xc0": f"{_JPEG}50", b"\xc1": f"{_JPEG}51", b"\xc3": f"{_JPEG}70", b"\xf7": f"{_JPEG}80"}
+_PROCESSES = {0xC0: "50", 0xC1: "51", 0xC2: "55", 0xC3: "70", 0xF7: "80"}
 # Not the first predictor; not lossless.
 _OTHERWISE = {f"{_JPEG}70": f"{_JPEG}57", f"{_JPEG}80": f"{_JPEG}81"}
 _SCAN_START = re.compile(rb"\xff\xda..[\x01-\x04]", re.DOTALL)
@@ -171,7 +170,7 @@ def _syntax(parts: Sequence[BulkPart], told: str) -> str:
     if part.type.startswith(("image/", "video/")) and part.type not in _DEFAULTS:
         raise Unsupported("the pixel data are of a media type that no transfer syntax has", 0x00020010)
     if part.type in _DEFAULTS:
-        return _process(bytes(part.data[:_MOST_HEAD])) or _DEFAULTS[part.type]
+        return _process(part.data) or _DEFAULTS[part.type]
     if told in TRANSFER_SYNTAXES and is_encapsulated(told) and _is_stream(bytes(part.data[:16])):
         return told
     return EXPLICIT_LE
@@ -181,11 +180,12 @@ def _is_stream(head: bytes) -> bool:
     return head.startswith((_ITEM_START, b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP"))
 
 
-def _process(head: bytes) -> str:
+def _process(stream: memoryview) -> str:
     """The transfer syntax that a JPEG or JPEG 2000 stream itself tells; empty when it does not."""
+    head = bytes(stream[:_MOST_HEAD])
     if head.startswith(b"\xff\xd8"):
-        found = _FRAME_START.search(head)
-        syntax = _PROCESSES[found[1]] if found else ""
+        marker = frame_marker(stream)
+        syntax = f"{_JPEG}{_PROCESSES[marker]}" if marker else ""
         if syntax.endswith((".70", ".80")):
             usual = 1 if syntax.endswith(".70") else 0
             return syntax if _scan_parameter(head, usual) == usual else _OTHERWISE[syntax]

@@ -93,6 +93,11 @@ def _of_jpeg(stream: memoryview) -> Description | None:
     return None
 
 
+def frame_marker(stream: memoryview) -> int:
+    """The start of frame of a JPEG or JPEG-LS stream, not of a small picture inside its segments; 0: there is none."""
+    return next((marker for marker, _ in _segments(stream) if marker in _JPEG_FRAMES), 0)
+
+
 def _segments(stream: memoryview) -> Iterator[tuple[int, memoryview]]:
     """Markers with what stands in their segments, up to the first scan."""
     place = 2

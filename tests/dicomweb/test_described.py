@@ -141,6 +141,19 @@ def test_pictures_without_a_syntax_are_decoded(tmp_path, kind, mode):
 
 
 @contract("web 8.1")
+def test_process_is_that_of_the_stream_itself(tmp_path):
+    found, _ = described(make_ct())
+    bare = {tag: entry for tag, entry in found.items() if tag not in MACRO}
+    for progressive, syntax in ((False, "50"), (True, "55")):
+        small, out = io.BytesIO(), io.BytesIO()
+        Pillow.fromarray(np.eye(8, dtype="u1")).save(small, "JPEG", progressive=not progressive)
+        thumbnail = b"Exif\0\0" + small.getvalue()
+        Pillow.fromarray(np.eye(24, dtype="u1")).save(out, "JPEG", progressive=progressive, exif=thumbnail)
+        result = written(tmp_path, bare, bulk(out.getvalue(), "image/jpeg"))
+        assert (result.file_meta.TransferSyntaxUID, result.Rows) == (f"1.2.840.10008.1.2.4.{syntax}", 24)
+
+
+@contract("web 8.1")
 def test_codestreams_leave_their_boxes(tmp_path):
     out = io.BytesIO()
     Pillow.fromarray(np.eye(16, dtype="u1")).save(out, "JPEG2000")
