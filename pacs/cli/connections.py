@@ -26,6 +26,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from pacs.cli.draining import Drain, Pace
 from pacs.config import HttpSettings
 from pacs.db import close_thread
+from pacs.heap import Surplus
 
 log = logging.getLogger("pacs.http")
 MOST_HEAD_BYTES = 1 << 20  # request line and headers: ten thousand UIDs in a query are 0.7 MB
@@ -191,7 +192,13 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def init_process(self) -> None:
         """Begin to work, in the process that does."""
         self._drain = Drain(self._pace, self.worker_connections)
+        self._surplus = Surplus()
         super().init_process()
+
+    def notify(self) -> None:
+        """Tell that this process lives, about once a second; what it need not keep it lets go."""
+        super().notify()
+        self._surplus.let_go()
 
     def load_wsgi(self) -> None:
         """Load the app, whose ``Connection: close`` counts."""
