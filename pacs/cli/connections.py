@@ -54,12 +54,12 @@ class ClientSocket(socket.socket):
         self._head_bytes = self._moved = 0
         self._waited_s = 0.0
         self._held = b""
-        self._ended = self._is_slow = False
+        self._ended = self._is_slow = self._has_line = False
         self.is_answered = False
 
     def begin_head(self) -> None:
         """A request's head follows, which must come within a window."""
-        self.is_answered = False
+        self.is_answered = self._has_line = False
         self._head_until, self._head_bytes = time.monotonic() + self._pace.window_s, 0
 
     def end_head(self) -> None:
@@ -111,8 +111,11 @@ class ClientSocket(socket.socket):
                 raise TooSlow from None
             found = super().recv(size, flags)
         self._head_bytes += len(found)
+        if self._head_bytes > MOST_HEAD_BYTES and self._has_line:
+            raise errors.LimitRequestHeaders("the headers are too long")
         if self._head_bytes > MOST_HEAD_BYTES:
             raise errors.LimitRequestLine(self._head_bytes, MOST_HEAD_BYTES)
+        self._has_line = self._has_line or b"\n" in found
         return found
 
     def sendall(self, data: Any, flags: int = 0) -> None:

@@ -20,7 +20,7 @@ _NAMESPACE = "http://wadl.dev.java.net/2009/02"
 Json = dict[str, Any]
 
 
-@blueprint.route("/", methods=["GET", "OPTIONS"], provide_automatic_options=False)
+@blueprint.route("", methods=["GET", "OPTIONS"], provide_automatic_options=False)
 def capabilities() -> Response:
     """What can be asked for below the service root. A browser's preflight gets no content."""
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
@@ -50,9 +50,9 @@ def application(app: Flask, root: str) -> Json:
     """WADL's tree: base address, resources, their methods with parameters, media types and statuses."""
     resources: dict[str, Json] = {}
     for rule in sorted(app.url_map.iter_rules(), key=lambda each: each.rule):
-        if not rule.rule.startswith(f"{PATH}/") or rule.rule.startswith(f"{PATH}/workitems"):
+        if not f"{rule.rule}/".startswith(f"{PATH}/") or rule.rule.startswith(f"{PATH}/workitems"):
             continue
-        path = path_of(rule).removeprefix(f"{PATH}/")
+        path = path_of(rule).removeprefix(PATH).lstrip("/")
         resource = resources.setdefault(path, {"path": path, "param": [], "method": []})
         resource["param"] = [_param(name, PLACES[name], "template") for name in sorted(rule.arguments)]
         name, row = operation_of(app, rule)

@@ -21,12 +21,14 @@ from pacs.dicom.writing import swapped
 from pacs.errors import NotAcceptable
 from pacs.mapped import let_go
 from pacs.pixels.encapsulated import frames_of, inflated_frame
+from pacs.pixels.jpeg import whole_spectrum
 
 Array = npt.NDArray[Any]
 _IN_SIGHT_BYTES = 1 << 26
 # Spectral selection and full progression: pydicom has no decoder for these retired syntaxes, the library has.
 RETIRED_JPEG = ("1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55")
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+SEQUENTIAL_JPEG = (JPEG_BASELINE, "1.2.840.10008.1.2.4.51")
 RLE = "1.2.840.10008.1.2.5"
 _MOST_BITS = 1 << 28  # of one frame of one-bit pixels, each a byte in memory; a run of 2 bytes can claim 1024 of them
 _END_OF_JPEG = b"\xff\xd9"
@@ -256,7 +258,13 @@ def _by_pydicom(
     if transfer_syntax_uid == JPEG_BASELINE:
         with suppress(Exception):
             return decoder.as_array(stream, index=0, raw=raw, decoding_plugin="pillow", **options)
-    return decoder.as_array(stream, index=0, raw=raw, **options)
+    try:
+        return decoder.as_array(stream, index=0, raw=raw, **options)
+    except Exception:
+        mended = whole_spectrum(content) if transfer_syntax_uid in SEQUENTIAL_JPEG else content
+        if mended == content:
+            raise
+        return _by_pydicom(mended, transfer_syntax_uid, raw=raw, options=options)
 
 
 def _colours(content: bytes, transfer_syntax_uid: str, found: Format) -> Array | None:

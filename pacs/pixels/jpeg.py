@@ -11,6 +11,7 @@ from pacs.errors import NotAcceptable
 from pacs.pixels.comments import names_a_program
 
 _SOI, _EOI, _SOS, _COM, _SOF55 = 0xD8, 0xD9, 0xDA, 0xFE, 0xF7
+_SEQUENTIAL = (0xC0, 0xC1)  # frames in Huffman coding, baseline and extended
 _ALONE = frozenset((0x01, *range(0xD0, 0xD8), _SOI))  # markers without a segment
 # Frames, Huffman, arithmetic and quantization tables, restart interval, number of lines, JPEG-LS parameters.
 _NEEDED = frozenset((*range(0xC0, 0xD0), _SOS, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, _SOF55, 0xF8))
@@ -55,6 +56,33 @@ def clean_jpeg(stream: Buffer) -> Buffer:
             found = (_NEXT_IN_LS if is_ls else _NEXT_IN_JPEG).search(view, position)
             position = found.start() if found else len(view)
     return _joined(stream, pieces)
+
+
+def whole_spectrum(stream: bytes) -> bytes:
+    """The stream, whose sequential scans are of all coefficients, as they can only be. ISO/IEC 10918-1 Table B.3.
+
+    Some programs wrote another spectral selection there; decoders refuse it, or take it for a progressive scan.
+    Raises `NotAcceptable` for what is no such stream.
+    """
+    view, changed = memoryview(stream), bytearray(stream)
+    position, is_sequential = 2, False
+    while True:
+        marker, position = _marker(view, position)
+        if marker is None or marker == _EOI:
+            return bytes(changed)
+        if marker in _ALONE:
+            continue
+        length = struct.unpack_from(">H", view, position)[0] if position + 2 <= len(view) else 0
+        if length < 2 or position + length > len(view):
+            raise NotAcceptable("a JPEG frame ends inside a marker segment")
+        end = position + length
+        is_sequential = is_sequential or marker in _SEQUENTIAL
+        if marker == _SOS and is_sequential and length >= 6:
+            changed[end - 3 : end] = b"\0\x3f\0"
+        position = end
+        if marker == _SOS:
+            found = _NEXT_IN_JPEG.search(view, position)
+            position = found.start() if found else len(view)
 
 
 def _marker(view: memoryview, position: int) -> tuple[int | None, int]:

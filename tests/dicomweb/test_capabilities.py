@@ -55,7 +55,7 @@ def test_options_of_the_root_describes_the_service(empty: Web, accept: str):
 def test_capabilities_as_json_name_every_resource(empty: Web):
     reply = empty.client.get("/dicom-web/")
     found = reply.get_json()["application"]["resources"]["resource"]
-    known = {path_of(rule).removeprefix("/dicom-web/") for rule in rules(empty) if "/dicom-web/" in rule.rule}
+    known = {path_of(rule)[len("/dicom-web/") :] for rule in rules(empty) if rule.rule.startswith("/dicom-web")}
     assert {each["path"] for each in found} == {each for each in known if not each.startswith("workitems")}
     assert empty.client.get("/dicom-web").status_code == 200
 
@@ -105,6 +105,8 @@ def test_other_methods_are_405_with_allow(empty: Web):
             reply = empty.client.open(path, method=method)
             assert (reply.status_code, set(re.split(r",\s*", reply.headers["Allow"]))) == (405, methods), path
             assert reply.headers["Access-Control-Allow-Origin"] == "*"
+    for path in ("/dicom-web", "/dicom-web/", "/dicom-web/studies/"):
+        assert empty.client.put(path).status_code == 405, path
 
 
 @contract("web 1.3", "web 9.7")

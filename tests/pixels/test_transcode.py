@@ -31,7 +31,8 @@ from pacs.pixels import (
     read_file,
 )
 from pacs.pixels.encapsulated import deflated_frame
-from pacs.pixels.image import Format, decode
+from pacs.pixels.image import SEQUENTIAL_JPEG, Format, decode
+from pacs.pixels.jpeg import whole_spectrum
 from tests.builders import file_bytes, make_ct
 from tests.dicom.real_files import real_files
 
@@ -175,3 +176,18 @@ def test_zeros_behind_a_jpeg_frame_change_nothing(tmp_path: Path):
         found.append(frame_pixels(read_file(path), 0)[0])
     for each in found[1:]:
         np.testing.assert_array_equal(each, found[0])
+
+
+@pytest.mark.parametrize("selection", [b"\0\0", b"\1\5", b"\x3f\0"])
+def test_sequential_jpeg_is_of_the_whole_spectrum(selection: bytes):
+    noise = np.random.default_rng(3).integers(0, 255, (6, 8), np.uint8)
+    sink = io.BytesIO()
+    PIL.Image.fromarray(noise).resize((64, 48)).save(sink, "JPEG")
+    good = sink.getvalue()
+    scan = good.index(b"\xff\xda\0\x08") + 7
+    odd = good[:scan] + selection + good[scan + 2 :]
+    found = Format(48, 64, 1, "MONOCHROME2", 0, 8, 8, signed=False, frames=1)
+    for syntax in SEQUENTIAL_JPEG:
+        expected, _ = decode(good, syntax, found, raw=True)
+        np.testing.assert_allclose(decode(odd, syntax, found, raw=True)[0], expected, atol=1)  # by another library
+    assert whole_spectrum(odd) == good
