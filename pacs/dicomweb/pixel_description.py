@@ -26,7 +26,9 @@ _LOSSLESS_FRAMES = frozenset((0xC3, 0xF7))
 _ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a segment
 _COMPONENT_TRANSFORM = re.compile(rb"\xff\x52.{6}(.).{4}(.)", re.DOTALL)  # and the wavelet. T.800 A.6.1
 _MOST_HEAD = 1 << 16
+_MOST_PARTS = 4096  # segments, fill bytes, boxes before the picture; a stream of nothing else is not read through
 _LOSSY_COMPRESSION = "00282110"
+_UNLIKE = "the pictures are not of one kind and size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ def frame_marker(stream: memoryview) -> int:
 def _segments(stream: memoryview) -> Iterator[tuple[int, memoryview]]:
     """Markers with what stands in their segments, up to the first scan."""
     place = 2
-    while place + 4 <= len(stream) and stream[place] == 0xFF:
+    for _ in range(_MOST_PARTS):
+        if place + 4 > len(stream) or stream[place] != 0xFF:
+            return
         marker = stream[place + 1]
         if marker == 0xFF or marker in _ALONE:
             place += 1 if marker == 0xFF else 2
@@ -136,7 +140,9 @@ def codestream(stream: memoryview) -> memoryview:
     if bytes(stream[:12]) != b"\0\0\0\x0cjP  \r\n\x87\n":
         return stream
     place = 0
-    while place + 8 <= len(stream):
+    for _ in range(_MOST_PARTS):
+        if place + 8 > len(stream):
+            break
         length = int.from_bytes(stream[place : place + 4], "big")
         kind, start = bytes(stream[place + 4 : place + 8]), place + 8
         if length == 1:
@@ -163,13 +169,15 @@ def decoded(parts: Sequence[memoryview], kind: str) -> tuple[Json, memoryview]:
                 for each in ImageSequence.Iterator(image):
                     if image.width * image.height * (len(frames) + 1) * 3 > _MOST_SAMPLES:
                         raise NotDicom("the picture is larger than this server decodes", PIXEL_DATA)
+                    if frames and frames[0].shape[:2] != (image.height, image.width):
+                        raise NotDicom(_UNLIKE, PIXEL_DATA)  # before it is decoded: many that shrink are as large
                     frames.append(_pixels(each, colours=kind == "image/gif"))
         except NotDicom:
             raise
         except Exception as error:  # Pillow raises whatever it likes on garbled pictures
             raise NotDicom("a picture is garbled", PIXEL_DATA) from error
     if not frames or any(each.shape != frames[0].shape or each.dtype != frames[0].dtype for each in frames):
-        raise NotDicom("the pictures are not of one kind and size", PIXEL_DATA)
+        raise NotDicom(_UNLIKE, PIXEL_DATA)
     rows, columns = frames[0].shape[:2]
     colours, bits = frames[0].ndim == 3, 8 * frames[0].dtype.itemsize
     attributes = Description(rows, columns, 3 if colours else 1, bits, "RGB" if colours else "MONOCHROME2").attributes()

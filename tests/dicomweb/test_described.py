@@ -13,7 +13,9 @@ from pydicom.encaps import generate_frames
 
 from pacs.dicom.elements import MAX_DEPTH
 from pacs.dicom.native_xml import native_xml
+from pacs.dicomweb import pixel_description
 from pacs.dicomweb.object_file import BulkPart, Bulks, write_object
+from pacs.dicomweb.pixel_description import codestream, frame_marker
 from pacs.errors import MissingUid, NotDicom, PacsError, Unsupported
 from tests.builders import CT, make_ct, uid
 from tests.dicomweb.conftest import Web
@@ -178,6 +180,28 @@ def test_pictures_that_cannot_be_kept_are_refused(tmp_path, kind, content, error
     found, _ = described(make_ct())
     with pytest.raises(error):
         written(tmp_path, found, bulk(content, kind))
+
+
+@contract("web 8.4")
+def test_streams_of_markers_alone_are_given_up():
+    header = b"\xff\xc0\0\x0b\x08\0\x02\0\x02\x01\x01\x11\0"
+    for filling in (b"\xff\xe0\0\2", b"\xff\1", b"\xff"):
+        assert frame_marker(memoryview(b"\xff\xd8" + filling * 1000 + header)) == 0xC0
+        assert frame_marker(memoryview(b"\xff\xd8" + filling * 10_000 + header)) == 0
+    boxes = b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\x08free" * 10_000 + b"\0\0\0\0jp2c"
+    assert codestream(memoryview(boxes)) == boxes
+
+
+@contract("web 8.4")
+def test_unlike_pictures_end_at_the_second(monkeypatch):
+    made = []
+    monkeypatch.setattr(pixel_description, "_pixels", lambda image, **_: made.append(image.size) or np.asarray(image))
+    pictures = [io.BytesIO() for _ in range(3)]
+    for size, out in zip((9, 8, 7), pictures, strict=True):
+        Pillow.fromarray(np.eye(size, dtype="u1")).save(out, "PNG")
+    with pytest.raises(NotDicom, match="not of one kind"):
+        pixel_description.decoded([memoryview(each.getvalue()) for each in pictures], "image/png")
+    assert made == [(9, 9)]
 
 
 def test_items_that_stand_in_a_part_stay(tmp_path):
