@@ -4,7 +4,9 @@ Why imagecodecs beside pydicom's encoders (2026-11): nothing else that is kept u
 or JPEG 2000 of pictures smaller than 32 pixels.
 """
 
+import threading
 import warnings
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ JPEG_LS_LOSSLESS, JPEG_2000_LOSSLESS = _PREFIX + "80", _PREFIX + "90"
 HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL = _PREFIX + "201", _PREFIX + "202"
 _BY_PYDICOM = (RLE, JPEG_LS_LOSSLESS)
 _JPEG = (JPEG_LOSSLESS, JPEG_LOSSLESS_FIRST_ORDER)
+_LARGE_BYTES = 8 << 20
+_one_large = threading.Lock()  # JPEG 2000 of a frame takes eight times its memory, and keeps a core busy anyway
 ENCODABLE = frozenset((*_BY_PYDICOM, *_JPEG, JPEG_2000_LOSSLESS, HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL))
 
 
@@ -34,9 +38,10 @@ def encoded_frame(pixels: Array, found: Format, transfer_syntax_uid: str) -> byt
         raise NotAcceptable("these pixels cannot be sent in that transfer syntax")
     pixels = np.ascontiguousarray(pixels)
     try:
-        if transfer_syntax_uid in _BY_PYDICOM:
-            return _by_pydicom(pixels, found, transfer_syntax_uid)
-        return _by_imagecodecs(pixels, found, transfer_syntax_uid)
+        with _one_large if pixels.nbytes > _LARGE_BYTES else nullcontext():
+            if transfer_syntax_uid in _BY_PYDICOM:
+                return _by_pydicom(pixels, found, transfer_syntax_uid)
+            return _by_imagecodecs(pixels, found, transfer_syntax_uid)
     except Exception as error:  # noqa: BLE001 - the libraries below raise whatever they like
         raise NotAcceptable(f"the pixels cannot be sent in that transfer syntax ({type(error).__name__})") from None
 

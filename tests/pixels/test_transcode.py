@@ -2,7 +2,9 @@
 
 import io
 import struct
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from pacs.dicom.syntaxes import (
 from pacs.errors import NotAcceptable, PacsError
 from pacs.pixels import (
     decoded_frame,
+    encoding,
     explicit_little_endian,
     frame_pixels,
     native_bytes,
@@ -191,3 +194,25 @@ def test_sequential_jpeg_is_of_the_whole_spectrum(selection: bytes):
         expected, _ = decode(good, syntax, found, raw=True)
         np.testing.assert_allclose(decode(odd, syntax, found, raw=True)[0], expected, atol=1)  # by another library
     assert whole_spectrum(odd) == good
+
+
+def test_large_frames_are_compressed_in_turn(monkeypatch):
+    """JPEG 2000 takes many times the memory of a frame."""
+    under_way, most = [], []
+
+    def encode(pixels, _found, _syntax):
+        under_way.append(pixels.nbytes)
+        time.sleep(0.05)
+        most.append(len(under_way))
+        under_way.pop()
+        return b""
+
+    monkeypatch.setattr(encoding, "_by_imagecodecs", encode)
+    for rows, expected in ((2100, {1}), (64, {1, 2, 3})):
+        most.clear()
+        found = Format(rows, 4096, 1, "MONOCHROME2", 0, 8, 8, signed=False, frames=1)
+        work = (np.zeros((rows, 4096), "u1"), found, encoding.JPEG_2000_LOSSLESS)
+        with ThreadPoolExecutor(3) as threads:
+            for each in [threads.submit(encoding.encoded_frame, *work) for _ in range(3)]:
+                each.result()
+        assert set(most) <= expected
