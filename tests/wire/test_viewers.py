@@ -195,6 +195,17 @@ def test_quick_look_says_calmly_what_it_cannot_show(whole: WholeServer, visit: C
     assert seen.page.text_content("#said") == ""
 
 
+def test_quick_look_of_no_study_takes_all_controls(visit: Callable[[str], Visit]) -> None:
+    seen = visit("/look/1.2.3")
+    seen.until(lambda: "no such study" in seen.page.locator("#said").inner_text())
+    for control in ("#play", "#reset", "#show-tags"):
+        seen.page.locator(control).click()
+    seen.page.locator("#filter").fill("patient")
+    seen.page.locator("#speed").fill("5")
+    seen.page.locator("#presets").select_option("fit")
+    assert not [each for each in seen.faults if each.startswith("script")]
+
+
 def test_quick_look_finds_studies(whole: WholeServer, visit: Callable[[str], Visit]) -> None:
     fill(whole, "pt")
     seen = visit("/look?collection=pt")

@@ -273,6 +273,7 @@ for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, 
 
 async function choose(preset) {
   const one = current;
+  if (!one?.images) return;
   const [center, width] = preset.split(",").map(Number);
   let window = preset ? { center, width } : null;
   if (preset === "fit") window = one.images[place]?.rows ? await fittedTo(one.images[place]).catch(() => null) : null;
@@ -299,6 +300,7 @@ async function wishedRate(image) {
 
 function play() {
   const one = current;
+  if (!one?.images) return;
   if (one.images.filter((image) => image.rows).length < 2) return;
   at("play").textContent = "Pause";
   if (one.images[place].frame && !one.speed) {
@@ -374,14 +376,15 @@ const roll = (event) => {
 stage.addEventListener("wheel", roll, { passive: false });
 slider.addEventListener("input", () => go(Number(slider.value)));
 at("play").addEventListener("click", toggle);
-at("speed").addEventListener("input", () => (current.speed = Number(at("speed").value) || USUAL_SPEED));
+at("speed").addEventListener("input", () => current && (current.speed = Number(at("speed").value) || USUAL_SPEED));
 at("reset").addEventListener("click", reset);
 window.addEventListener("resize", () => current?.images && go(place));
 
 // -- tags -----------------------------------------------------------------------------------------------------------
 
 async function showTags() {
-  const image = current.images[place];
+  const image = current?.images?.[place];
+  if (!image) return;
   const found = await metadataOf(image);
   const rows = await rowsOf(found, at("filter").value);
   if (image === current.images[place]) at("tags").querySelector("tbody").replaceChildren(...rows);
@@ -391,7 +394,7 @@ function toggleTags() {
   const panel = at("tags");
   panel.hidden = !panel.hidden;
   at("show-tags").setAttribute("aria-expanded", String(!panel.hidden));
-  if (!panel.hidden && current?.images?.length) showTags();
+  if (!panel.hidden) showTags();
 }
 
 at("show-tags").addEventListener("click", toggleTags);
