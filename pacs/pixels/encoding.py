@@ -6,7 +6,7 @@ or JPEG 2000 of pictures smaller than 32 pixels.
 
 import threading
 import warnings
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,13 @@ HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL = _PREFIX + "201", _PREFIX + "202"
 _BY_PYDICOM = (RLE, JPEG_LS_LOSSLESS)
 _JPEG = (JPEG_LOSSLESS, JPEG_LOSSLESS_FIRST_ORDER)
 _LARGE_BYTES = 8 << 20
-_one_large = threading.Lock()  # JPEG 2000 of a frame takes eight times its memory, and keeps a core busy anyway
+_one_large = threading.Lock()
 ENCODABLE = frozenset((*_BY_PYDICOM, *_JPEG, JPEG_2000_LOSSLESS, HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL))
+
+
+def in_turn(size_bytes: int) -> AbstractContextManager[object]:
+    """Held by one large frame at a time in a process: what it becomes takes eight times its memory on the way."""
+    return _one_large if size_bytes > _LARGE_BYTES else nullcontext()
 
 
 def encoded_frame(pixels: Array, found: Format, transfer_syntax_uid: str) -> bytes:
@@ -38,7 +43,7 @@ def encoded_frame(pixels: Array, found: Format, transfer_syntax_uid: str) -> byt
         raise NotAcceptable("these pixels cannot be sent in that transfer syntax")
     pixels = np.ascontiguousarray(pixels)
     try:
-        with _one_large if pixels.nbytes > _LARGE_BYTES else nullcontext():
+        with in_turn(pixels.nbytes):
             if transfer_syntax_uid in _BY_PYDICOM:
                 return _by_pydicom(pixels, found, transfer_syntax_uid)
             return _by_imagecodecs(pixels, found, transfer_syntax_uid)

@@ -26,7 +26,7 @@ from pacs.dicom.syntaxes import (
 from pacs.dicom.writing import encode, header, swapped
 from pacs.errors import NotAcceptable
 from pacs.model import PixelFrame
-from pacs.pixels.encoding import encoded_frame
+from pacs.pixels.encoding import encoded_frame, in_turn
 from pacs.pixels.image import RETIRED_JPEG, Array, Format, Image, format_of, image_of, native_bytes, undecodable
 
 _WITHOUT_DECODER = (*RETIRED_JPEG, ENCAPSULATED_PLAIN, DEFLATED_FRAMES)
@@ -255,7 +255,8 @@ def _decode(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
     }
     try:
         decoder = get_decoder(file.transfer_syntax_uid)
-        pixels, facts = decoder.as_array(encapsulate([file.frame(number)]), index=0, **options)
+        with in_turn(file.format.frame_bits // 8):
+            pixels, facts = decoder.as_array(encapsulate([file.frame(number)]), index=0, **options)
     except BaseException as error:  # noqa: BLE001 - as `decode` has it
         raise undecodable(error) from None
     return pixels.tobytes(), dict(facts)

@@ -6,6 +6,7 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import PIL.Image
@@ -15,6 +16,7 @@ from pydicom.encaps import encapsulate
 from pydicom.filereader import read_dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
+from pacs.dicom.elements import DataSet
 from pacs.dicom.syntaxes import (
     DEFLATED_FRAMES,
     DEFLATED_LE,
@@ -22,6 +24,7 @@ from pacs.dicom.syntaxes import (
     EXPLICIT_LE,
     IMPLICIT_LE,
     VIDEO,
+    encoding_of,
 )
 from pacs.errors import NotAcceptable, PacsError
 from pacs.pixels import (
@@ -32,6 +35,7 @@ from pacs.pixels import (
     native_bytes,
     native_data_set,
     read_file,
+    transcode,
 )
 from pacs.pixels.encapsulated import deflated_frame
 from pacs.pixels.image import SEQUENTIAL_JPEG, Format, decode
@@ -196,23 +200,33 @@ def test_sequential_jpeg_is_of_the_whole_spectrum(selection: bytes):
     assert whole_spectrum(odd) == good
 
 
-def test_large_frames_are_compressed_in_turn(monkeypatch):
-    """JPEG 2000 takes many times the memory of a frame."""
+@pytest.mark.parametrize("to_native", [False, True])
+def test_large_frames_are_made_in_turn(monkeypatch, to_native):
+    """JPEG 2000, and colours of JPEG, take many times the memory of a frame."""
     under_way, most = [], []
 
-    def encode(pixels, _found, _syntax):
-        under_way.append(pixels.nbytes)
+    def make(*_args, **_options):
+        under_way.append(1)
         time.sleep(0.05)
         most.append(len(under_way))
         under_way.pop()
-        return b""
+        return (np.zeros(1, "u1"), {}) if to_native else b""
 
-    monkeypatch.setattr(encoding, "_by_imagecodecs", encode)
-    for rows, expected in ((2100, {1}), (64, {1, 2, 3})):
-        most.clear()
-        found = Format(rows, 4096, 1, "MONOCHROME2", 0, 8, 8, signed=False, frames=1)
-        work = (np.zeros((rows, 4096), "u1"), found, encoding.JPEG_2000_LOSSLESS)
-        with ThreadPoolExecutor(3) as threads:
-            for each in [threads.submit(encoding.encoded_frame, *work) for _ in range(3)]:
-                each.result()
-        assert set(most) <= expected
+    monkeypatch.setattr(encoding, "_by_imagecodecs", make)
+    monkeypatch.setattr(transcode, "get_decoder", lambda _uid: SimpleNamespace(as_array=make))
+    found = Format(2100, 4096, 1, "MONOCHROME2", 0, 8, 8, signed=False, frames=1)
+    file = SimpleNamespace(
+        transfer_syntax_uid=JPEGBaseline8Bit,
+        format=found,
+        frame=lambda _: b"\xff\xd8",
+        data_set=DataSet(),
+        encoding=encoding_of(EXPLICIT_LE),
+    )
+    pixels = np.zeros((found.rows, found.columns), "u1")
+    with ThreadPoolExecutor(3) as threads:
+        for _ in range(3):
+            if to_native:
+                threads.submit(transcode._decode, file, 0)
+            else:
+                threads.submit(encoding.encoded_frame, pixels, found, encoding.JPEG_2000_LOSSLESS)
+    assert most == [1, 1, 1]
