@@ -2,7 +2,9 @@
 
 import logging
 import os
+import re
 import time
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -23,6 +25,8 @@ from pacs.web.health import registry_for
 from pacs.web.viewer import viewer_folder
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
     from pacs.app import App
 
 log = logging.getLogger("pacs.access")
@@ -45,7 +49,8 @@ def create_app(installation: "App") -> Flask:
         settings.http.search_limit_s,
     )
     app = Flask("pacs", static_folder=None)
-    app.url_map.strict_slashes = False
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False
+    app.wsgi_app = _single_slashes(app.wsgi_app)  # type: ignore[method-assign,assignment]  # as Flask says
     app.before_request(_start_clock)
     app.after_request(_finish)
     dicomweb.register(app, web_door)
@@ -58,6 +63,20 @@ def create_app(installation: "App") -> Flask:
     app.extensions["pacs_viewer"] = viewer_folder(settings.http.viewer)
     app.extensions["pacs_metrics"] = registry_for(installation.archive)
     return app
+
+
+def _single_slashes(application: "WSGIApplication") -> "WSGIApplication":
+    """Take ``//`` in an address as ``/``: who joins a root that ends in one to a path asks so.
+
+    Why no redirect, as Flask would send: it would name the address without what proxies add, and who stores does not
+    follow it.
+    """
+
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        environ["PATH_INFO"] = re.sub("//+", "/", environ["PATH_INFO"])
+        return application(environ, start_response)
+
+    return answer
 
 
 def _start_clock() -> None:

@@ -12,7 +12,7 @@ from pacs.model import InstanceKey, Principal, PrincipalKind
 
 PATH = "/dicom-web"
 _HOST = re.compile(r"[A-Za-z0-9.\-_]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~\-]+)+")
+_PREFIX = re.compile(r"(/(?!\.\.?(/|$))[A-Za-z0-9._~\-]+)+")
 # Whoever passes one of these on is a proxy: its own address says nothing about the caller.
 _PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 

@@ -6,6 +6,7 @@ import time
 from peewee import PeeweeException
 
 from pacs.archive import Archive
+from pacs.heap import Surplus
 from pacs.pipeline.series import run_series_stages
 from pacs.spool import recover
 
@@ -21,6 +22,7 @@ class Housekeeping:
     def __init__(self, archive: Archive, settle_s: float) -> None:
         self.archive = archive
         self.settle_s = settle_s
+        self._surplus = Surplus()  # one object of half a gigabyte left a worker as large as itself
         self._often_at = 0.0
         self._seldom_at = time.monotonic() + SELDOM_S
 
@@ -30,6 +32,7 @@ class Housekeeping:
         if now < self._often_at:
             return
         self._often_at = now + OFTEN_S
+        self._surplus.let_go()
         try:
             recover(self.archive.parts.spool)
             for collection_id in self.archive.parts.receipts.collections_waiting():

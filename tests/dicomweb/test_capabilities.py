@@ -131,6 +131,13 @@ def test_unknown_address_is_404_for_every_method(empty: Web, path: str):
             assert name in exposed
 
 
+@contract("web 1.3")
+@pytest.mark.parametrize("path", ["/dicom-web//studies", "/dicom-web/studies//"])
+def test_doubled_slashes_are_one(empty: Web, path: str):
+    reply = empty.client.open(path)
+    assert (reply.status_code, reply.get_json()) == (200, [])
+
+
 # -- OpenAPI -----------------------------------------------------------------------------------------------------------
 
 

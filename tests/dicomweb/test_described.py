@@ -195,7 +195,12 @@ def test_streams_of_markers_alone_are_given_up():
 @contract("web 8.4")
 def test_unlike_pictures_end_at_the_second(monkeypatch):
     made = []
-    monkeypatch.setattr(pixel_description, "_pixels", lambda image, **_: made.append(image.size) or np.asarray(image))
+
+    def counted(image, **_):
+        made.append(image.size)
+        return np.asarray(image)
+
+    monkeypatch.setattr(pixel_description, "_pixels", counted)
     pictures = [io.BytesIO() for _ in range(3)]
     for size, out in zip((9, 8, 7), pictures, strict=True):
         Pillow.fromarray(np.eye(size, dtype="u1")).save(out, "PNG")

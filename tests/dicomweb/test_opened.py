@@ -18,8 +18,8 @@ def test_a_restored_file_is_opened_anew(tmp_path: Path, monkeypatch: pytest.Monk
     instance: Any = SimpleNamespace(digest="a", path=path, file=str(path), size_bytes=9000, frames=2)
     monkeypatch.setattr(opened, "door", lambda: SimpleNamespace(archive=SimpleNamespace(frames=lambda _: ())))
     monkeypatch.setattr(opened, "read_frames", lambda path, _: path.open("rb"))
-    recent = opened._Recent(2)
-    first: Any = recent.opened(instance)
+    recent: Any = opened._Recent(2)
+    first = recent.opened(instance)
     assert recent.opened(instance) is first
     os.truncate(path, 10)
     with pytest.raises(NotAcceptable):
@@ -27,7 +27,7 @@ def test_a_restored_file_is_opened_anew(tmp_path: Path, monkeypatch: pytest.Monk
     restored = tmp_path / "restored"
     restored.write_bytes(bytes(9000))
     restored.replace(path)
-    second: Any = recent.opened(instance)
+    second = recent.opened(instance)
     assert os.fstat(second.fileno()).st_ino == path.stat().st_ino
     assert recent.opened(instance) is second
     first.close()

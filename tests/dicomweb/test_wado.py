@@ -150,7 +150,8 @@ def test_frames_of_compressed_pixels(compressed: Web, accept, kind, decoded):
 
 @contract("web 5.7")
 @pytest.mark.parametrize(
-    ("frames", "status"), [("0", 400), ("x", 400), ("1,", 400), ("4", 404), ("1%2C3", 200), ("-1", 400), ("1.5", 400)]
+    ("frames", "status"),
+    [("0", 400), ("x", 400), ("1,", 400), ("4", 404), ("1%2C3", 200), ("-1", 400), ("1.5", 400), ("1%0A", 400)],
 )
 def test_bad_frame_lists_are_refused(compressed: Web, frames, status):
     study, series, sop = uids(compressed)

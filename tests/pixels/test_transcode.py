@@ -7,6 +7,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -67,7 +68,13 @@ def test_real_pixels_stay_the_same():
                 refused.append(path.name)
                 continue
             assert after.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
-            np.testing.assert_array_equal(after.pixel_array, pixels, err_msg=path.name)
+            if before.file_meta.TransferSyntaxUID in SEQUENTIAL_JPEG:  # libraries round as they like
+                assert np.abs(after.pixel_array.astype(int) - pixels).mean() < 0.2, path.name
+            else:
+                np.testing.assert_array_equal(after.pixel_array, pixels, err_msg=path.name)
+            if before.file_meta.TransferSyntaxUID.is_compressed:
+                frame = native_bytes(*frame_pixels(read_file(path), 0))
+                assert after.PixelData[: len(frame)] == frame, path.name
         compared += 1
     assert compared > 60
     assert len(refused) < compared * 0.05, refused
@@ -210,12 +217,12 @@ def test_large_frames_are_made_in_turn(monkeypatch, to_native):
         time.sleep(0.05)
         most.append(len(under_way))
         under_way.pop()
-        return (np.zeros(1, "u1"), {}) if to_native else b""
+        return (np.zeros(1, "u1"), found) if to_native else b""
 
     monkeypatch.setattr(encoding, "_by_imagecodecs", make)
-    monkeypatch.setattr(transcode, "get_decoder", lambda _uid: SimpleNamespace(as_array=make))
+    monkeypatch.setattr(transcode, "decode", make)
     found = Format(2100, 4096, 1, "MONOCHROME2", 0, 8, 8, signed=False, frames=1)
-    file = SimpleNamespace(
+    file: Any = SimpleNamespace(
         transfer_syntax_uid=JPEGBaseline8Bit,
         format=found,
         frame=lambda _: b"\xff\xd8",

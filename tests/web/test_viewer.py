@@ -186,7 +186,7 @@ def test_all_other_files_are_the_same_below_any_path(client, folder):
 
 
 def test_prefix_that_is_no_path_is_not_repeated(client):
-    for prefix in ("//elsewhere.example", '/"><script>', "archive", "/a b"):
+    for prefix in ("//elsewhere.example", '/"><script>', "archive", "/a b", "/a/../b", "/..", "/."):
         page = client.get("/viewer/", headers={"X-Forwarded-Prefix": prefix}).get_data(as_text=True)
         assert 'window.PUBLIC_URL="/viewer/"' in page
 
