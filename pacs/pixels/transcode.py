@@ -9,6 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from pydicom.encaps import encapsulate
+from pydicom.pixels.decoders.base import get_decoder
+
 from pacs.dicom.elements import ITEM, PIXEL_DATA, SEQUENCE_END, UNDEFINED, WIDTH, Buffer, DataSet, parse
 from pacs.dicom.fileformat import file_start, read_start, text_of
 from pacs.dicom.frames import frame_ranges
@@ -24,9 +27,9 @@ from pacs.dicom.writing import encode, header, swapped
 from pacs.errors import NotAcceptable
 from pacs.model import PixelFrame
 from pacs.pixels.encoding import encoded_frame, in_turn
-from pacs.pixels.image import Array, Format, Image, decode, format_of, image_of, native_bytes
+from pacs.pixels.image import RETIRED_JPEG, Array, Format, Image, decode, format_of, image_of, native_bytes, undecodable
 
-_WITHOUT_DECODER = (ENCAPSULATED_PLAIN, DEFLATED_FRAMES)
+_WITHOUT_DECODER = (*RETIRED_JPEG, ENCAPSULATED_PLAIN, DEFLATED_FRAMES)
 _EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
 _NUMBERS = {
     "rows": 0x00280010,
@@ -241,15 +244,37 @@ def _number(file: StoredFile, tag: int, default: int) -> int:
 
 
 def _decode(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
-    """Decoded pixels, the same as frames have that are asked for alone, and what they are now; colour becomes RGB."""
-    if file.transfer_syntax_uid in _WITHOUT_DECODER:
-        image = image_of(file.data_set, file.transfer_syntax_uid)
-        if image is None:
-            raise NotAcceptable("the stored pixel data cannot be decoded")
-        pixels, now = image.decoded(number, raw=False)
-    else:
+    """Decoded pixels and what they are now; colour becomes RGB, by pixel."""
+    if file.transfer_syntax_uid in _WITHOUT_DECODER or file.format.bits_allocated == 1:
+        return _decode_image(file, number)
+    options: dict[str, Any] = {name: _number(file, tag, 0) for name, tag in _NUMBERS.items()}
+    options |= {
+        "photometric_interpretation": text_of(file.data_set, 0x00280004) or "MONOCHROME2",
+        "number_of_frames": 1,
+        "pixel_keyword": "PixelData",
+    }
+    try:
+        decoder = get_decoder(file.transfer_syntax_uid)
         with in_turn(file.format.frame_bits // 8):
-            pixels, now = decode(file.frame(number), file.transfer_syntax_uid, file.format, raw=False)
+            pixels, facts = decoder.as_array(encapsulate([file.frame(number)]), index=0, **options)
+    except BaseException as error:  # noqa: BLE001 - as `decode` has it
+        undecodable(error)  # raises what is meant for the whole program
+        return _decode_otherwise(file, number)
+    return pixels.tobytes(), dict(facts)
+
+
+def _decode_otherwise(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
+    """As `_decode`, where pydicom alone refuses: `decode` knows streams whose fault does not matter."""
+    pixels, now = decode(file.frame(number), file.transfer_syntax_uid, file.format, raw=False)
+    return native_bytes(pixels, now), _facts(now)
+
+
+def _decode_image(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
+    """As `_decode`, for what pydicom has no decoder for."""
+    image = image_of(file.data_set, file.transfer_syntax_uid)
+    if image is None:
+        raise NotAcceptable("the stored pixel data cannot be decoded")
+    pixels, now = image.decoded(number, raw=False)
     return native_bytes(pixels, now), _facts(now)
 
 

@@ -68,13 +68,7 @@ def test_real_pixels_stay_the_same():
                 refused.append(path.name)
                 continue
             assert after.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
-            if before.file_meta.TransferSyntaxUID in SEQUENTIAL_JPEG:  # libraries round as they like
-                assert np.abs(after.pixel_array.astype(int) - pixels).mean() < 0.2, path.name
-            else:
-                np.testing.assert_array_equal(after.pixel_array, pixels, err_msg=path.name)
-            if before.file_meta.TransferSyntaxUID.is_compressed:
-                frame = native_bytes(*frame_pixels(read_file(path), 0))
-                assert after.PixelData[: len(frame)] == frame, path.name
+            np.testing.assert_array_equal(after.pixel_array, pixels, err_msg=path.name)
         compared += 1
     assert compared > 60
     assert len(refused) < compared * 0.05, refused
@@ -217,10 +211,10 @@ def test_large_frames_are_made_in_turn(monkeypatch, to_native):
         time.sleep(0.05)
         most.append(len(under_way))
         under_way.pop()
-        return (np.zeros(1, "u1"), found) if to_native else b""
+        return (np.zeros(1, "u1"), {}) if to_native else b""
 
     monkeypatch.setattr(encoding, "_by_imagecodecs", make)
-    monkeypatch.setattr(transcode, "decode", make)
+    monkeypatch.setattr(transcode, "get_decoder", lambda _uid: SimpleNamespace(as_array=make))
     found = Format(2100, 4096, 1, "MONOCHROME2", 0, 8, 8, signed=False, frames=1)
     file: Any = SimpleNamespace(
         transfer_syntax_uid=JPEGBaseline8Bit,

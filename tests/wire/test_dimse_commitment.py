@@ -10,6 +10,7 @@ from pydicom.config import IGNORE
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
+from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.presentation import build_context
 
 from tests.builders import CT, make_ct
@@ -26,7 +27,7 @@ class Sender:
     def __init__(self, aet: str = "MODALITY") -> None:
         self.aet = aet
         self.told: list[tuple[int, Dataset]] = []
-        self.came = threading.Event()
+        self.came, self.answered = threading.Event(), threading.Event()
         self.roles: list[Any] = []
 
     def on_report(self, event: Any) -> Any:
@@ -34,16 +35,22 @@ class Sender:
         self.came.set()
         return 0x0000, None
 
+    def on_sent(self, event: Any) -> None:
+        """Who releases before its answer has gone out breaks the protocol."""
+        if self.came.is_set() and isinstance(event.pdu, P_DATA_TF):
+            self.answered.set()
+
     def ask(self, port: int, references: Any, transaction: str = "1.2.3.4", wait_s: float = 0.0, **more: Any) -> int:
         """The status of the N-ACTION; stays on the association for `wait_s` seconds, or until it was told."""
         ae = AE(self.aet)
-        handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, self.on_report)]
+        handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, self.on_report), (evt.EVT_PDU_SENT, self.on_sent)]
         assoc = ae.associate(
             "127.0.0.1", port, [build_context(PUSH)], ae_title=more.get("called", "TRIALPACS"), evt_handlers=handlers
         )
         assert assoc.is_established
         status, _reply = assoc.send_n_action(request(references, transaction), 1, PUSH, more.get("to", INSTANCE))
-        self.came.wait(wait_s)
+        if self.came.wait(wait_s):
+            assert self.answered.wait(20)
         assoc.release()
         return int(status.Status)
 
@@ -109,7 +116,7 @@ def test_all_safe_is_told_on_the_same_association(trial: Server) -> None:
     assert (event, report.TransactionUID) == (1, "1.2.3")
     assert safe_in(report) == {each.SOPInstanceUID for each in objects}
     assert "FailedSOPSequence" not in report
-    assert not list((trial.data / "vault" / "requests").iterdir())
+    wait_for(lambda: not list((trial.data / "vault" / "requests").iterdir()))
 
 
 @contract("6")
