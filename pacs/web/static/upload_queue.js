@@ -96,7 +96,7 @@ export class Upload {
         worker.postMessage({ number, file });
       });
       if (!answer.digest) {
-        this.end(number, FAILED, "The file could not be read.");
+        this.end(number, FAILED, CHANGED);
         continue;
       }
       this.files[number].digest = answer.digest;
