@@ -7,7 +7,9 @@ import io
 import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -16,17 +18,17 @@ from PIL import ImageSequence
 
 from pacs.dicom.elements import PIXEL_DATA
 from pacs.dicom.syntaxes import LOSSY
-from pacs.errors import NotDicom, Unsupported
+from pacs.errors import NotAcceptable, NotDicom, Unsupported
+from pacs.pixels.jp2 import CODESTREAM_BOX, is_jp2, jp2_boxes
+from pacs.pixels.jpeg_segments import SOS, MarkerSegment, marker_segments
 
 Json = dict[str, Any]
 DECODED = {"image/png": "PNG", "image/gif": "GIF"}
 _MOST_SAMPLES = 1 << 27
 _JPEG_FRAMES = frozenset((0xC0, 0xC1, 0xC2, 0xC3, 0xF7))  # T.81 Table B.1, T.87 C.1.1
 _LOSSLESS_FRAMES = frozenset((0xC3, 0xF7))
-_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a segment
 _COMPONENT_TRANSFORM = re.compile(rb"\xff\x52.{6}(.).{4}(.)", re.DOTALL)  # and the wavelet. T.800 A.6.1
 _MOST_HEAD = 1 << 16
-_MOST_PARTS = 4096  # segments, fill bytes, boxes before the picture; a stream of nothing else is not read through
 _LOSSY_COMPRESSION = "00282110"
 _UNLIKE = "the pictures are not of one kind and size"
 
@@ -79,7 +81,8 @@ def _has_value(entry: object) -> bool:
 def _of_jpeg(stream: memoryview) -> Description | None:
     """What the first frame header of a JPEG or JPEG-LS stream says. T.81 B.2.2."""
     adobe = -1
-    for marker, segment in _segments(stream):
+    for marker, _start, content, end, _following in _segments(stream):
+        segment = stream[content:end]
         if marker == 0xEE and bytes(segment[:5]) == b"Adobe" and len(segment) > 11:
             adobe = segment[11]
         if marker in _JPEG_FRAMES and len(segment) > 8:
@@ -97,24 +100,13 @@ def _of_jpeg(stream: memoryview) -> Description | None:
 
 def frame_marker(stream: memoryview) -> int:
     """The start of frame of a JPEG or JPEG-LS stream, not of a small picture inside its segments; 0: there is none."""
-    return next((marker for marker, _ in _segments(stream) if marker in _JPEG_FRAMES), 0)
+    return next((segment.marker for segment in _segments(stream) if segment.marker in _JPEG_FRAMES), 0)
 
 
-def _segments(stream: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Markers with what stands in their segments, up to the first scan."""
-    place = 2
-    for _ in range(_MOST_PARTS):
-        if place + 4 > len(stream) or stream[place] != 0xFF:
-            return
-        marker = stream[place + 1]
-        if marker == 0xFF or marker in _ALONE:
-            place += 1 if marker == 0xFF else 2
-            continue
-        length = int.from_bytes(stream[place + 2 : place + 4], "big")
-        if marker == 0xDA or length < 2:
-            return
-        yield marker, stream[place + 4 : place + 2 + length]
-        place += 2 + length
+def _segments(stream: memoryview) -> Iterator[MarkerSegment]:
+    """Marker segments up to the first scan, or to what is garbled."""
+    with suppress(NotAcceptable):
+        yield from takewhile(lambda segment: segment.marker != SOS, marker_segments(stream))
 
 
 def _of_jpeg2000(stream: memoryview) -> Description | None:
@@ -137,21 +129,9 @@ def _of_jpeg2000(stream: memoryview) -> Description | None:
 
 def codestream(stream: memoryview) -> memoryview:
     """A JPEG 2000 stream without the boxes of a JP2 file around it. PS3.5 A.4.4."""
-    if bytes(stream[:12]) != b"\0\0\0\x0cjP  \r\n\x87\n":
-        return stream
-    place = 0
-    for _ in range(_MOST_PARTS):
-        if place + 8 > len(stream):
-            break
-        length = int.from_bytes(stream[place : place + 4], "big")
-        kind, start = bytes(stream[place + 4 : place + 8]), place + 8
-        if length == 1:
-            length, start = int.from_bytes(stream[place + 8 : place + 16], "big"), place + 16
-        if kind == b"jp2c":
-            return stream[start : place + length if length else len(stream)]
-        if length < 8:
-            break
-        place += length
+    if is_jp2(stream):
+        with suppress(NotAcceptable):
+            return next((content for kind, content, _box in jp2_boxes(stream) if kind == CODESTREAM_BOX), stream)
     return stream
 
 

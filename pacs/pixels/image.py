@@ -21,6 +21,7 @@ from pacs.dicom.writing import swapped
 from pacs.errors import NotAcceptable
 from pacs.mapped import let_go
 from pacs.pixels.encapsulated import frames_of, inflated_frame
+from pacs.pixels.jp2 import CODESTREAM_BOX, is_jp2, jp2_boxes
 from pacs.pixels.jpeg import whole_spectrum
 
 Array = npt.NDArray[Any]
@@ -230,14 +231,8 @@ def by_pixel(stored: Array, found: Format) -> Array:
 
 def _check_boxes(content: bytes) -> None:
     """Raise `NotAcceptable` for a JP2 file with a box that does not lead on: pydicom would follow it for ever."""
-    at = 0
-    while content[:8] == b"\0\0\0\x0cjP  " and at + 8 <= len(content) and content[at + 4 : at + 8] != b"jp2c":
-        length = int.from_bytes(content[at : at + 4], "big")
-        if length < 8:
-            raise NotAcceptable("the pixel data cannot be decoded (a JP2 box has no length)")
-        at += length
-    if at and content[at + 4 : at + 8] != b"jp2c":
-        raise NotAcceptable("the pixel data cannot be decoded (a JP2 file without picture)")
+    if is_jp2(content) and all(kind != CODESTREAM_BOX for kind, _content, _box in jp2_boxes(memoryview(content))):
+        raise NotAcceptable("a JP2 frame holds no codestream")
 
 
 def undecodable(error: BaseException) -> NotAcceptable:

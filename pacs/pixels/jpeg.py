@@ -3,20 +3,15 @@
 ISO/IEC 10918-1 Annex B, ISO/IEC 14495-1 Annex C. Tables and entropy-coded data are copied as they are.
 """
 
-import re
 import struct
 
 from pacs.dicom.elements import Buffer
 from pacs.errors import NotAcceptable
 from pacs.pixels.comments import names_a_program
+from pacs.pixels.jpeg_segments import COM, EOI, SEQUENTIAL, SOF55, SOS, marker_segments
 
-_SOI, _EOI, _SOS, _COM, _SOF55 = 0xD8, 0xD9, 0xDA, 0xFE, 0xF7
-_SEQUENTIAL = (0xC0, 0xC1)  # frames in Huffman coding, baseline and extended
-_ALONE = frozenset((0x01, *range(0xD0, 0xD8), _SOI))  # markers without a segment
-# Frames, Huffman, arithmetic and quantization tables, restart interval, number of lines, JPEG-LS parameters.
-_NEEDED = frozenset((*range(0xC0, 0xD0), _SOS, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, _SOF55, 0xF8))
-_NEXT_IN_JPEG = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-_NEXT_IN_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
+# Frames, Huffman, arithmetic and quantization tables, restart interval, number of lines, JPEG-LS parameters, the end.
+_NEEDED = frozenset((*range(0xC0, 0xD0), SOS, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, SOF55, 0xF8, EOI))
 
 
 def clean_jpeg(stream: Buffer) -> Buffer:
@@ -29,32 +24,20 @@ def clean_jpeg(stream: Buffer) -> Buffer:
     if len(view) < 4 or bytes(view[:2]) != b"\xff\xd8":
         raise NotAcceptable("a frame is no JPEG stream")
     pieces: list[Buffer] = [view[:2]]
-    position, kept_to, is_ls = 2, 2, False
-    while True:
-        start = position
-        marker, position = _marker(view, position)
-        if marker is None or marker == _EOI:
-            end = position if marker == _EOI else len(view)
-            pieces.append(view[kept_to:end])
-            break
-        if marker in _ALONE:
+    kept_to, end = 2, len(view)
+    for segment in marker_segments(view):
+        if segment.marker == EOI:
+            end = segment.end
+        if segment.marker in _NEEDED:
             continue
-        length = struct.unpack_from(">H", view, position)[0] if position + 2 <= len(view) else 0
-        if length < 2 or position + length > len(view):
-            raise NotAcceptable("a JPEG frame ends inside a marker segment")
-        content = view[position + 2 : position + length]
-        position += length
-        is_ls = is_ls or marker == _SOF55
-        if marker not in _NEEDED:
-            needed = _needed_part(marker, content)
-            if needed is None or needed != content:
-                pieces.append(view[kept_to:start])
-                kept_to = position
-                if needed is not None:
-                    pieces.append(struct.pack(">BBH", 0xFF, marker, len(needed) + 2) + bytes(needed))
-        if marker == _SOS:
-            found = (_NEXT_IN_LS if is_ls else _NEXT_IN_JPEG).search(view, position)
-            position = found.start() if found else len(view)
+        content = view[segment.content : segment.end]
+        needed = _needed_part(segment.marker, content)
+        if needed is None or needed != content:
+            pieces.append(view[kept_to : segment.start])
+            kept_to = segment.end
+            if needed is not None:
+                pieces.append(struct.pack(">BBH", 0xFF, segment.marker, len(needed) + 2) + bytes(needed))
+    pieces.append(view[kept_to:end])
     return _joined(stream, pieces)
 
 
@@ -64,36 +47,12 @@ def whole_spectrum(stream: bytes) -> bytes:
     Some programs wrote another spectral selection there; decoders refuse it, or take it for a progressive scan.
     Raises `NotAcceptable` for what is no such stream.
     """
-    view, changed = memoryview(stream), bytearray(stream)
-    position, is_sequential = 2, False
-    while True:
-        marker, position = _marker(view, position)
-        if marker is None or marker == _EOI:
-            return bytes(changed)
-        if marker in _ALONE:
-            continue
-        length = struct.unpack_from(">H", view, position)[0] if position + 2 <= len(view) else 0
-        if length < 2 or position + length > len(view):
-            raise NotAcceptable("a JPEG frame ends inside a marker segment")
-        end = position + length
-        is_sequential = is_sequential or marker in _SEQUENTIAL
-        if marker == _SOS and is_sequential and length >= 6:
-            changed[end - 3 : end] = b"\0\x3f\0"
-        position = end
-        if marker == _SOS:
-            found = _NEXT_IN_JPEG.search(view, position)
-            position = found.start() if found else len(view)
-
-
-def _marker(view: memoryview, position: int) -> tuple[int | None, int]:
-    """The marker at a position and where its segment starts; None at the end of the data, or of a cut-off stream."""
-    if position >= len(view) or not any(view[position:]):
-        return None, position
-    if view[position] != 0xFF:
-        raise NotAcceptable("a JPEG frame holds something between its marker segments")
-    while position < len(view) and view[position] == 0xFF:
-        position += 1
-    return (view[position], position + 1) if position < len(view) else (None, position)
+    changed, is_sequential = bytearray(stream), False
+    for segment in marker_segments(memoryview(stream)):
+        is_sequential = is_sequential or segment.marker in SEQUENTIAL
+        if segment.marker == SOS and is_sequential and segment.end - segment.content >= 4:
+            changed[segment.end - 3 : segment.end] = b"\0\x3f\0"
+    return bytes(changed)
 
 
 def _needed_part(marker: int, content: memoryview) -> Buffer | None:
@@ -105,7 +64,7 @@ def _needed_part(marker: int, content: memoryview) -> Buffer | None:
         return content[:12]
     if marker == 0xE8 and start.startswith(b"mrfx"):
         return content[:5]
-    return content if marker == _COM and names_a_program(content) else None
+    return content if marker == COM and names_a_program(content) else None
 
 
 def _joined(stream: Buffer, pieces: list[Buffer]) -> Buffer:

@@ -10,14 +10,14 @@ from pacs.dicom.elements import Buffer
 from pacs.errors import NotAcceptable
 from pacs.pixels.comments import names_a_program
 from pacs.pixels.icc import neutral_profile
+from pacs.pixels.jp2 import CODESTREAM_BOX, is_jp2, jp2_boxes
 
 _SOC, _SOT, _SOD, _EOC, _COM, _TLM = 0xFF4F, 0xFF90, 0xFF93, 0xFFD9, 0xFF64, 0xFF55
 _CRG = 0xFF63
 # Size, capabilities, coding, quantization, regions, progression, lengths, packed headers, multi-component transforms.
 _NEEDED = frozenset((0xFF50, 0xFF51, 0xFF52, 0xFF53, 0xFF55, 0xFF56, 0xFF57, 0xFF58, 0xFF59, 0xFF5C, 0xFF5D, 0xFF5E))
 _NEEDED |= {0xFF5F, 0xFF60, 0xFF61, _CRG, 0xFF72, 0xFF73, 0xFF74, 0xFF75, 0xFF76, 0xFF77, 0xFF78, 0xFF79}
-_JP2 = b"\x00\x00\x00\x0cjP"
-_BOXES = frozenset((b"jP  ", b"ftyp", b"jp2h", b"jp2c"))
+_BOXES = frozenset((b"jP  ", b"ftyp", b"jp2h", CODESTREAM_BOX))
 _HEADER_BOXES = frozenset((b"ihdr", b"bpcc", b"colr", b"pclr", b"cmap", b"cdef"))
 
 
@@ -26,7 +26,7 @@ def clean_jpeg2000(stream: Buffer) -> Buffer:
 
     Raises `NotAcceptable` for what is no such stream, or has segments of an unknown kind.
     """
-    if bytes(memoryview(stream)[:6]) == _JP2:
+    if is_jp2(stream):
         return _clean_file(stream)
     view = memoryview(stream)
     if len(view) < 4 or _u16(view, 0) != _SOC:
@@ -119,12 +119,12 @@ def _has_tile_comment(view: memoryview) -> bool:
 def _clean_file(stream: Buffer) -> Buffer:
     pieces: list[Buffer] = []
     changed = has_stream = False
-    for kind, content, whole in _boxes(memoryview(stream)):
+    for kind, content, whole in jp2_boxes(memoryview(stream)):
         new: Buffer = content
-        if kind not in _BOXES or (kind == b"jp2c" and has_stream):
+        if kind not in _BOXES or (kind == CODESTREAM_BOX and has_stream):
             changed = True
             continue
-        if kind == b"jp2c":
+        if kind == CODESTREAM_BOX:
             has_stream = True
             new = clean_jpeg2000(content)
         elif kind == b"jp2h":
@@ -139,7 +139,7 @@ def _clean_file(stream: Buffer) -> Buffer:
 def _clean_header_box(content: memoryview) -> Buffer:
     pieces: list[Buffer] = []
     changed = False
-    for kind, inner, whole in _boxes(content):
+    for kind, inner, whole in jp2_boxes(content):
         if kind not in _HEADER_BOXES:
             changed = True
         elif kind == b"colr" and bytes(inner[:1]) in (b"\2", b"\3"):  # an ICC profile follows
@@ -152,18 +152,3 @@ def _clean_header_box(content: memoryview) -> Buffer:
 
 def _box(kind: bytes, content: Buffer) -> bytes:
     return struct.pack(">I4s", len(content) + 8, kind) + bytes(content)
-
-
-def _boxes(view: memoryview) -> Iterator[tuple[bytes, memoryview, memoryview]]:
-    """Kind, content and the whole of each box; zeros at the end are padding. Annex I.4."""
-    position = 0
-    while position + 8 <= len(view):
-        length, kind = struct.unpack_from(">I4s", view, position)
-        start = position + 8
-        if length == 1 and position + 16 <= len(view):
-            length, start = struct.unpack_from(">Q", view, position + 8)[0], position + 16
-        end = position + length if length else len(view)
-        if end < start or end > len(view):
-            raise NotAcceptable("a JP2 frame has a box of an impossible length")
-        yield kind, view[start:end], view[position:end]
-        position = end

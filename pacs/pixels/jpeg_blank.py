@@ -25,12 +25,12 @@ from pacs.pixels.jpeg_huffman import (
     read_tables,
     written_tables,
 )
+from pacs.pixels.jpeg_segments import EOI, SEQUENTIAL, SOI, SOS, marker_segments
 from pacs.pixels.ocr import Box
 
-_SOF_SEQUENTIAL, _SOF = (0xC0, 0xC1), frozenset((*range(0xC0, 0xD0),)) - {0xC4, 0xC8, 0xCC}
-_DHT, _SOS, _DQT, _DRI, _EOI, _DNL, _DAC = 0xC4, 0xDA, 0xDB, 0xDD, 0xD9, 0xDC, 0xCC
+_SOF = frozenset((*range(0xC0, 0xD0),)) - {0xC4, 0xC8, 0xCC}
+_DHT, _DQT, _DRI, _DNL, _DAC = 0xC4, 0xDB, 0xDD, 0xDC, 0xCC
 _CODED = -1  # no marker: what follows a scan's header
-_NEXT = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 _RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
 _ZIGZAG = np.array(
     [row * 8 + column for row, column in sorted(
@@ -106,37 +106,24 @@ def blank_jpeg(stream: bytes, boxes: Sequence[Box], black: Sequence[int]) -> byt
     for component in frame.components.values():
         _mark(frame, component, boxes)
     work = _Work(frame, dict(zip(frame.components, black, strict=True)))
-    return b"".join(work.piece(marker, stream[start:end], body) for marker, start, end, body in _segments(stream))
+    return b"".join(work.piece(*each) for each in _pieces(stream))
 
 
-def _segments(stream: bytes) -> list[tuple[int, int, int, bytes]]:
-    """Marker, start, end and content of each segment; entropy-coded data has the marker -1."""
-    out: list[tuple[int, int, int, bytes]] = [(0xD8, 0, 2, b"")]
-    position = 2
-    while stream[:2] == b"\xff\xd8" and position + 2 <= len(stream) and stream[position] == 0xFF:
-        marker, start = stream[position + 1], position
-        if marker == 0xFF:
-            position += 1
-            continue
-        if marker == _EOI:
-            return [*out, (marker, start, len(stream), b"")]
-        length = int.from_bytes(stream[position + 2 : position + 4], "big")
-        position += 2 + length
-        if length < 2 or position > len(stream):
-            break
-        out.append((marker, start, position, stream[start + 4 : position]))
-        if marker == _SOS:
-            found = _NEXT.search(stream, position)
-            if found is None:
-                break
-            out.append((_CODED, position, found.start(), b""))
-            position = found.start()
+def _pieces(stream: bytes) -> list[tuple[int, bytes, bytes]]:
+    """Marker, bytes and content of each segment; entropy-coded data has the marker -1. Fill bytes are left out."""
+    out = [(SOI, stream[:2], b"")]
+    for marker, _start, content, end, following in marker_segments(memoryview(stream)):
+        if marker == EOI:
+            return [*out, (marker, stream[content - 2 :], b"")]
+        out.append((marker, stream[content - 4 : end], stream[content:end]))
+        if marker == SOS:
+            out.append((_CODED, stream[end:following], b""))
     raise NotAcceptable("a JPEG frame is cut off")
 
 
 def _read_frame(stream: bytes) -> _Frame:
-    headers = [(marker, body) for marker, _start, _end, body in _segments(stream) if marker in _SOF or marker == _DNL]
-    if len(headers) != 1 or headers[0][0] not in _SOF_SEQUENTIAL or len(headers[0][1]) < 6:
+    headers = [(marker, body) for marker, _raw, body in _pieces(stream) if marker in _SOF or marker == _DNL]
+    if len(headers) != 1 or headers[0][0] not in SEQUENTIAL or len(headers[0][1]) < 6:
         raise NotAcceptable("a JPEG frame is not sequential")
     body = headers[0][1]
     precision, rows, columns, count = struct.unpack_from(">BHHB", body)
@@ -190,7 +177,7 @@ class _Work:
             self.quantizers(body)
         elif marker == _DRI and len(body) == 2:
             self.interval = int.from_bytes(body, "big")
-        elif marker == _SOS:
+        elif marker == SOS:
             count = body[0] if body else 0
             pairs = [(body[1 + 2 * n], body[2 + 2 * n]) for n in range(count)] if len(body) == 4 + 2 * count else []
             self.scan = [(name, tables >> 4, 0x10 | tables & 15) for name, tables in pairs]
