@@ -62,7 +62,10 @@ def _trigram_gin() -> list[str]:
         "ALTER TABLE instance_metadata ALTER COLUMN frames SET STORAGE EXTERNAL",
     ]
     for table, columns in TRIGRAMS.items():
-        made += [f"CREATE INDEX {table}_{c}_trigram ON {table} USING gin ({c} gin_trgm_ops)" for c in columns]
+        made += [
+            f"CREATE INDEX {table}_{c}_trigram ON {table} USING gin ({c} gin_trgm_ops) WITH (fastupdate = off)"
+            for c in columns
+        ]
     return made
 
 

@@ -35,6 +35,14 @@ def test_column_types_are_what_models_say(database: Database):
             assert text == (field.field_type in ("TEXT", "VARCHAR")), (model, field)
 
 
+def test_trigram_indexes_keep_no_list_to_read_through(database: Database):
+    if is_sqlite(database):
+        return
+    options = execute(database, "SELECT relname, reloptions FROM pg_class WHERE relname LIKE '%%_trigram'").fetchall()
+    assert {name for name, _ in options} == {f"{table}_{c}_trigram" for table, names in TRIGRAMS.items() for c in names}
+    assert all(found == ["fastupdate=off"] for _, found in options)
+
+
 def test_migrating_again_does_nothing(database: Database):
     assert migrate(database) == []
 

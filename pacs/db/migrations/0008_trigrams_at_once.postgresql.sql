@@ -1,0 +1,16 @@
+ALTER INDEX patient_patient_id_match_trigram SET (fastupdate = off);
+SELECT gin_clean_pending_list('patient_patient_id_match_trigram');
+ALTER INDEX patient_patient_name_match_trigram SET (fastupdate = off);
+SELECT gin_clean_pending_list('patient_patient_name_match_trigram');
+ALTER INDEX study_accession_number_match_trigram SET (fastupdate = off);
+SELECT gin_clean_pending_list('study_accession_number_match_trigram');
+ALTER INDEX study_study_id_match_trigram SET (fastupdate = off);
+SELECT gin_clean_pending_list('study_study_id_match_trigram');
+ALTER INDEX study_study_description_match_trigram SET (fastupdate = off);
+SELECT gin_clean_pending_list('study_study_description_match_trigram');
+ALTER INDEX study_referring_physician_name_match_trigram SET (fastupdate = off);
+SELECT gin_clean_pending_list('study_referring_physician_name_match_trigram');
+ALTER INDEX series_series_description_match_trigram SET (fastupdate = off);
+SELECT gin_clean_pending_list('series_series_description_match_trigram');
+ALTER INDEX series_protocol_name_match_trigram SET (fastupdate = off);
+SELECT gin_clean_pending_list('series_protocol_name_match_trigram');
