@@ -1,6 +1,9 @@
 """Rendered and thumbnail resources, in the form and with the parameters that callers send."""
 
 import io
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -223,6 +226,27 @@ def test_animation_and_frames_of_an_instance(moving: Web):
     assert (np.asarray(Pillow.open(io.BytesIO(parts[0][1]))) == stills[2]).all()
     assert get(moving, f"{path}/frames/1,2/rendered", "image/png").status_code == 406
     assert len(parts_of(moving.client.get(f"{path}/frames/1,2/rendered"))) == 2
+
+
+@contract("web 6.1")
+def test_video_has_all_frames_at_their_rate(moving: Web, tmp_path: Path):
+    program = shutil.which("ffmpeg")
+    assert program, "ffmpeg is missing: scripts/test installs Debian's"
+    path = instance(moving)
+    reply = get(moving, f"{path}/rendered", "video/mp4")
+    assert (reply.status_code, reply.headers["Content-Type"]) == (200, "video/mp4")
+    film = tmp_path / "film.mp4"
+    film.write_bytes(reply.data)
+    as_pixels = ["-f", "rawvideo", "-pix_fmt", "gray", "-fps_mode", "passthrough", "-"]
+    told = subprocess.run([program, "-v", "error", "-i", film, *as_pixels], check=True, capture_output=True)
+    shown = np.frombuffer(told.stdout, np.uint8)
+    stills = [picture(get(moving, f"{path}/frames/{n}/rendered", "image/png")).convert("L") for n in (1, 2, 3)]
+    wanted = np.stack([np.asarray(each) for each in stills])
+    rows, columns = (-(-side // 2) * 2 for side in wanted.shape[1:])
+    found = shown.reshape(-1, rows, columns)[:, : wanted.shape[1], : wanted.shape[2]]
+    assert len(found) == 3
+    assert np.abs(found.astype(int) - wanted).mean() < 6
+    assert get(moving, f"{path}/frames/2/rendered", "video/mp4").status_code == 406
 
 
 @contract("web 6.8", "web 6.1")
