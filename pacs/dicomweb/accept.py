@@ -27,6 +27,7 @@ MEDIA_OF_SYNTAX = {
     **dict.fromkeys(VIDEO, "video/mp4"),
     **{f"{_JPEG}{number}": "video/mpeg" for number in (100, 101)},
 }
+_WEIGHT = re.compile(r"[0-9]{1,3}(\.[0-9]{0,9})?|\.[0-9]{1,9}")  # RFC 9110 12.4.2, somewhat wider
 # What types were called before they were registered; older clients ask so. PS3.18 8.7.3.3.2.
 _OLD_NAMES = {"image/x-jls": "image/jls", "image/x-dicom-rle": "image/dicom-rle", "video/mpeg2": "video/mpeg"}
 # What a type of image means when no transfer syntax is named and the stored one is of another type.
@@ -99,10 +100,9 @@ def _unquoted(value: str) -> str:
 def _quality(parameters: Sequence[tuple[str, str]]) -> float:
     for name, value in parameters:
         if name == "q":
-            try:
-                return min(max(float(value), 0.0), 1.0)
-            except ValueError:
-                raise BadRequest("the Accept header is malformed") from None
+            if not _WEIGHT.fullmatch(value):
+                raise BadRequest("the Accept header is malformed")
+            return min(float(value), 1.0)
     return 1.0
 
 
