@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, current_app, request, send_file
 
+from pacs.model import PrincipalKind
+from pacs.web.door import caller
 from pacs.web.pages import base_path, page
 
 blueprint = Blueprint("viewer", __name__)
@@ -62,7 +64,8 @@ def viewer(path: str) -> Response:
     if folder is None:
         return page("no_viewer.html", 404)
     if path == "app-config.js":
-        return _made(app_config(_prefix()), "text/javascript")
+        sign_in = _sign_in(_prefix()) if caller().kind is not PrincipalKind.USER else ""
+        return _made(app_config(_prefix()) + sign_in, "text/javascript")
     if path != _PAGE and path in _files(folder):
         return _sent(folder, path)
     if path != _PAGE and ("." in path.rpartition("/")[2] or ".." in path.split("/")):
@@ -157,3 +160,19 @@ def app_config(prefix: str = "") -> str:
         "dataSources": [source],
     }
     return f"window.config = {json.dumps(config, indent=2)};\n"
+
+
+def _sign_in(prefix: str) -> str:
+    """What sends somebody who is not signed in and opens a study that is not there for them to sign in, and back.
+
+    Why the page asks and not we: a link on another site does not show whether its requests will be local.
+    """
+    return f"""
+(async () => {{
+  const study = new URLSearchParams(location.search).get("StudyInstanceUIDs");
+  if (!study) return;
+  const reply = await fetch("{prefix}/dicom-web/studies?limit=1&StudyInstanceUID=" + encodeURIComponent(study));
+  if (!reply.ok || (reply.status === 200 && (await reply.json()).length)) return;
+  location.replace("{prefix}/login?next=" + encodeURIComponent(location.pathname + location.search));
+}})().catch(() => {{}});
+"""

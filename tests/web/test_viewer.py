@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pacs.errors import BadRequest
+from pacs.model import Role
 from pacs.web.viewer_package import install
 from pacs.wsgi import create_app
 
@@ -129,7 +130,14 @@ def test_unchanged_file_is_not_sent_again(client):
 def config_of(reply):
     text = reply.get_data(as_text=True)
     assert "http" not in text
-    return json.loads(text.removeprefix("window.config = ").rstrip(";\n"))
+    return json.loads(text.removeprefix("window.config = ").partition(";\n")[0])
+
+
+def test_config_lets_who_is_not_signed_in_sign_in(app, client):
+    app.users.add("ann", Role.RESEARCHER)
+    headers = {"Authorization": f"Bearer {app.users.create_token('ann')}"}
+    assert "/login?next=" in client.get("/viewer/app-config.js").get_data(as_text=True)
+    assert "/login" not in client.get("/viewer/app-config.js", headers=headers).get_data(as_text=True)
 
 
 def test_config_names_relative_roots(client):

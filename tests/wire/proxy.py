@@ -2,7 +2,7 @@
 
 import http.client
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -17,14 +17,21 @@ def below(path: str, port: int) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            self._pass("GET", None)
+
+        def do_POST(self) -> None:
+            self._pass("POST", self.rfile.read(int(self.headers["Content-Length"])))
+
+        def _pass(self, method: str, body: bytes | None) -> None:
             if not self.path.startswith(f"{path}/"):
                 self._answer(404, [], b"")
                 return
             headers = dict(self.headers) | {"X-Forwarded-Prefix": path, "X-Forwarded-For": "127.0.0.1"}
             there = http.client.HTTPConnection("127.0.0.1", port)
-            there.request("GET", self.path.removeprefix(path), headers=headers)
+            there.request(method, self.path.removeprefix(path), body, headers)
             reply = there.getresponse()
-            self._answer(reply.status, reply.getheaders(), reply.read())
+            with suppress(BrokenPipeError, ConnectionResetError):  # browsers leave pages that are still loading
+                self._answer(reply.status, reply.getheaders(), reply.read())
             there.close()
 
         def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:

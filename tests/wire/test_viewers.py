@@ -291,3 +291,19 @@ def test_restricted_study_opens_with_the_sessions_cookie(whole: WholeServer, vis
     if viewer_folder(""):
         seen.page.goto(f"{whole.root}/viewer/viewer?StudyInstanceUIDs={study}")
         wait_for_picture(seen, OHIF_CANVAS)
+
+
+@needs_ohif
+@contract("web 9.5")
+@pytest.mark.parametrize("place", ["", "below"])
+def test_ohif_of_a_restricted_study_asks_to_sign_in_and_comes_back(
+    whole: WholeServer, visit: Callable[[str], Visit], visit_below: Callable[[str], Visit], place: str
+) -> None:
+    fill(whole, "closed", "restricted")
+    headers = whole.token(f"reader{place}", "researcher", "closed")
+    study = study_of(whole, "closed", **headers)
+    seen = (visit_below if place else visit)(f"/viewer/viewer?StudyInstanceUIDs={study}")
+    seen.page.locator("#token").fill(headers["Authorization"].removeprefix("Bearer "))
+    seen.page.click("main button")
+    wait_for_picture(seen, OHIF_CANVAS)
+    assert seen.page.url.startswith(f"{seen.root}/viewer/viewer?StudyInstanceUIDs={study}")
