@@ -52,7 +52,9 @@ def test_takes_what_viewers_send_for_json():
 
 
 @contract("web 5.1")
-@pytest.mark.parametrize("header", ["a b", "a/b c", 'a/b;x="', "a/b;q=high", "a/b;q=nan", "a/b;q=1e999", "a/b;q=-1", ";"])
+@pytest.mark.parametrize(
+    "header", ["a b", "a/b c", 'a/b;x="', "a/b;q=high", "a/b;q=nan", "a/b;q=1e999", "a/b;q=-1", ";"]
+)
 def test_nonsense_is_refused(header):
     with pytest.raises(BadRequest):
         parse_accept(header)
