@@ -280,10 +280,11 @@ class Archive:
     def keys_of(self, collection: CollectionInfo) -> CollectionKeys:
         """The keyed mappings of a collection: for de-identifying, and for mapping an original identifier forward."""
         keys = CollectionKeys.derive(self.parts.keys.master(collection.key_id), collection.key_label)
-        root = ""
         with suppress(ProfileError):  # whoever needs the whole profile will say so
-            root = load_profile(collection.profile, self.parts.profiles).expressions.uid_root
-        return replace(keys, uid_root=root)
+            profile = load_profile(collection.profile, self.parts.profiles)
+            retains = "retain_uids" in profile.options
+            keys = replace(keys, uid_root=profile.expressions.uid_root, retains_uids=retains)
+        return keys
 
     def sealing_key_of(self, collection: CollectionInfo) -> bytes:
         """The key that seals what the vault keeps of a collection."""

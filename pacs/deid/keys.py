@@ -38,6 +38,7 @@ class CollectionKeys:
     receipt: bytes = field(repr=False)
     prefix: str
     uid_root: str = ""  # of a CTP script: UIDs are hashed below it with CTP's function, without a key
+    retains_uids: bool = False  # the profile leaves UIDs as they are
 
     @classmethod
     def derive(cls, master: bytes, label: str, prefix: str = "") -> "CollectionKeys":
@@ -60,7 +61,7 @@ class CollectionKeys:
 
     def map_uid(self, uid: str) -> str:
         """The new UID: ``2.25.`` and a 128-bit integer (PS3.5 B.2); UIDs that PS3.6 registers stay as they are."""
-        if not uid or is_standard_uid(uid):
+        if not uid or self.retains_uids or is_standard_uid(uid):
             return uid
         if self.uid_root:
             return hashed_uid(self.uid_root, uid)

@@ -9,8 +9,9 @@ data only and would write its own temporary files.
 """
 
 from flask import Flask
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, ValidationError
 
+from pacs.dicom.syntaxes import VALID_UID
 from pacs.dicomweb import (
     bulk_data,
     capabilities,
@@ -33,6 +34,12 @@ class UidConverter(BaseConverter):
     """A UID in a path; anything else is no address. PS3.5 9.1."""
 
     regex = r"[0-9]+(?:\.[0-9]+)*"
+
+    def to_python(self, value: str) -> str:
+        """The UID. Raises `ValidationError`: no such address."""
+        if not VALID_UID.fullmatch(value):
+            raise ValidationError
+        return value
 
 
 def register(app: Flask, door: WebDoor) -> None:

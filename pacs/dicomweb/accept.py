@@ -261,7 +261,7 @@ def _frame_form(each: Wanted, stored: str) -> tuple[str, str] | None:
 
 def _frame_defaults(kind: str, stored: str) -> tuple[str, ...]:
     """The transfer syntaxes that are meant when none is named, best first."""
-    if kind == OCTETS:
+    if kind in (OCTETS, "application/*"):
         return (EXPLICIT_LE, stored) if stored in VIDEO else (EXPLICIT_LE,)
     if kind == "*/*":
         return (stored,) if stored in LOSSY else (EXPLICIT_LE,)

@@ -11,10 +11,13 @@ from pacs.auth.http import SESSION_COOKIE
 from pacs.model import InstanceKey, Principal, PrincipalKind
 
 PATH = "/dicom-web"
-_HOST = re.compile(r"[A-Za-z0-9.\-_]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+_HOST = re.compile(r"(?:[A-Za-z0-9.\-_]+|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_USUAL_PORTS = {"http": "80", "https": "443"}
 _PREFIX = re.compile(r"(/(?!\.\.?(/|$))[A-Za-z0-9._~\-]+)+")
 # Whoever passes one of these on is a proxy: its own address says nothing about the caller.
-_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+_FORWARDED = tuple(f"X-Forwarded-{name}" for name in ("For", "Host", "Port", "Prefix", "Proto", "Server"))
+_PROXY_HEADERS = ("Forwarded", *_FORWARDED, "X-Real-IP", "Via")
 
 Identify = Callable[[str | None, str, str], Principal]
 
@@ -81,19 +84,24 @@ def public_root() -> str:
         return configured + PATH
     headers = request.headers
     forwarded = _forwarded(headers.get("Forwarded", ""))
-    scheme = forwarded.get("proto") or _first(headers.get("X-Forwarded-Proto", "")) or request.scheme
+    scheme = (forwarded.get("proto") or _first(headers.get("X-Forwarded-Proto", "")) or request.scheme).lower()
+    scheme = scheme if scheme in _USUAL_PORTS else "http"
     host = forwarded.get("host") or _first(headers.get("X-Forwarded-Host", "")) or request.host
+    named = _HOST.fullmatch(host)
+    if named is None or not named["port"]:
+        host = (host if named else "localhost") + (_proxys_port(scheme) if _is_proxied() else _own_port())
     prefix = headers.get("X-Forwarded-Prefix", "").rstrip("/")
-    if not _HOST.fullmatch(host):
-        host = "localhost"
-    if ":" not in host and "X-Forwarded-Host" not in headers and not _is_proxied():
-        host += _own_port()
-    scheme = scheme.lower() if scheme.lower() in ("http", "https") else "http"
     return f"{scheme}://{host}{prefix if _PREFIX.fullmatch(prefix) else ''}{PATH}"
 
 
 def _is_proxied() -> bool:
     return any(name in request.headers for name in _PROXY_HEADERS)
+
+
+def _proxys_port(scheme: str) -> str:
+    """The port that a proxy listens at, where it is not the scheme's own."""
+    port = _first(request.headers.get("X-Forwarded-Port", ""))
+    return f":{port}" if _PORT.fullmatch(port) and port != _USUAL_PORTS[scheme] else ""
 
 
 def _own_port() -> str:

@@ -16,6 +16,7 @@ _OTHERS = ("collection", "accept", "charset")
 _SETTINGS = frozenset((*_PLAIN, *_OTHERS))
 KNOWN = (*_PLAIN, *_OTHERS, *ATTRIBUTES)
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_WEST = "1200"  # no zone is farther behind UTC. PS3.5 6.2
 # A month or a day that no calendar has; a 31st is taken for any month, since viewers end ranges so.
 _IMPOSSIBLE = re.compile(r"\d{4}(?!(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))\d{4}")
 # An hour, minute or second that no clock has, after any hour and minute; 24 is taken, since viewers end days so.
@@ -242,6 +243,6 @@ def _datetime_range(text: str) -> tuple[str | None, str | None] | None:
     """The ends of a DT range; a hyphen may also begin a zone. PS3.4 C.2.2.2.5."""
     moment = r"\d{4,14}(?:\.\d{1,6})?(?:[+-]\d{4})?"
     found = re.fullmatch(rf"({moment})?\s*-\s*({moment})?", text)
-    if found is None or (re.fullmatch(moment, text) and found[2] and len(found[2]) == 4):
+    if found is None or (re.fullmatch(moment, text) and found[2] and len(found[2]) == 4 and found[2] <= _WEST):
         return None
     return found[1], found[2]

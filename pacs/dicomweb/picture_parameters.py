@@ -27,17 +27,18 @@ class PictureParameters:
 
 
 def picture_parameters(values: Mapping[str, str], *, thumbnail: bool) -> PictureParameters:
-    """Read the parameters of a rendered resource, or of a thumbnail, which knows viewport alone."""
+    """Parameters of a rendered resource, or of a thumbnail, which heeds viewport alone; nonsense is refused."""
     viewport = viewport_of(values["viewport"], thumbnail=thumbnail) if values.get("viewport") is not None else None
-    if thumbnail:
-        return PictureParameters(Look(None, viewport or Viewport(THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), coarse=True))
     window = window_of(values["window"]) if "window" in values else None
-    return PictureParameters(
+    found = PictureParameters(
         Look(window, viewport),
         whole_number(values["quality"], "quality", 1, 100) if "quality" in values else None,
         annotation_of(values["annotation"]) if "annotation" in values else (),
         profile_of(values.get("iccprofile", "no")),
     )
+    if thumbnail:
+        return PictureParameters(Look(None, viewport or Viewport(THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), coarse=True))
+    return found
 
 
 def viewport_of(text: str, *, thumbnail: bool = False) -> Viewport:

@@ -6,6 +6,7 @@ from typing import Any
 
 import zstandard
 from flask import Response, request
+from werkzeug.datastructures import Range
 
 _LEAST_BYTES = 1024  # shorter answers fit into one packet as they are
 _TEXTS = frozenset(("application/dicom+json", "application/json", "text/html", "text/plain", "text/css"))
@@ -69,7 +70,8 @@ def send_range(response: Response, between: Callable[[int, int], Iterable[bytes]
         return
     if wanted.units != "bytes" or len(wanted.ranges) != 1:
         return
-    found = wanted.range_for_length(size)
+    first, last = wanted.ranges[0]
+    found = Range("bytes", [(max(first, -size), last)]).range_for_length(size)  # the last bytes: no more than there are
     if found is None:
         response.status_code = 416
         response.headers["Content-Range"] = f"bytes */{size}"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pacs.errors import BadQuery
 from pacs.index.attributes import TABLE_OF, Attribute, Kind
-from pacs.index.matching import folded, folded_pattern, name_groups, words_of
+from pacs.index.matching import folded, folded_pattern, name_groups, pattern_groups, words_of
 from pacs.index.sql import NEVER, Dialect, Sql, joined, one_of
 from pacs.query import AnyOf, Condition, Empty, Exact, Range, Wildcard
 
@@ -106,7 +106,11 @@ def _name(attribute: Attribute, condition: Condition, dialect: Dialect) -> Sql:
         case Exact(values):
             return joined("OR", [_exact_name(attribute, value, dialect) for value in values])
         case Wildcard(pattern):
-            own = folded_pattern(pattern)
+            groups = pattern_groups(folded_pattern(pattern))
+            own = "=".join(groups)
+            if len(groups) > 1:
+                first = groups[:1] if set(groups[1:]) == {"*"} else []  # of names with one group, too
+                return _any_group(attribute, first, f"={own}=*", dialect)
             return _any_group(attribute, [own], f"*={own}=*", dialect)
         case _:
             return Sql(f"({_column(attribute)} = '')")
@@ -194,7 +198,7 @@ def padded(value: str, model: str) -> str:
 
 
 def _time(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
-    return _moments(attribute, condition, lambda value: time_value(attribute, value), TIME_ENDS)
+    return _moments(_column(attribute), condition, lambda value: time_value(attribute, value), TIME_ENDS, attribute)
 
 
 def time_value(attribute: Attribute, value: str) -> str:
@@ -206,7 +210,11 @@ def time_value(attribute: Attribute, value: str) -> str:
 
 
 def _datetime(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
-    return _moments(attribute, condition, lambda value: datetime_value(attribute, value), DATETIME_ENDS)
+    """As the clock showed; a key with a zone is held against data sets, not against this column."""
+    column = _column(attribute)
+    has_zone = f"substr({column}, length({column}) - 4, 1) IN ('+', '-')"
+    local = f"(CASE WHEN {has_zone} THEN substr({column}, 1, length({column}) - 5) ELSE {column} END)"
+    return _moments(local, condition, lambda value: datetime_value(attribute, value), DATETIME_ENDS, attribute)
 
 
 def datetime_value(attribute: Attribute, value: str) -> str:
@@ -217,8 +225,9 @@ def datetime_value(attribute: Attribute, value: str) -> str:
     return re.split(r"[+-]", text)[0]
 
 
-def _moments(attribute: Attribute, condition: Condition, parsed: Callable[[str], str], ends: tuple[str, str]) -> Sql:
-    column = _column(attribute)
+def _moments(
+    column: str, condition: Condition, parsed: Callable[[str], str], ends: tuple[str, str], attribute: Attribute
+) -> Sql:
     zeros, nines = ends
     size = len(zeros)
     whole = f"substr({column} || substr('{zeros}', length({column}) + 1), 1, {size})"

@@ -48,6 +48,12 @@ def folded_pattern(pattern: str) -> str:
     return re.sub(r"\*+", "*", folded(pattern))
 
 
+def pattern_groups(pattern: str) -> list[str]:
+    """The patterns of a name's component groups; one that is empty lets its group be anything."""
+    groups = pattern.split("=")
+    return [each or "*" for each in groups] if len(groups) > 1 else groups
+
+
 def words_of(text: str) -> list[str]:
     """The words of a folded name."""
     return [word for word in _WORDS.split(folded(text)) if word]

@@ -11,6 +11,7 @@ from peewee import Database
 
 from pacs.db.connection import execute
 from pacs.errors import SearchTooLong
+from pacs.index.moments import names_zone
 from pacs.index.packing import unpacked_json
 from pacs.index.sql import Dialect, Sql, Value
 from pacs.index.statement import COMMON, Statement, commonness, metadata_below, statement_for
@@ -136,7 +137,7 @@ class _Stored:
 
     def __init__(self, query: Query) -> None:
         depth = query.level.depth
-        self.matches = tuple(match for match in query.matches if is_stored(match.keyword))
+        self.matches = tuple(match for match in query.matches if is_stored(match.keyword) or names_zone(match))
         levels = {match: attribute_of(match.keyword).level for match in self.matches}
         own = [match for match in self.matches if levels[match].depth <= depth]
         self.own, self.own_needs = test_of(own, fuzzy=query.fuzzy), keys_needed(own)

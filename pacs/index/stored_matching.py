@@ -12,14 +12,13 @@ from pacs.dicom.values import parse_number
 from pacs.errors import BadQuery
 from pacs.index.attributes import Attribute, Kind
 from pacs.index.conditions import (
-    DATETIME_ENDS,
     TIME_ENDS,
     date_value,
-    datetime_value,
     padded,
     time_value,
 )
-from pacs.index.matching import folded_pattern, name_groups, words_of
+from pacs.index.matching import folded_pattern, name_groups, pattern_groups, words_of
+from pacs.index.moments import same, within
 from pacs.index.stored import attribute_of, keys_of, vr_of_name
 from pacs.query import AnyOf, Condition, Empty, Entry, Exact, Match, Range, Wildcard
 
@@ -105,12 +104,19 @@ def _condition_test(attribute: Attribute, condition: Condition, *, fuzzy: bool) 
         case Range(low, high):
             return _range(attribute, low, high)
         case Exact(wanted):
-            if attribute.kind is Kind.NAME:
-                names = [_fuzzy_name(each) if fuzzy else _exact_name(each) for each in wanted]
-                return lambda values: any(name(value) for name in names for value in values)
-            normal = _normal(attribute)
-            known = {normal(each) for each in wanted}
-            return lambda values: any(_quietly(normal, value) in known for value in values)
+            return _exact(attribute, wanted, fuzzy=fuzzy)
+
+
+def _exact(attribute: Attribute, wanted: Sequence[str], *, fuzzy: bool) -> _ValuesTest:
+    if attribute.kind is Kind.NAME:
+        names = [_fuzzy_name(each) if fuzzy else _exact_name(each) for each in wanted]
+        return lambda values: any(name(value) for name in names for value in values)
+    if attribute.kind is Kind.DATETIME:
+        moments = [same(attribute, each) for each in wanted]
+        return lambda values: any(_quietly(moment, value) for moment in moments for value in values)
+    normal = _normal(attribute)
+    known = {normal(each) for each in wanted}
+    return lambda values: any(_quietly(normal, value) in known for value in values)
 
 
 def _quietly(normal: Callable[[str], object], value: str) -> object:
@@ -128,8 +134,6 @@ def _normal(attribute: Attribute) -> Callable[[str], object]:
             return lambda value: date_value(attribute, value)
         case Kind.TIME:
             return lambda value: padded(time_value(attribute, value), TIME_ENDS[0])
-        case Kind.DATETIME:
-            return lambda value: padded(datetime_value(attribute, value), DATETIME_ENDS[0])
         case Kind.NUMBER:
             return lambda value: _number(attribute, value)
         case _:
@@ -152,8 +156,8 @@ def _range(attribute: Attribute, low: str | None, high: str | None) -> _ValuesTe
             first = padded(time_value(attribute, low), TIME_ENDS[0]) if low else ""
             last = padded(time_value(attribute, high), TIME_ENDS[1]) if high else "~"
         case Kind.DATETIME:
-            first = padded(datetime_value(attribute, low), DATETIME_ENDS[0]) if low else ""
-            last = padded(datetime_value(attribute, high), DATETIME_ENDS[1]) if high else "~"
+            moment = within(attribute, low, high)
+            return lambda values: any(_quietly(moment, value) for value in values)
         case _:
             raise BadQuery(f"{attribute.keyword} takes no range")
     normal = _normal(attribute)
@@ -168,12 +172,20 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 def _wildcard(attribute: Attribute, pattern: str) -> _ValuesTest:
     if attribute.kind is Kind.NAME:
-        name = _pattern(folded_pattern(pattern))
-        return lambda values: any(name.fullmatch(group) for value in values for group in name_groups(value))
+        groups = [_pattern(each) for each in pattern_groups(folded_pattern(pattern))]
+        return lambda values: any(_fit_groups(groups, name_groups(value)) for value in values)
     if attribute.kind is not Kind.CODE:
         raise BadQuery(f"{attribute.keyword} takes no wildcard")
     text = _pattern(pattern)
     return lambda values: any(text.fullmatch(value.strip(" \0")) for value in values)
+
+
+def _fit_groups(patterns: Sequence[re.Pattern[str]], groups: Sequence[str]) -> bool:
+    """One pattern fits any group; several are held against the groups in their order."""
+    if len(patterns) == 1:
+        return any(patterns[0].fullmatch(group) for group in groups)
+    filled = [*groups, *[""] * (len(patterns) - len(groups))]
+    return all(pattern.fullmatch(group) for pattern, group in zip(patterns, filled, strict=False))
 
 
 def _exact_name(wanted: str) -> Callable[[str], bool]:

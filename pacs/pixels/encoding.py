@@ -41,7 +41,7 @@ def encoded_frame(pixels: Array, found: Format, transfer_syntax_uid: str) -> byt
     wide = pixels.dtype.itemsize
     if found.bits_allocated < 8 or pixels.dtype.kind == "f" or wide > (4 if transfer_syntax_uid == RLE else 2):
         raise NotAcceptable("these pixels cannot be sent in that transfer syntax")
-    pixels = np.ascontiguousarray(pixels)
+    pixels = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))  # encoders take bytes as the machine has them
     try:
         with in_turn(pixels.nbytes):
             if transfer_syntax_uid in _BY_PYDICOM:

@@ -120,7 +120,7 @@ def _decoded(file: StoredFile, target: Encoding) -> Iterator[Buffer]:
         )
     if total >= 0xFFFFFFFE:
         raise NotAcceptable("the pixel data is too long for a native transfer syntax")
-    before, after = _without_pixels(file.data_set, facts)
+    before, after = _without_pixels(file, facts)
     vr = "OW" if int(facts.get("bits_allocated", 8)) > 8 else "OB"
     return chain(
         encode(before, file.encoding, target),
@@ -149,14 +149,15 @@ def _without_gaps(frames: Iterable[bytes], frame_bits: int) -> Iterator[bytes]:
         yield bytes([left])
 
 
-def _without_pixels(data_set: DataSet, facts: dict[str, Any]) -> tuple[DataSet, DataSet]:
-    """The elements before and after the pixel data, which say what was decoded. PS3.5 8.2."""
+def _without_pixels(file: StoredFile, facts: dict[str, Any]) -> tuple[DataSet, DataSet]:
+    """The elements before and after the pixel data, in the file's encoding, which say what was decoded. PS3.5 8.2."""
+    data_set, number = file.data_set, "<H" if file.encoding.little_endian else ">H"
     before = DataSet({tag: element for tag, element in data_set.items() if tag < PIXEL_DATA})
     for tag in _EXTENDED_TABLES:
         before.pop(tag, None)
     for name, tag in _NUMBERS.items():
         if name in facts and (tag in before or name == "planar_configuration"):
-            before.put(tag, "US", struct.pack("<H", int(facts[name])))
+            before.put(tag, "US", struct.pack(number, int(facts[name])))
     before.put(0x00280004, "CS", str(facts["photometric_interpretation"]).encode("ascii"))
     if int(facts.get("samples_per_pixel", 1)) == 1:
         before.pop(0x00280006, None)
@@ -173,7 +174,7 @@ def compressed(file: StoredFile, transfer_syntax_uid: str) -> Iterator[Buffer]:
         raise NotAcceptable("an object without pixel data has no compressed form")
     pixels, now = upright(image, 0)
     first = encoded_frame(pixels, now, transfer_syntax_uid)
-    before, after = _without_pixels(file.data_set, _facts(now))
+    before, after = _without_pixels(file, _facts(now))
     uids = [text_of(file.data_set, tag) for tag in (0x00080016, 0x00080018)]
     target = encoding_of(transfer_syntax_uid)
     return chain(

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pacs.dicom.syntaxes import EXPLICIT_LE
 from pacs.dicomweb.accept import Wanted, choose_frames, parse_accept, takes_json, wanted
 from pacs.dicomweb.picture_parameters import picture_parameters
 from pacs.dicomweb.pictures import choose_kind
@@ -79,6 +80,8 @@ def test_nonsense_is_refused(header):
         ("multipart/related; type=image/x-jls", "1.2.840.10008.1.2.1", "image/jls", "1.2.840.10008.1.2.4.80"),
         ("image/x-dicom-rle", "1.2.840.10008.1.2.5", "image/dicom-rle", "1.2.840.10008.1.2.5"),
         ("multipart/related", "1.2.840.10008.1.2.4.50", "image/jpeg", "1.2.840.10008.1.2.4.50"),
+        ("application/*", "1.2.840.10008.1.2.4.50", None, "1.2.840.10008.1.2.1"),
+        ('multipart/related; type="application/*"; transfer-syntax=*', "1.2.840.10008.1.2.4.90", None, EXPLICIT_LE),
         ("video/mp4", "1.2.840.10008.1.2.4.102", "video/mp4", "1.2.840.10008.1.2.4.102"),
     ],
 )

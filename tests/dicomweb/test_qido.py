@@ -3,6 +3,7 @@
 import pytest
 
 from tests.dicomweb.conftest import Web, uids
+from tests.wire.contract import contract
 
 STUDY = "00080020 00080030 00080050 00080061 00080090 00081190 00100010 00100020 00100030 00100040 0020000D 00200010"
 STUDY += " 00201206 00201208 00080056"
@@ -131,8 +132,16 @@ def test_page_of_another_site_is_not_local(web: Web):
         assert len(answer.get_json(force=True)) == count
 
 
-def test_nobody_is_local_through_a_proxy(web: Web):
-    assert web.client.get("/dicom-web/studies", headers={"X-Forwarded-For": "192.0.2.7"}).get_json(force=True) == []
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Via"])
+def test_nobody_is_local_through_a_proxy(web: Web, name: str):
+    assert web.client.get("/dicom-web/studies", headers={name: "192.0.2.7"}).get_json(force=True) == []
+
+
+@contract("web 9.6")
+@pytest.mark.parametrize("uid", ["1" * 65, "1." * 40 + "1", "1..2", "1.2.", "1.x"])
+@pytest.mark.parametrize("path", ["{}/series", "{}/instances", "1.2/series/{}/instances", "{}/metadata", "{}"])
+def test_odd_uids_are_no_addresses(web: Web, uid: str, path: str):
+    assert web.client.get(f"/dicom-web/studies/{path.format(uid)}").status_code == 404
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "application/dicom+json", "application/*;q=0.1", None])
@@ -154,6 +163,12 @@ def test_other_types_are_not_acceptable(web: Web, accept):
         ({"Forwarded": "for=1.2.3.4;proto=https;host=a.example:8443"}, "https://a.example:8443"),
         ({"X-Forwarded-Host": "<script>"}, "http://localhost"),
         ({"X-Forwarded-Prefix": "/pacs"}, "http://localhost/pacs"),
+        ({"X-Forwarded-Proto": "https", "Host": "a.example"}, "https://a.example"),
+        ({"X-Forwarded-Proto": "https", "X-Forwarded-Host": "[2001:db8::1]"}, "https://[2001:db8::1]"),
+        ({"X-Forwarded-Proto": "https", "X-Forwarded-Port": "443", "Host": "a.example"}, "https://a.example"),
+        ({"X-Forwarded-Proto": "https", "X-Forwarded-Port": "8443", "Host": "a.example"}, "https://a.example:8443"),
+        ({"X-Forwarded-Host": "a.example:99", "X-Forwarded-Port": "8443"}, "http://a.example:99"),
+        ({"X-Forwarded-Port": "x", "Host": "a.example"}, "http://a.example"),
     ],
 )
 def test_addresses_are_those_of_the_outside(web: Web, headers, root):

@@ -49,6 +49,17 @@ def test_stored_objects_are_published(empty: Web):
         assert not any(uid(name) in address["Value"][0] for name in ("i1", "i2", "s1", "t1"))
 
 
+@contract("web 8.3")
+def test_addresses_are_right_where_the_profile_retains_uids(empty: Web):
+    empty.app.registry.set_collection("inbox", {"profile": "retain-all-allowed"})
+    answer = post(empty, ct_bytes(sop="i1")).get_json(force=True)
+    assert work(empty.app)["published"] == 1
+    (item,) = answer["00081199"]["Value"]
+    address = item["00081190"]["Value"][0].removeprefix("http://localhost")
+    assert address.endswith(uid("i1"))
+    assert empty.client.get(address).status_code == 200
+
+
 @pytest.mark.parametrize(
     "kind", ["application/dicom", MULTIPART, MULTIPART.replace('"', ""), 'multipart/related; boundary="{}"']
 )

@@ -15,7 +15,7 @@ import pydicom
 import pytest
 from pydicom.encaps import encapsulate
 from pydicom.filereader import read_dataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
 from pacs.dicom.elements import DataSet
 from pacs.dicom.syntaxes import (
@@ -29,6 +29,7 @@ from pacs.dicom.syntaxes import (
 )
 from pacs.errors import NotAcceptable, PacsError
 from pacs.pixels import (
+    ENCODABLE,
     decoded_frame,
     encoding,
     explicit_little_endian,
@@ -38,6 +39,7 @@ from pacs.pixels import (
     read_file,
     transcode,
 )
+from pacs.pixels import compressed as compressed_file
 from pacs.pixels.encapsulated import deflated_frame
 from pacs.pixels.image import SEQUENTIAL_JPEG, Format, decode
 from pacs.pixels.jpeg import whole_spectrum
@@ -48,6 +50,23 @@ from tests.dicom.real_files import real_files
 def _transcoded(path: Path) -> pydicom.Dataset:
     raw = b"".join(bytes(piece) for piece in explicit_little_endian(read_file(path)))
     return pydicom.dcmread(io.BytesIO(raw))
+
+
+@pytest.mark.parametrize("syntax", sorted(ENCODABLE))
+def test_big_endian_objects_are_compressed(tmp_path: Path, syntax: str):
+    before = make_ct(Rows=40, Columns=36)
+    pixels = np.random.default_rng(2).integers(-2000, 2000, (40, 36)).astype(">i2")
+    before.PixelData = pixels.tobytes()
+    before.BitsAllocated = before.BitsStored = 16
+    before.HighBit, before.PixelRepresentation = 15, 1
+    before.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    path = tmp_path / "big.dcm"
+    path.write_bytes(file_bytes(before))
+    raw = b"".join(bytes(piece) for piece in compressed_file(read_file(path), syntax))
+    after = pydicom.dcmread(io.BytesIO(raw))
+    assert (after.file_meta.TransferSyntaxUID, after.Rows, after.Columns) == (syntax, 40, 36)
+    assert (after.BitsAllocated, after.SamplesPerPixel, after.PixelRepresentation) == (16, 1, 1)
+    assert (after.pixel_array == pixels).all()
 
 
 def test_real_pixels_stay_the_same():

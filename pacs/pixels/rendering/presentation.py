@@ -30,6 +30,7 @@ from pacs.pixels.transcode import StoredFile
 _SERIES, _IMAGES, _SOP, _FRAMES = 0x00081115, 0x00081140, 0x00081155, 0x00081160
 _SOFTCOPY_VOI, _SHAPE, _AREAS = 0x00283110, 0x20500020, 0x0070005A
 _TOP_LEFT, _BOTTOM_RIGHT = 0x00700052, 0x00700053
+_MOST_BEYOND = 4  # times the image's size
 _FLIP, _ROTATION = 0x00700041, 0x00700042
 
 
@@ -63,7 +64,7 @@ def render_presented(file: StoredFile, shown: Referenced, state: DataSet, encodi
     turn, flip = int(number(state, _ROTATION, encoding) or 0) % 360, code(state, _FLIP) == "Y"
     left, top, right, bottom = area
     placing = Placing(left, top, right - left, bottom - top, turn, flip)
-    picture = np.rot90(picture[top:bottom, left:right], -(turn // 90))
+    picture = np.rot90(_part(picture, area), -(turn // 90))
     picture = picture[:, ::-1] if flip else picture
     picture = draw_graphics(picture, placing, _mine(state, 0x00700001, shown), encoding)
     return fitted(picture, look.viewport) if look.viewport is not None else picture
@@ -118,17 +119,32 @@ def _has_frame(image: DataSet, frame: int) -> bool:
 
 
 def _area(state: DataSet, encoding: Encoding, shown: Referenced, picture: Array) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the displayed area within the image, before it is turned. PS3.3 C.10.4."""
+    """Left, top, right and bottom of the displayed area in the image, before it is turned. PS3.3 C.10.4.
+
+    It may reach beyond the image; one that reaches too far, as somebody could say to keep us busy, ends at the image.
+    """
     rows, columns = picture.shape[:2]
     for item in _mine(state, _AREAS, shown):
         one, other = numbers(item, _TOP_LEFT, encoding), numbers(item, _BOTTOM_RIGHT, encoding)
         if len(one) >= 2 and len(other) >= 2:
-            left, right = sorted((one[0], other[0]))
-            top, bottom = sorted((one[1], other[1]))
-            found = (max(int(left) - 1, 0), max(int(top) - 1, 0), min(int(right), columns), min(int(bottom), rows))
-            if found[0] < found[2] and found[1] < found[3]:
-                return found
+            left, right = sorted((int(one[0]), int(other[0])))
+            top, bottom = sorted((int(one[1]), int(other[1])))
+            found = (left - 1, top - 1, right, bottom)
+            within = (max(left - 1, 0), max(top - 1, 0), min(right, columns), min(bottom, rows))
+            if within[0] >= within[2] or within[1] >= within[3]:
+                continue
+            is_near = right - left <= _MOST_BEYOND * columns and bottom - top <= _MOST_BEYOND * rows
+            return found if is_near else within
     return 0, 0, columns, rows
+
+
+def _part(picture: Array, area: tuple[int, int, int, int]) -> Array:
+    """The displayed area of a picture; black where it reaches beyond the image."""
+    left, top, right, bottom = area
+    rows, columns = picture.shape[:2]
+    part = picture[max(top, 0) : bottom, max(left, 0) : right]
+    beyond = [(max(-top, 0), max(bottom - rows, 0)), (max(-left, 0), max(right - columns, 0)), (0, 0)]
+    return np.pad(part, beyond[: part.ndim])
 
 
 def _shuttered(picture: Array, state: DataSet, encoding: Encoding) -> Array:

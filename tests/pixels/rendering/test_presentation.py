@@ -62,6 +62,19 @@ def test_shows_displayed_area_alone(tmp_path: Path):
     assert small.shape == (5, 10)
 
 
+def test_displayed_area_may_reach_beyond_the_image(tmp_path: Path):
+    rows, columns = GREY.shape
+    area = item(DisplayedAreaTopLeftHandCorner=[-4, 3], DisplayedAreaBottomRightHandCorner=[columns + 7, rows + 2])
+    picture = shown(tmp_path, DisplayedAreaSelectionSequence=area)
+    assert picture.shape == (rows, columns + 12)
+    assert np.abs(picture[: rows - 2, 5 : columns + 5].astype(int) - GREY[2:]).max() <= 1
+    assert not picture[rows - 2 :].any()
+    assert not picture[:, :5].any()
+    assert not picture[:, columns + 5 :].any()
+    far = item(DisplayedAreaTopLeftHandCorner=[-(2**30), 1], DisplayedAreaBottomRightHandCorner=[2**30, rows])
+    assert shown(tmp_path, DisplayedAreaSelectionSequence=far).shape == GREY.shape
+
+
 def test_inverts_and_follows_callers_window(tmp_path: Path):
     assert np.abs(shown(tmp_path, PresentationLUTShape="INVERSE").astype(int) - (255 - GREY)).max() <= 1
     assert (shown(tmp_path, Look(window=Window(10, 2))) == np.where(PIXELS >= 10, 255, 0)).mean() > 0.99
