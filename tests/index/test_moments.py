@@ -35,7 +35,7 @@ def index(database: Database) -> Index:
                 "00189074": {"vr": "DT", "Value": [value]} if value else {"vr": "DT"},
                 "00081070": {"vr": "PN", "Value": [{"Alphabetic": "Sato^Hanako", "Ideographic": "佐藤^花子"}]},
             },
-            **{KEY: value},
+            AcquisitionDateTime=value,
         )
         for name, value in MOMENTS.items()
     ]
