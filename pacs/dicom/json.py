@@ -15,7 +15,7 @@ import orjson
 
 from pacs.dicom.dictionary import tag_of
 from pacs.dicom.elements import PIXEL_TAGS, WIDTH, DataSet, Element
-from pacs.dicom.syntaxes import Encoding
+from pacs.dicom.syntaxes import Encoding, syntax_on_the_web
 from pacs.dicom.values import DEFAULT, TEXT_VRS, Charset, charset_of, decode, numbers_of, parse_number, values_of
 from pacs.dicom.writing import swapped
 
@@ -64,7 +64,7 @@ def dicom_json(data_set: DataSet, encoding: Encoding, transfer_syntax_uid: str =
     """
     found = _object(data_set, encoding, charset_of(data_set), "", 0)
     if transfer_syntax_uid:
-        available: Entry = {"vr": "UI", "Value": [transfer_syntax_uid]}
+        available: Entry = {"vr": "UI", "Value": [syntax_on_the_web(transfer_syntax_uid)]}
         found = dict(sorted((found | {_AVAILABLE_SYNTAX: available}).items()))
     return orjson.dumps(found)
 

@@ -69,6 +69,14 @@ SINCE_2023 = {
 STORAGE_CLASSES = _storage_classes()
 
 
+def syntax_on_the_web(transfer_syntax_uid: str) -> str:
+    """The syntax that an object goes in unless another is asked for: native ones in Explicit VR Little Endian only.
+
+    PS3.18 8.7.3.
+    """
+    return EXPLICIT_LE if transfer_syntax_uid in NATIVE else transfer_syntax_uid
+
+
 def may_be_stored(sop_class_uid: str) -> bool:
     """False for a UID that PS3.6 gives to something else, such as Verification; true for private and unknown ones."""
     return sop_class_uid in STORAGE_CLASSES or not UID_dictionary.get(sop_class_uid, ("",))[0]

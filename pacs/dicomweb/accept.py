@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pacs.dicom.syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, LOSSY, VIDEO
+from pacs.dicom.syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, LOSSY, VIDEO, syntax_on_the_web
 from pacs.errors import BadRequest, NotAcceptable
 from pacs.pixels import ENCODABLE
 
@@ -181,7 +181,7 @@ def instance_syntax(each: Wanted, stored: str, *, has_frames: bool = True) -> st
         return stored if stored in LOSSY else EXPLICIT_LE
     for syntax in each.syntaxes:
         if syntax == AS_STORED:
-            return EXPLICIT_LE if stored in _NEVER else stored
+            return syntax_on_the_web(stored)
         if syntax == stored and stored not in _NEVER:
             return stored
         if stored not in VIDEO and (syntax == EXPLICIT_LE or (has_frames and syntax in ENCODABLE)):
@@ -249,7 +249,7 @@ def _frame_form(each: Wanted, stored: str) -> tuple[str, str] | None:
     if AS_STORED in named and each.type not in (OCTETS, "*/*"):
         named = (*named, *_frame_defaults(each.type, stored))
     for syntax in named:
-        target = (EXPLICIT_LE if stored in _NEVER else stored) if syntax == AS_STORED else syntax
+        target = syntax_on_the_web(stored) if syntax == AS_STORED else syntax
         if target != stored and (stored in VIDEO or target not in (EXPLICIT_LE, *ENCODABLE)):
             continue
         media = OCTETS if target == EXPLICIT_LE else MEDIA_OF_SYNTAX.get(target, OCTETS)

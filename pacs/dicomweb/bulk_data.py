@@ -94,6 +94,8 @@ def _pixel_data(instance: StoredInstance, place: str) -> Response:
         _way, media, syntax = choose_frames([_AS_STORED], instance.transfer_syntax_uid, single=True)
         parts = list(pixel_parts(instance, media, syntax, location))
     if way.multipart or len(parts) > 1:
+        if asked() and not any(each.multipart or each.type == "*/*" for each in asked()):
+            raise NotAcceptable(f'frames of this image are sent as multipart/related; type="{media}"')
         return cached(multipart_reply(parts, media), tag)
     return cached(single_reply(parts[0]), tag)
 

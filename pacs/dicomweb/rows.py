@@ -13,6 +13,7 @@ import orjson
 
 from pacs.dicom.dictionary import VR_OF, tag_of
 from pacs.dicom.json import BULK_PLACEHOLDER
+from pacs.dicom.syntaxes import syntax_on_the_web
 from pacs.dicom.values import SINGLE_VRS, parse_number
 from pacs.dicomweb.door import url_of
 from pacs.index import ATTRIBUTES, is_stored
@@ -45,6 +46,7 @@ _ALWAYS = {
     "00080056": b'"00080056":{"vr":"CS","Value":["ONLINE"]}',
 }
 _URL = "00081190"
+_SYNTAX = "AvailableTransferSyntaxUID"
 _BULK = re.compile(rb',"BulkDataURI":"@/[^"]*"')
 
 Field = Callable[[Row], bytes]
@@ -63,7 +65,7 @@ class RowEncoder:
             if inner:
                 inside.setdefault(tag, []).append(name)
             else:
-                self.fields[tag] = _plain(name)
+                self.fields[tag] = _available if name == _SYNTAX else _plain(name)
         self.sequences = frozenset(inside)
         self.fields |= {tag: _items(tag, some) for tag, some in inside.items()}
         self.in_order = [self.fields[tag] for tag in sorted(self.fields)]
@@ -111,6 +113,12 @@ def _plain(name: str) -> Field:
         return _field_text(tag, vr, value)
 
     return encode
+
+
+def _available(row: Row) -> bytes:
+    """The transfer syntax that the web sends an object in. PS3.18 Table 10.6.3-5."""
+    stored = row.get(_SYNTAX)
+    return _field_text("00083002", "UI", syntax_on_the_web(str(stored))) if stored else b'"00083002":{"vr":"UI"}'
 
 
 def _items(tag: str, names: list[str]) -> Field:

@@ -193,6 +193,19 @@ def test_compressed_pixel_data_has_a_part_a_frame(empty: Web):
         parts = parts_of(get(empty, path + place, "multipart/related; type=image/*; transfer-syntax=*"))
         assert [raw for _, raw in parts] == frames
         assert get(empty, path + place, "application/octet-stream").data == PIXELS.tobytes()
+        assert get(empty, path + place, "image/dicom-rle").status_code == 406, "a part a frame takes multipart"
+
+
+@contract("web 3.1", "web 5.7")
+def test_the_syntax_that_is_told_is_the_one_that_is_sent(empty: Web):
+    ds = as_object(PIXELS, frames=3)
+    ds.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    path = published(empty, ds)
+    for place, name in ((path, "metadata"), (path.rpartition("/")[0], "")):
+        (found,) = empty.client.get(f"{place}/{name}".rstrip("/")).get_json(force=True)
+        assert found["00083002"]["Value"] == [EXPLICIT]
+    (one,) = parts_of(get(empty, f"{path}/frames/2", 'multipart/related; type="application/octet-stream"'))
+    assert one[0]["content-type"].endswith(EXPLICIT)
 
 
 @contract("web 1.2", "web 4.2")
