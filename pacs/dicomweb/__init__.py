@@ -9,9 +9,8 @@ data only and would write its own temporary files.
 """
 
 from flask import Flask
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter
 
-from pacs.dicom.syntaxes import VALID_UID
 from pacs.dicomweb import (
     bulk_data,
     capabilities,
@@ -33,13 +32,7 @@ from pacs.dicomweb.problems import register_problems
 class UidConverter(BaseConverter):
     """A UID in a path; anything else is no address. PS3.5 9.1."""
 
-    regex = r"[0-9]+(?:\.[0-9]+)*"
-
-    def to_python(self, value: str) -> str:
-        """The UID. Raises `ValidationError`: no such address."""
-        if not VALID_UID.fullmatch(value):
-            raise ValidationError
-        return value
+    regex = r"(?![0-9.]{65})[0-9]+(?:\.[0-9]+)*"
 
 
 def register(app: Flask, door: WebDoor) -> None:

@@ -44,6 +44,7 @@ from pacs.pixels.encapsulated import deflated_frame
 from pacs.pixels.image import SEQUENTIAL_JPEG, Format, decode
 from pacs.pixels.jpeg import whole_spectrum
 from tests.builders import file_bytes, make_ct
+from tests.data_folder import shared_data
 from tests.dicom.real_files import real_files
 
 
@@ -89,7 +90,7 @@ def test_real_pixels_stay_the_same():
             assert after.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
             np.testing.assert_array_equal(after.pixel_array, pixels, err_msg=path.name)
         compared += 1
-    assert compared > 60
+    assert compared > (60 if shared_data() else 40)
     assert len(refused) < compared * 0.05, refused
 
 
@@ -182,7 +183,9 @@ def test_run_lengths_that_claim_too_many_bits_are_not_acceptable():
 
 
 def test_real_segmentation_in_run_lengths_is_its_native_twin():
-    folder = next(each.parent for each in real_files(3_000_000) if each.name == "liver_rle.dcm")
+    folder = next((each.parent for each in real_files(3_000_000) if each.name == "liver_rle.dcm"), None)
+    if folder is None:
+        pytest.skip("the shared files are not on this machine")
     np.testing.assert_array_equal(
         _transcoded(folder / "liver_rle.dcm").pixel_array, _transcoded(folder / "liver_expb.dcm").pixel_array
     )
