@@ -152,13 +152,17 @@ function remember() {
   for (const each of part("collection").options) if (each.value === before.collection) each.selected = true;
 }
 
+function takeChosen(input) {
+  const list = [...input.files];
+  input.value = "";
+  if (list.length) take((found) => chosen(list, found));
+}
+
+remember();
 for (const name of ["folder", "files"]) {
   part(`choose-${name}`).addEventListener("click", () => part(name).click());
-  part(name).addEventListener("change", ({ target }) => {
-    const list = [...target.files];
-    target.value = "";
-    if (list.length) take((found) => chosen(list, found));
-  });
+  part(name).addEventListener("change", ({ target }) => takeChosen(target));
+  takeChosen(part(name)); // chosen before this script was there
 }
 const zone = part("zone");
 // Anywhere on the page: a browser would leave it for a file that is dropped beside the zone.
@@ -189,4 +193,3 @@ addEventListener("offline", () => upload?.abort());
 addEventListener("beforeunload", (event) => {
   if (upload?.running) event.preventDefault();
 });
-remember();
