@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pacs.dicom.syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, LOSSY, VIDEO, syntax_on_the_web
@@ -110,18 +110,24 @@ def _quality(parameters: Sequence[tuple[str, str]]) -> float:
 class Wanted:
     """One way that the caller takes the answer: the type of (each part of) the payload and its transfer syntaxes.
 
-    `syntaxes` is empty when none was asked for. `refused` are media types and ranges that a wider range holds and the
-    caller does not take, or ranks lower: the most specific range decides.
+    `syntaxes` is empty when none was asked for. `refused` are types that a wider range holds and the caller does not
+    take, or ranks lower, each alone (False) or in multipart (True): the most specific range decides.
     """
 
     type: str
     multipart: bool
     syntaxes: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
+    refused: tuple[tuple[str, bool], ...] = ()
 
-    def takes(self, media_type: str) -> bool:
-        """Whether a media type is one that is meant."""
-        return within(media_type, self.type) and not any(within(media_type, each) for each in self.refused)
+    @property
+    def is_anything(self) -> bool:
+        """Whether it is ``*/*``, which multipart falls under as well."""
+        return self.type == "*/*" and not self.multipart
+
+    def takes(self, media_type: str, *, multipart: bool) -> bool:
+        """Whether a media type is one that is meant, alone or in parts."""
+        refused = (each for each, in_parts in self.refused if in_parts == multipart)
+        return within(media_type, self.type) and not any(within(media_type, each) for each in refused)
 
 
 def wanted(query_value: str | None, header: str | None) -> list[Wanted]:
@@ -145,15 +151,12 @@ def _with_plus(query_value: str) -> str:
 
 
 def _by_quality(ranges: list[MediaRange]) -> Iterator[Wanted]:
-    named = [(*_meant(each), each.quality) for each in ranges]
+    named = [(_meant(each), each.quality) for each in ranges]
     for each in sorted((each for each in ranges if each.quality > 0), key=lambda each: -each.quality):
-        kind, multipart = _meant(each)
-        not_these = (
-            other
-            for other, parts, quality in named
-            if parts == multipart and quality < each.quality and other != kind and within(other, kind)
-        )
-        yield Wanted(kind, multipart, tuple(each.values("transfer-syntax")), tuple(not_these))
+        way = _meant(each)
+        lower = (other for other, quality in named if quality < each.quality and other != way)
+        refused = (other for other in lower if within(other[0], way[0]) or (other[1] and not way[1]))
+        yield Wanted(*way, tuple(each.values("transfer-syntax")), tuple(refused))
 
 
 def _meant(each: MediaRange) -> tuple[str, bool]:
@@ -162,13 +165,6 @@ def _meant(each: MediaRange) -> tuple[str, bool]:
         kind = (each.values("type") or ["*/*"])[0].lower()
         return _OLD_NAMES.get(kind, kind), True
     return ("*/*", True) if each.type == "multipart/*" else (_OLD_NAMES.get(each.type, each.type), False)
-
-
-def takes_json(found: Sequence[Wanted]) -> bool:
-    """Whether DICOM JSON is acceptable; nothing asked means yes."""
-    return not found or any(
-        not each.multipart and (within(JSON, each.type) or each.type == "application/json") for each in found
-    )
 
 
 def instance_syntax(each: Wanted, stored: str, *, has_frames: bool = True) -> str | None:
@@ -206,7 +202,8 @@ def choose_instance(
     instance). Among images, objects without frames go in Explicit VR Little Endian when a compressed syntax is asked.
     """
     kinds = set(stored)
-    for each in found or [Wanted(DICOM, multipart=True)]:
+    as_zip = [replace(each, type=ZIP) for each in found if not each.multipart and each.takes(ZIP, multipart=False)]
+    for each in [*found, *as_zip] or [Wanted(DICOM, multipart=True)]:
         way = _instance_way(each, single=single)
         if way is None:
             continue
@@ -222,40 +219,52 @@ def choose_instance(
 
 
 def _instance_way(each: Wanted, *, single: bool) -> Wanted | None:
-    if each.type == ZIP and not each.multipart:
-        return each
-    if not within(DICOM, each.type) or (not each.multipart and not single and each.type == DICOM):
-        return None
-    return Wanted(DICOM, each.multipart or each.type != DICOM, each.syntaxes)
+    """A part an instance when any application type will do, as PS3.18 8.7.8.1 has it for defaults; alone if need be."""
+    if each.type in (ZIP, DICOM) and not each.multipart:
+        return each if single or each.type == ZIP else None
+    for multipart in (True,) if each.multipart or not single else (True, False):
+        if each.takes(DICOM, multipart=multipart):
+            return Wanted(DICOM, multipart, each.syntaxes)
+    return None
 
 
-def choose_frames(found: Sequence[Wanted], stored: str, *, single: bool) -> tuple[Wanted, str, str]:
-    """How to send frames: the way, the media type of a part, and the transfer syntax. Raises `NotAcceptable`."""
+def choose_frames(
+    found: Sequence[Wanted], stored: str, *, single: bool, joined: bool = False
+) -> tuple[Wanted, str, str]:
+    """How to send frames: the way, the media type of a part, and the transfer syntax. Raises `NotAcceptable`.
+
+    A single part is possible when `single` (one frame); uncompressed also when `joined` (all frames are one value).
+    """
     for each in found or [Wanted("*/*", multipart=True)]:
-        if not each.multipart and each.type != "*/*" and not single:
-            continue
-        chosen = _frame_form(each, stored)
+        chosen = _frame_form(each, stored, single=single, joined=joined)
         if chosen is not None:
-            return Wanted(each.type, each.multipart or each.type == "*/*", each.syntaxes), *chosen
+            media, syntax, multipart = chosen
+            return Wanted(each.type, multipart, each.syntaxes), media, syntax
     raise NotAcceptable(
         "frames are sent as application/octet-stream in Little Endian or as stored, or as images in the stored or"
         " a lossless compression"
     )
 
 
-def _frame_form(each: Wanted, stored: str) -> tuple[str, str] | None:
-    """Media type and transfer syntax of a frame for one element of the Accept header. PS3.18 Table 8.7.3-5."""
+def _frame_form(each: Wanted, stored: str, *, single: bool, joined: bool) -> tuple[str, str, bool] | None:
+    """Media type and transfer syntax of a frame for one element of the Accept header. PS3.18 Table 8.7.3-5.
+
+    The third says whether it goes in multipart.
+    """
     named = each.syntaxes or _frame_defaults(each.type, stored)
     if AS_STORED in named and each.type not in (OCTETS, "*/*"):
         named = (*named, *_frame_defaults(each.type, stored))
     for syntax in named:
         target = syntax_on_the_web(stored) if syntax == AS_STORED else syntax
-        if target != stored and (stored in VIDEO or target not in (EXPLICIT_LE, *ENCODABLE)):
+        if target in _NEVER or (target != stored and (stored in VIDEO or target not in (EXPLICIT_LE, *ENCODABLE))):
             continue
         media = OCTETS if target == EXPLICIT_LE else MEDIA_OF_SYNTAX.get(target, OCTETS)
-        if target in _NEVER or not (each.takes(media) or each.type == OCTETS):
-            continue
-        return (OCTETS if each.type == OCTETS else media), target
+        if each.type == OCTETS:  # compressed frames go under this name as well
+            media = OCTETS
+        if (each.multipart or each.is_anything) and each.takes(media, multipart=True):
+            return media, target, True
+        if not each.multipart and (single or (joined and target == EXPLICIT_LE)) and each.takes(media, multipart=False):
+            return media, target, False
     return None
 
 
@@ -263,6 +272,7 @@ def _frame_defaults(kind: str, stored: str) -> tuple[str, ...]:
     """The transfer syntaxes that are meant when none is named, best first."""
     if kind in (OCTETS, "application/*"):
         return (EXPLICIT_LE, stored) if stored in VIDEO else (EXPLICIT_LE,)
+    compressed = tuple(uid for uid, media in DEFAULT_OF_MEDIA if within(media, kind))
     if kind == "*/*":
-        return (stored,) if stored in LOSSY else (EXPLICIT_LE,)
-    return (stored, *(uid for uid, media in DEFAULT_OF_MEDIA if within(media, kind)))
+        return (stored, EXPLICIT_LE, *compressed) if stored in LOSSY else (EXPLICIT_LE, stored, *compressed)
+    return (stored, *compressed)

@@ -48,7 +48,8 @@ def retrieve_bulk_data(study: str, series: str, sop: str, place: str) -> Respons
 def retrieve_all_bulk_data(study: str, series: str | None = None, sop: str | None = None) -> Response:
     """Every value that the metadata only gives an address for; a part each, named by that address."""
     found = door().archive.open(key_of(study, series, sop), caller())
-    if not any(each.type == "*/*" or (each.multipart and each.type == OCTETS) for each in asked() or [_ANY]):
+    ways = [each for each in asked() or [_ANY] if each.multipart or each.is_anything]
+    if not any(each.takes(OCTETS, multipart=True) for each in ways):
         raise NotAcceptable(f'all bulk data is sent as multipart/related; type="{OCTETS}"')
     tag = tag_of(found, "bulkdata")
     if is_known(tag):
@@ -61,7 +62,6 @@ def retrieve_all_bulk_data(study: str, series: str | None = None, sop: str | Non
 
 
 _ANY = Wanted("*/*", multipart=True)
-_AS_STORED = Wanted("*/*", multipart=True, syntaxes=(AS_STORED,))
 
 
 def _all_parts(found: list[StoredInstance]) -> Iterator[BodyPart]:
@@ -80,7 +80,8 @@ def _is_pixel_data(place: str) -> bool:
 
 
 def _pixel_data(instance: StoredInstance, place: str) -> Response:
-    way, media, syntax = choose_frames(_unmultiplied(), instance.transfer_syntax_uid, single=True)
+    single, stored = instance.frames == 1, instance.transfer_syntax_uid
+    way, media, syntax = choose_frames(_unmultiplied(), stored, single=single, joined=True)
     tag = tag_of([instance], place, media, syntax, str(way.multipart))
     if is_known(tag):
         return not_modified(tag)
@@ -91,19 +92,18 @@ def _pixel_data(instance: StoredInstance, place: str) -> Response:
         if any(each.type != "*/*" or each.syntaxes for each in asked()):
             raise
         # Whoever takes anything is better served with the stored bytes than with nothing.
-        _way, media, syntax = choose_frames([_AS_STORED], instance.transfer_syntax_uid, single=True)
+        as_stored = [replace(each, syntaxes=(AS_STORED,)) for each in asked() or [_ANY]]
+        alone = [replace(each, refused=(*each.refused, ("*/*", True))) for each in as_stored]
+        way, media, syntax = choose_frames([*alone, *as_stored], stored, single=single)
         parts = list(pixel_parts(instance, media, syntax, location))
-    if way.multipart or len(parts) > 1:
-        if asked() and not any(each.multipart or each.type == "*/*" for each in asked()):
-            raise NotAcceptable(f'frames of this image are sent as multipart/related; type="{media}"')
-        return cached(multipart_reply(parts, media), tag)
-    return cached(single_reply(parts[0]), tag)
+    return cached(multipart_reply(parts, media) if way.multipart else single_reply(parts[0]), tag)
 
 
 def _unmultiplied() -> list[Wanted]:
-    """What the caller takes; bulk data that may have any form goes as a single part."""
-    found = asked() or [Wanted(OCTETS, multipart=False)]
-    return [replace(each, type=OCTETS) if each.type == "*/*" and not each.multipart else each for each in found]
+    """What the caller takes; bulk data that may have any form goes as a single part if it can."""
+    found = asked() or [Wanted("*/*", multipart=False)]
+    alone = [replace(each, type=OCTETS) for each in found if each.is_anything and each.takes(OCTETS, multipart=False)]
+    return [*alone, *found] if found[0].is_anything else found
 
 
 def _opened(instance: StoredInstance, place: str) -> tuple[Element, DataSet, StoredFile]:
@@ -139,11 +139,10 @@ def _kind_of(element: Element, holder: DataSet) -> str:
 def _choose(kind: str) -> tuple[Wanted, str]:
     """The first way in which the caller takes the value. Raises `NotAcceptable`."""
     for each in asked() or [Wanted("*/*", multipart=False)]:
-        group = each.type.partition("/")[0]
-        if each.type in ("*/*", kind) or each.type == f"{group}/*" == f"{kind.partition('/')[0]}/*":
-            return each, kind
-        if each.type == OCTETS:
-            return each, OCTETS
+        for multipart in (False, True) if each.is_anything else (each.multipart,):
+            for form in (kind, OCTETS):
+                if each.takes(form, multipart=multipart):
+                    return Wanted(form, multipart), form
     raise NotAcceptable(f"this value is sent as {kind} or {OCTETS}")
 
 

@@ -123,7 +123,11 @@ def retrieve_pixel_data(study: str, series: str | None = None, sop: str | None =
     found = [each for each in door().archive.open(key_of(study, series, sop), caller()) if each.frames]
     if not found:
         raise NotFound("nothing here has pixel data")
-    forms = [choose_frames(asked(), each.transfer_syntax_uid, single=sop is not None) for each in found]
+    one = sop is not None
+    taken = asked()
+    forms = [
+        choose_frames(taken, each.transfer_syntax_uid, single=one and each.frames == 1, joined=one) for each in found
+    ]
     way, media, _syntax = forms[0]
     tag = tag_of(found, "pixeldata", *(f"{form[1]} {form[2]}" for form in forms), str(way.multipart))
     if is_known(tag):

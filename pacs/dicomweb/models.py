@@ -11,9 +11,6 @@ from pacs.dicomweb.reply import BodyPart, multipart_reply, single_reply
 from pacs.errors import NotAcceptable
 
 XML = "application/dicom+xml"
-_ANY_JSON = frozenset((JSON, "application/json", "application/*", "*/*"))
-_ANY_XML = frozenset((XML, "application/*", "*/*"))
-_ANY_SINGLE_XML = _ANY_XML | {"application/xml"}
 _PIECE_BYTES = 1 << 18
 
 
@@ -23,11 +20,11 @@ def chosen_model(*, single: bool = False) -> Wanted:
     `single`: there is one data set, so that XML may come as a single part. Raises `NotAcceptable`.
     """
     for each in asked() or [Wanted(JSON, multipart=False)]:
-        if not each.multipart and each.type in _ANY_JSON and JSON not in each.refused:
+        if not each.multipart and (each.type == "application/json" or each.takes(JSON, multipart=False)):
             return Wanted(JSON, multipart=False)
-        if single and not each.multipart and each.type in _ANY_SINGLE_XML:
+        if single and not each.multipart and (each.type == "application/xml" or each.takes(XML, multipart=False)):
             return Wanted(XML, multipart=False)
-        if (each.multipart or each.type == "*/*") and each.type in _ANY_XML:
+        if (each.multipart or each.is_anything) and each.takes(XML, multipart=True):
             return Wanted(XML, multipart=True)
     raise NotAcceptable(f'data sets are sent as {JSON}, or as multipart/related; type="{XML}"')
 

@@ -46,9 +46,10 @@ def kinds_of(instance: StoredInstance) -> tuple[str, ...]:
 def choose_kind(found: Sequence[Wanted], kinds: Sequence[str], *, single: bool) -> tuple[str, bool]:
     """A media type, and whether it goes as multipart. Raises `NotAcceptable`."""
     for each in found or [Wanted("*/*", multipart=not single)]:
+        multipart = each.multipart or not single
         for kind in kinds:
-            if each.takes(kind) and (each.multipart or single or each.type == "*/*"):
-                return kind, each.multipart or not single
+            if each.takes(kind, multipart=multipart) and (each.multipart or single or each.is_anything):
+                return kind, multipart
     if not kinds:
         raise NotAcceptable("this object has no pictures")
     raise NotAcceptable(f"this is shown as {', '.join(kinds)}" + ("" if single else " in multipart/related"))

@@ -196,12 +196,13 @@ def _part_kinds(instance: StoredInstance) -> tuple[str, ...]:
     taken = asked()
     if not taken:
         return kinds
-    ways = [each for each in taken if each.multipart or each.type == "*/*"]
+    ways = [each for each in taken if each.multipart or each.is_anything]
     if not ways:
         raise NotAcceptable("pictures of a study or series are sent as multipart/related")
-    if not any(way.takes(kind) for way in ways for kind in (JPEG, PNG, GIF, JP2, HTML, PLAIN, PDF, XML, MP4)):
+    every = (JPEG, PNG, GIF, JP2, HTML, PLAIN, PDF, XML, MP4)
+    if not any(way.takes(kind, multipart=True) for way in ways for kind in every):
         raise NotAcceptable("pictures are sent as image/jpeg, image/png, image/gif or image/jp2")
-    return tuple(kind for way in ways for kind in kinds if way.takes(kind))
+    return tuple(kind for way in ways for kind in kinds if way.takes(kind, multipart=True))
 
 
 def _parts(shown: list[tuple[StoredInstance, tuple[str, ...]]], parameters: PictureParameters) -> Iterator[BodyPart]:

@@ -70,12 +70,13 @@ def _asked(values: Mapping[str, str]) -> list[Wanted]:
 
 def _wants_dicom(ways: list[Wanted], kinds: tuple[str, ...]) -> bool:
     """Whether the object itself is meant: it is asked for before any picture, or there is no picture of it."""
-    if not kinds:
-        return not ways or any(each.type in (DICOM, "*/*", "application/*") for each in ways)
+    if not ways:
+        return not kinds
     for each in ways:
-        if each.type in (DICOM, "application/*"):
+        shown = any(each.takes(kind, multipart=each.multipart) for kind in kinds)
+        if each.takes(DICOM, multipart=each.multipart) and not (shown and each.type == "*/*"):
             return True
-        if each.type == "*/*" or any(each.type in (kind, f"{kind.partition('/')[0]}/*") for kind in kinds):
+        if shown:
             return False
     return False
 

@@ -5,13 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacs.dicom.syntaxes import EXPLICIT_LE
-from pacs.dicomweb.accept import Wanted, choose_frames, parse_accept, takes_json, wanted
+from pacs.dicomweb.accept import Stored, Wanted, choose_frames, choose_instance, parse_accept, wanted
 from pacs.dicomweb.picture_parameters import picture_parameters
 from pacs.dicomweb.pictures import choose_kind
 from pacs.errors import BadRequest, NotAcceptable
 from tests.wire.contract import contract
-
-OHIF = "application/dicom+json, multipart/related; type=application/octet-stream; transfer-syntax=*"
 
 
 @contract("web 5.1")
@@ -43,13 +41,6 @@ def test_reads_media_ranges(header, found):
 @contract("web 5.2")
 def test_query_parameter_wins():
     assert wanted("application/dicom", "image/png")[0] == Wanted("application/dicom", multipart=False)
-
-
-@contract("web 10.1", "web 10.3")
-def test_takes_what_viewers_send_for_json():
-    assert takes_json(wanted(None, OHIF))
-    assert takes_json(wanted(None, "application/dicom+json, application/json"))
-    assert not takes_json(wanted(None, 'multipart/related; type="application/dicom"'))
 
 
 @contract("web 5.1")
@@ -165,3 +156,86 @@ def test_refused_types_leave_wildcards(header, kind):
             choose_kind(wanted(None, header), kinds, single=True)
     else:
         assert choose_kind(wanted(None, header), kinds, single=True)[0] == kind
+
+
+_NO_PARTS = 'multipart/related; type="application/dicom";q=0'
+
+
+@contract("web 5.2")
+@pytest.mark.parametrize(
+    ("header", "single", "way"),
+    [
+        (f"{_NO_PARTS}, */*", True, ("application/dicom", False)),
+        (f"{_NO_PARTS}, */*", False, ("application/zip", False)),
+        (f"{_NO_PARTS}, */*, application/zip;q=0", False, None),
+        ("multipart/related;q=0, */*", True, ("application/dicom", False)),
+        ("multipart/*;q=0, application/*", False, ("application/zip", False)),
+        ('multipart/related;q=0.5; type="application/*", */*', True, ("application/dicom", False)),
+        ("application/dicom;q=0, */*", True, ("application/dicom", True)),
+        ("application/*;q=0, */*", True, ("application/dicom", True)),
+        ("application/zip;q=0, */*", False, ("application/dicom", True)),
+        (f"{_NO_PARTS}, application/dicom", False, None),
+        ("image/*", True, None),
+    ],
+)
+def test_refused_forms_of_instances_are_never_sent(header, single, way):
+    if way is None:
+        with pytest.raises(NotAcceptable):
+            choose_instance(wanted(None, header), [Stored(EXPLICIT_LE)], single=single)
+    else:
+        found, _syntaxes = choose_instance(wanted(None, header), [Stored(EXPLICIT_LE)], single=single)
+        assert (found.type, found.multipart) == way
+
+
+@contract("web 5.2", "web 5.6")
+@pytest.mark.parametrize(
+    ("header", "single", "way"),
+    [
+        ('multipart/related; type="application/octet-stream";q=0, */*', True, ("application/octet-stream", False)),
+        ('multipart/related; type="application/octet-stream";q=0, */*', False, ("image/jpeg", True)),
+        ('multipart/related; type="image/*";q=0, multipart/related;q=0.5', False, ("application/octet-stream", True)),
+        ("application/octet-stream;q=0, */*", True, ("application/octet-stream", True)),
+        ("application/octet-stream;q=0, application/*", True, None),
+        ("multipart/related;q=0, */*", True, ("application/octet-stream", False)),
+        ("multipart/related;q=0, */*", False, None),
+    ],
+)
+def test_refused_forms_of_frames_are_never_sent(header, single, way):
+    if way is None:
+        with pytest.raises(NotAcceptable):
+            choose_frames(wanted(None, header), EXPLICIT_LE, single=single)
+    else:
+        found, media, _syntax = choose_frames(wanted(None, header), EXPLICIT_LE, single=single)
+        assert (media, found.multipart) == way
+
+
+_KINDS = ("application/dicom", "application/octet-stream", "image/jpeg", "application/*", "image/*", "*/*")
+_ELEMENTS = st.tuples(st.sampled_from(_KINDS), st.booleans(), st.sampled_from(("0", "0.3", "0.7", "1")))
+
+
+def _weight(elements: list[tuple[str, bool, str]], kind: str, multipart: bool) -> float:
+    """By RFC 9110 12.5.1: that of the most specific element; only ``*/*`` holds multipart too."""
+    group = kind.partition("/")[0]
+    for some in (kind, f"{group}/*", "*/*"):
+        found = [float(weight) for each, parts, weight in elements if each == some and parts == multipart]
+        if found:
+            return max(found)
+    anything = [float(weight) for each, parts, weight in elements if each == "*/*" and not parts]
+    return max(anything, default=0.0)
+
+
+@contract("web 5.2")
+@given(st.lists(_ELEMENTS, min_size=1, max_size=5), st.booleans())
+def test_what_is_sent_was_never_refused(elements, single):
+    header = ", ".join(
+        f'multipart/related; type="{kind}"; q={weight}' if parts else f"{kind}; q={weight}"
+        for kind, parts, weight in elements
+    )
+    try:
+        found, media, _syntax = choose_frames(wanted(None, header), EXPLICIT_LE, single=single)
+    except NotAcceptable:
+        octets, jpeg = "application/octet-stream", "image/jpeg"
+        ways = (True, False) if single else (True,)
+        assert not any(_weight(elements, kind, way) for kind in (octets, jpeg) for way in ways)
+    else:
+        assert _weight(elements, media, found.multipart) > 0

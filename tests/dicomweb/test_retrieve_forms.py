@@ -1,6 +1,7 @@
 """WADO-RS in other forms than stored: compressed on request, ZIP files, pixel data and bulk data as a whole."""
 
 import io
+import re
 import warnings
 import zipfile
 
@@ -235,3 +236,30 @@ def test_pixel_data_beyond_decoding_goes_as_stored(empty: Web):
     assert (reply.status_code, reply.mimetype) == (200, "image/jpeg")
     assert reply.data.startswith(b"\xff\xd8 no picture")
     assert get(empty, address, "application/octet-stream").status_code == 406
+
+
+@contract("web 5.2")
+@pytest.mark.parametrize(
+    ("below", "least"),
+    [
+        ("", 2),
+        ("/frames/1", 8),
+        ("/frames/1,2", 5),
+        ("/pixeldata", 6),
+        ("/bulkdata", 1),
+        ("/bulkdata/7FE00010", 2),
+        ("/metadata", 3),
+        ("/rendered", 4),
+        ("/thumbnail", 3),
+    ],
+)
+def test_who_refuses_what_was_sent_gets_something_else_or_nothing(empty: Web, moving: str, below, least):
+    refused: list[str] = []
+    while (reply := get(empty, moving + below, ", ".join(["*/*", *refused]))).status_code == 200:
+        content_type = reply.headers["Content-Type"]
+        kind = re.search(r'multipart/related; type="([^"]+)"', content_type)
+        form = f'multipart/related; type="{kind[1]}"; q=0' if kind else f"{content_type.partition(';')[0]}; q=0"
+        assert form not in refused
+        refused.append(form)
+    assert reply.status_code == 406
+    assert len(refused) >= least, refused
