@@ -1,8 +1,8 @@
 """A query and a scope as one SELECT. Visibility stands inside the statement, so invisible is the same as absent.
 
-The statement reads rows of the level's own table. Keys of other levels become ``id IN (SELECT ...)`` towards the
-parents or the children; columns of upper levels are joined in by primary key. Both databases have a good plan for
-this shape at any size (`tests/index/test_plans.py`).
+The statement reads rows of the level's own table, by age in the archive: so pages stay as they are while things are
+added. Keys of other levels become ``id IN (SELECT ...)`` towards the parents or the children; columns of upper levels
+are joined in by primary key. Both databases have a good plan for this shape at any size (`tests/index/test_plans.py`).
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from pacs.query import AnyOf, Condition, Empty, Exact, Match, Query, Range, Wild
 
 LEVELS = tuple(Level)
 COMMON = 2000  # series that fit a key: from here on looking them all up costs more than trying studies
+_MOST_MERGED = 20  # collections; each takes some time to plan
 _FIRST_INSTANCE = "sop_class_uid, size_bytes, id"  # as the index on a series' instances has them
 
 
@@ -102,24 +103,48 @@ class _Builder:
 
     def build(self, *, metadata: bool) -> Statement:
         level = self.query.level
+        table = TABLE_OF[level]
         wanted = self.wanted()
         restricted = [*self.own(level), *self.upper(level), *self.lower(level)]
         where = joined("AND", [*restricted, *self.visible(level, indexed=not restricted), *self.only_first(level)])
+        count = self.count(level, where)
         columns = ", ".join(self.column(attribute) for attribute in wanted)
         extra = self.metadata(level) if metadata else Sql("")
         if metadata:
-            columns += f", {TABLE_OF[level]}.id, {extra.text}"
-        order = self.order(level, indexed=not restricted)
-        text = f"SELECT {columns} FROM {self.source(level, wanted)} WHERE {where.text} ORDER BY {order}"
-        count = self.count(level, where)
-        limit = self.limit()
+            columns += f", {table}.id, {extra.text}"
+        source = self.source(level, wanted)
+        if not restricted and self.dialect.sqlite and len(self.scope.everything | self.scope.released) > 1:
+            source, where = self.merged(level, source)
+            text = f"SELECT {columns} FROM {source} WHERE {where.text}"
+        else:
+            text = f"SELECT {columns} FROM {source} WHERE {where.text} ORDER BY {table}.id{self.limit()}"
         return Statement(
-            self.dialect.finished(f"{text}{limit}"),
+            self.dialect.finished(text),
             (*extra.values, *where.values),
             tuple(attribute.keyword for attribute in wanted),
             self.dialect.finished(count.text),
             count.values,
         )
+
+    def merged(self, level: Level, source: str) -> tuple[str, Sql]:
+        """For SQLite, which has no statistics: a page of all rows, read from several collections' indexes at once.
+
+        Where there are many, the table is read by age: a page of what most rows belong to is soon full.
+        """
+        table = TABLE_OF[level]
+        scopes = [Scope(everything=frozenset((number,))) for number in sorted(self.scope.everything)]
+        scopes += [Scope(released=frozenset((number,))) for number in sorted(self.scope.released)]
+        indexed = len(scopes) <= _MOST_MERGED
+        arms = []
+        for scope in scopes if indexed else [self.scope]:
+            visible = _Builder(self.query, scope, self.dialect, ()).visible(level, indexed=indexed)
+            where = joined("AND", [*visible, *self.only_first(level)])
+            arms.append(Sql(f"SELECT {table}.id FROM {self.source(level, ())} WHERE {where.text}", where.values))
+        ids = " UNION ALL ".join(arm.text for arm in arms)
+        values = tuple(value for arm in arms for value in arm.values)
+        # With a limit, SQLite runs it as it stands, and the rows keep its order.
+        page = f"({ids} ORDER BY 1{self.limit() or ' LIMIT -1'}) AS page"
+        return f"{page} {self.dialect.join} {source}", Sql(f"{table}.id = page.id", values)
 
     def count(self, level: Level, where: Sql) -> Sql:
         """Counts matches. Instances without a key of their own are counted by what their series say."""
@@ -168,15 +193,6 @@ class _Builder:
         if limit is None:
             return f" LIMIT {-1 if self.dialect.sqlite else 'ALL'} OFFSET {int(offset)}"
         return f" LIMIT {int(limit)} OFFSET {int(offset)}"
-
-    def order(self, level: Level, *, indexed: bool) -> str:
-        """By age in the archive: stable while things are added. Whole collections stand one after the other."""
-        table = TABLE_OF[level]
-        if level is Level.SERIES and not indexed:
-            return "series.study_id, series.id"
-        if indexed and self.dialect.sqlite:  # the index on the collection gives this order without sorting
-            return f"{table}.collection_id, {table}.id"
-        return f"{table}.id"
 
     def wanted(self) -> list[Attribute]:
         """The level's unique key, those above it, and what was asked for of these levels."""

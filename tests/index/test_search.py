@@ -1,6 +1,7 @@
 """Matching at all levels, on both databases."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 from peewee import Database
@@ -13,6 +14,8 @@ from tests.index.build import SR, publication
 
 ALL = Scope(everything=frozenset({1, 2}))
 PUBLIC = Scope(released=frozenset({1}))
+MIXED = Scope(everything=frozenset({2}), released=frozenset({1}))
+MANY = Scope(everything=frozenset(range(3, 40)), released=frozenset({1, 2}))
 Search = Callable[..., list[str]]
 
 
@@ -237,6 +240,36 @@ def test_limit_and_offset_page_through_all(index: Index):
     assert uids == ["2.25.1", "2.25.2", "2.25.3", "2.25.4", "2.25.5"]
     assert index.search(Query(Level.INSTANCE, limit=2, offset=2), ALL).total() == 5
     assert len(list(index.search(Query(Level.INSTANCE, offset=3), ALL))) == 2
+
+
+@pytest.mark.parametrize("scope", [ALL, PUBLIC, MIXED, MANY], ids=["all", "public", "mixed", "many"])
+@pytest.mark.parametrize("match", [(), (Match("Modality", Exact(("CT",))),)], ids=["any", "modality"])
+@pytest.mark.parametrize("level", Level)
+def test_pages_stay_as_they_are_while_things_are_added(database: Database, level, match, scope):
+    index = Index(database)
+
+    def add(numbers: Iterable[int]) -> None:
+        batch = []
+        for number in numbers:
+            patient, study, series = f"P{number // 6}", f"2.25.{number // 4}1", f"2.25.{number // 2}2"
+            one = publication(
+                f"2.25.{number}3", study=study, series=series, collection=2 - number % 2, PatientID=patient
+            )
+            batch.append(replace(one, released=number % 5 != 0))
+        with database.atomic():
+            index.write(batch, {})
+
+    def page(start: int, limit: int | None = 2) -> list[dict[str, object]]:
+        return [dict(row) for row in index.search(Query(level, match, limit=limit, offset=start), scope)]
+
+    add([100, 107, 108, 115, 116, 123, 124, 131])
+    whole = page(0, None)
+    pages = []
+    for number in range(0, len(whole), 2):
+        pages += page(number)
+        add([1000 + 20 * number, 1001 + 20 * number])
+    assert pages[: len(whole)] == whole
+    assert len(page(0, None)) > len(whole)
 
 
 def test_upper_level_columns_come_along(index: Index):
