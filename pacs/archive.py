@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -281,9 +281,7 @@ class Archive:
         """The keyed mappings of a collection: for de-identifying, and for mapping an original identifier forward."""
         keys = CollectionKeys.derive(self.parts.keys.master(collection.key_id), collection.key_label)
         with suppress(ProfileError):  # whoever needs the whole profile will say so
-            profile = load_profile(collection.profile, self.parts.profiles)
-            retains = "retain_uids" in profile.options
-            keys = replace(keys, uid_root=profile.expressions.uid_root, retains_uids=retains)
+            keys = keys.under(load_profile(collection.profile, self.parts.profiles))
         return keys
 
     def sealing_key_of(self, collection: CollectionInfo) -> bytes:

@@ -59,15 +59,12 @@ class Level(NamedTuple):
 class UidMap:
     """The new UIDs of one object, each made once; `new` has those that changed."""
 
-    def __init__(self, keys: CollectionKeys, *, retains: bool) -> None:
+    def __init__(self, keys: CollectionKeys) -> None:
         self.keys = keys
-        self.retains = retains
         self.new: dict[str, str] = {}
 
     def map(self, uid: str) -> str:
         """The new UID for an old one: the same where the profile retains UIDs."""
-        if self.retains:
-            return uid
         new = self.new.get(uid)
         if new is None:
             new = self.keys.map_uid(uid)
@@ -103,7 +100,7 @@ class Actions(ABC):
         self.context = context
         self.sop_class_uid = first_text(data_set, SOP_CLASS)
         self.table = decisions(profile, self.sop_class_uid)
-        self.uids = UidMap(keys, retains="retain_uids" in profile.options)
+        self.uids = UidMap(keys)
         self.report: list[Change] = []
         self.waiting: list[Level] = []
         self.settled: dict[int, bytes] = {}  # values that follow from a dummy, set at the end

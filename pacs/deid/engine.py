@@ -8,7 +8,6 @@ read names first, so the name must not differ from the id that query and display
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cached_property
 
 from pacs.deid import private
@@ -77,9 +76,7 @@ def deidentify(
     with one_object():
         if profile.strict is not None:
             return strictly(profile, profile.strict, data_set, encoding, meta, context)
-        if profile.expressions.uid_root:
-            keys = replace(keys, uid_root=profile.expressions.uid_root)
-        return _Deidentifier(data_set, encoding, profile, keys, context, meta).run()
+        return _Deidentifier(data_set, encoding, profile, keys.under(profile), context, meta).run()
 
 
 class _Deidentifier(Actions):

@@ -7,10 +7,14 @@ import hmac
 import re
 import unicodedata
 from base64 import b32encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from pacs.deid.ctp.digests import hashed_uid
 from pacs.dicom.syntaxes import is_standard_uid
+
+if TYPE_CHECKING:
+    from pacs.deid.profiles import Profile
 
 MIN_SHIFT_DAYS, MAX_SHIFT_DAYS = 365, 3650
 _SHOWN = 13  # base32 letters of 5 bits: 65 bits
@@ -58,6 +62,11 @@ class CollectionKeys:
         shown = re.sub(r"[^A-Z0-9]+", "-", (prefix or label).upper()).strip("-")[:20].strip("-")
         uid, patient, date, receipt = (_digest(master, label, use) for use in ("uid", "patient", "date", "receipt"))
         return cls(uid, patient, date, receipt, shown or "P")
+
+    def under(self, profile: "Profile") -> "CollectionKeys":
+        """The same keys, mapping UIDs as a profile does."""
+        retains = "retain_uids" in profile.options
+        return replace(self, uid_root=profile.expressions.uid_root, retains_uids=retains)
 
     def map_uid(self, uid: str) -> str:
         """The new UID: ``2.25.`` and a 128-bit integer (PS3.5 B.2); UIDs that PS3.6 registers stay as they are."""

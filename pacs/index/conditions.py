@@ -1,7 +1,7 @@
 """One condition on one attribute as SQL. PS3.4 C.2.2.2."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pacs.errors import BadQuery
 from pacs.index.attributes import TABLE_OF, Attribute, Kind
@@ -107,29 +107,31 @@ def _name(attribute: Attribute, condition: Condition, dialect: Dialect) -> Sql:
             return joined("OR", [_exact_name(attribute, value, dialect) for value in values])
         case Wildcard(pattern):
             groups = pattern_groups(folded_pattern(pattern))
-            own = "=".join(groups)
             if len(groups) > 1:
-                first = groups[:1] if set(groups[1:]) == {"*"} else []  # of names with one group, too
-                return _any_group(attribute, first, f"={own}=*", dialect)
-            return _any_group(attribute, [own], f"*={own}=*", dialect)
+                return _groups_in_order(attribute, groups, dialect)
+            return _any_group(attribute, groups, f"*={groups[0]}=*", dialect)
         case _:
             return Sql(f"({_column(attribute)} = '')")
 
 
+def _groups_in_order(attribute: Attribute, patterns: Sequence[str], dialect: Dialect) -> Sql:
+    first = patterns[:1] if set(patterns[1:]) == {"*"} else []  # of names with one group, too
+    return _any_group(attribute, first, f"={'='.join(patterns)}=*", dialect)
+
+
 def _exact_name(attribute: Attribute, value: str, dialect: Dialect) -> Sql:
-    """Each group that was asked for equals one of the name's."""
-    groups = [group for group in name_groups(value) if group]
-    if not groups:
+    """One group equals any of the name's; several are held against them in their order, empty ones fit all."""
+    groups = name_groups(value)
+    if not any(groups):
         return Sql(f"{_column(attribute)} = ''")
-    terms = []
-    for group in groups:
-        safe = group.replace("*", "?")  # a literal star cannot come here: it would have been a wildcard
-        terms.append(_any_group(attribute, [], f"*={safe}=*", dialect, exact=group))
-    return joined("AND", terms)
+    if len(groups) > 1:
+        return _groups_in_order(attribute, [each or "*" for each in groups], dialect)
+    safe = groups[0].replace("*", "?")  # a literal star cannot come here: it would have been a wildcard
+    return _any_group(attribute, [], f"*={safe}=*", dialect, exact=groups[0])
 
 
 def _any_group(
-    attribute: Attribute, patterns: list[str], in_groups: str, dialect: Dialect, *, exact: str | None = None
+    attribute: Attribute, patterns: Sequence[str], in_groups: str, dialect: Dialect, *, exact: str | None = None
 ) -> Sql:
     """The first group fits one of `patterns` (or is `exact`), or all groups as ``=a=b=`` fit `in_groups`.
 
@@ -198,7 +200,7 @@ def padded(value: str, model: str) -> str:
 
 
 def _time(attribute: Attribute, condition: Condition, _dialect: Dialect) -> Sql:
-    return _moments(_column(attribute), condition, lambda value: time_value(attribute, value), TIME_ENDS, attribute)
+    return _moments(attribute, _column(attribute), condition, time_value, TIME_ENDS)
 
 
 def time_value(attribute: Attribute, value: str) -> str:
@@ -214,7 +216,7 @@ def _datetime(attribute: Attribute, condition: Condition, _dialect: Dialect) -> 
     column = _column(attribute)
     has_zone = f"substr({column}, length({column}) - 4, 1) IN ('+', '-')"
     local = f"(CASE WHEN {has_zone} THEN substr({column}, 1, length({column}) - 5) ELSE {column} END)"
-    return _moments(local, condition, lambda value: datetime_value(attribute, value), DATETIME_ENDS, attribute)
+    return _moments(attribute, local, condition, datetime_value, DATETIME_ENDS)
 
 
 def datetime_value(attribute: Attribute, value: str) -> str:
@@ -226,8 +228,13 @@ def datetime_value(attribute: Attribute, value: str) -> str:
 
 
 def _moments(
-    column: str, condition: Condition, parsed: Callable[[str], str], ends: tuple[str, str], attribute: Attribute
+    attribute: Attribute,
+    column: str,
+    condition: Condition,
+    value_of: Callable[[Attribute, str], str],
+    ends: tuple[str, str],
 ) -> Sql:
+    """`column`: the attribute's own, or what it says without a zone. `ends`: the first and last moments of all."""
     zeros, nines = ends
     size = len(zeros)
     whole = f"substr({column} || substr('{zeros}', length({column}) + 1), 1, {size})"
@@ -235,11 +242,11 @@ def _moments(
         case Exact(values):
             return Sql(
                 f"({column} <> '' AND {one_of(whole, values).text})",
-                tuple(padded(parsed(value), zeros) for value in values),
+                tuple(padded(value_of(attribute, value), zeros) for value in values),
             )
         case Range(low, high):
-            first = padded(parsed(low), zeros) if low else "0"
-            last = padded(parsed(high), nines) if high else "9~"
+            first = padded(value_of(attribute, low), zeros) if low else "0"
+            last = padded(value_of(attribute, high), nines) if high else "9~"
             return Sql(f"({column} <> '' AND {whole} BETWEEN ? AND ?)", (first, last))
         case Empty():
             return Sql(f"{column} = ''")

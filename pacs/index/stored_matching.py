@@ -189,8 +189,11 @@ def _fit_groups(patterns: Sequence[re.Pattern[str]], groups: Sequence[str]) -> b
 
 
 def _exact_name(wanted: str) -> Callable[[str], bool]:
-    groups = {group for group in name_groups(wanted) if group}
-    return lambda value: groups <= set(name_groups(value))
+    groups = name_groups(wanted)
+    if len(groups) == 1:
+        return lambda value: groups[0] in name_groups(value)
+    patterns = [_pattern(each or "*") for each in groups]
+    return lambda value: _fit_groups(patterns, name_groups(value))
 
 
 def _fuzzy_name(wanted: str) -> Callable[[str], bool]:

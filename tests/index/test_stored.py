@@ -94,6 +94,8 @@ CODE = "SeriesDescriptionCodeSequence.CodeValue"
         ("OperatorsName", Wildcard("OPE*"), "4"),
         ("OperatorsName", Wildcard("山*"), "1 2 3 4"),
         ("OperatorsName", Exact(("secret^b=山田^太郎",)), "3"),
+        ("OperatorsName", Exact(("山田^太郎=secret^b",)), ""),
+        ("OperatorsName", Exact(("=secret^b",)), ""),
         ("AdditionalPatientHistory", Wildcard("*\\still*"), "1 2 3 4"),
         ("FrameReferenceDateTime", Empty(), "1 2 3 4"),
         ("0018A002", Range("2020", "20200115"), "1 2 3 4"),
