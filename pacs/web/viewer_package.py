@@ -18,7 +18,7 @@ import zstandard
 from pacs.errors import BadRequest
 
 BASE = "/viewer/"
-LAYOUT = 2  # 1 worked below /viewer/ only; `scripts/fetch-viewer --once` fetches again what is older
+LAYOUT = 3  # 1 worked below /viewer/ only, 2 listed no study beside one without a modality; `--once` fetches such again
 PAGE = "index.html"  # sent as made for the request, so not compressed beforehand
 # The ONNX runtime is 140 of 200 MB and serves an experiment; service workers are fetched from another host. The
 # microscopy viewer stays: without it slides stay black, and 10 MB are fetched only when one is opened.
@@ -36,6 +36,8 @@ _ROOT_OF_STYLES = re.compile(r"url\((['\"]?)/(?!/)")
 _ROOT_OF_LINKS = re.compile(r'((?:href|src|content)=")/(?!/)')
 _ROOT_OF_FACTS = re.compile(r'"/(?!/)')
 _ROOT_OF_PAGE = re.compile(r'(window\.PUBLIC_URL\s*=\s*)"/"')
+# The study list fails as a whole over a study without any modality, whose attribute is there and empty (2026-11, 3.13).
+_MODALITIES = re.compile(r"(?<=\bModalitiesInStudy\.Value)(?=\.length\b)")
 _WORKER = re.compile(r'<script[^>]*src="[^"]*init-service-worker\.js"[^>]*></script>')
 
 
@@ -53,6 +55,8 @@ def install(package: Path, folder: Path) -> dict[str, object]:
         facts = _facts(package, work / "package")
         _trim(made)
         _move_to_base(made)
+        for path in made.glob("*.js"):
+            _replace(path, [(_MODALITIES, "?")])
         shutil.copy(work / "package" / "LICENSE", made / "LICENSE")
         (made / "VERSION.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         _compress(made)

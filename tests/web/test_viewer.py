@@ -18,7 +18,8 @@ PAGE = """<!doctype html><html><head><script>window.PUBLIC_URL="/"</script>
 <script type="module" src="/init-service-worker.js"></script><script src="/app-config.js"></script>
 <script defer src="/app.bundle.0123456789abcdef.js"></script>
 <link href="/app.bundle.css" rel="stylesheet"></head></html>"""
-SCRIPT = 'r.p="/";__webpack_require__.p = "/";fetch("/x");' + "load('/dicom-microscopy-viewer/a.js');" + " " * 2000
+SCRIPT = 'r.p="/";__webpack_require__.p = "/";fetch("/x");' + "load('/dicom-microscopy-viewer/a.js');"
+SCRIPT += "for (let i = 0; i < ModalitiesInStudy.Value.length; i++) {}" + " " * 2000
 FILES = {
     "package/package.json": json.dumps({"name": "@ohif/app", "version": "3.13.2", "license": "MIT"}),
     "package/LICENSE": "MIT",
@@ -76,6 +77,7 @@ def test_package_is_trimmed_and_moved_to_its_base(folder):
     script = (folder / "app.bundle.0123456789abcdef.js").read_text()
     here = '(self.PUBLIC_URL||new URL(".",self.location).pathname)'
     assert script.startswith(f'r.p={here};__webpack_require__.p = {here};fetch("/x");load({here}+\'dicom-microscopy')
+    assert "i < ModalitiesInStudy.Value?.length;" in script
     assert (folder / "app.bundle.css").read_text() == "@font-face{src:url(a.woff2)}"
     assert '"src": "assets/a.png"' in (folder / "manifest.json").read_text()
     assert 'src="b.png"' in (folder / "assets" / "browserconfig.xml").read_text()

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from pacs.web.viewer import usual_folder, viewer_folder
+from tests.builders import ct_bytes
 from tests.data_folder import shared_data
 from tests.wire.browser import Visit
 from tests.wire.contract import contract
@@ -93,8 +95,13 @@ def test_ohif_shows_a_study(whole: WholeServer, visit: Callable[[str], Visit], k
 
 @needs_ohif
 @contract("web 10.1")
-def test_ohif_lists_studies(whole: WholeServer, visit: Callable[[str], Visit]) -> None:
+def test_ohif_lists_studies(whole: WholeServer, visit: Callable[[str], Visit], tmp_path: Path) -> None:
     fill(whole, "pt")
+    (tmp_path / "bare.dcm").write_bytes(ct_bytes(Modality="", study="bare"))
+    whole.run("import", "--collection", "pt", str(tmp_path / "bare.dcm"))
+    whole.wait_until_worked_off()
+    listed = requests.get(f"{whole.dicom_web}/studies", {"collection": "pt"}, timeout=30).json()
+    assert {"vr": "CS"} in [each["00080061"] for each in listed]  # one study has no modality at all
     seen = visit("/viewer/")
     seen.page.get_by_text("PT", exact=True).first.wait_for(timeout=60_000)
     assert seen.faults == []
