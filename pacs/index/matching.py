@@ -49,8 +49,8 @@ def folded_pattern(pattern: str) -> str:
 
 
 def pattern_groups(pattern: str) -> list[str]:
-    """The patterns of a name's component groups; one that is empty lets its group be anything."""
-    groups = pattern.split("=")
+    """The patterns of a name's component groups; one that is empty lets its group be anything. PS3.5 6.2.1.2."""
+    groups = pattern.rstrip("= ").split("=")
     return [each or "*" for each in groups] if len(groups) > 1 else groups
 
 

@@ -11,15 +11,16 @@ from peewee import Database
 
 from pacs.db.connection import execute
 from pacs.errors import SearchTooLong
+from pacs.index.attributes import Kind
 from pacs.index.moments import names_zone
 from pacs.index.packing import unpacked_json
 from pacs.index.sql import Dialect, Sql, Value
 from pacs.index.statement import COMMON, Statement, commonness, metadata_below, statement_for
 from pacs.index.stored import attribute_of, is_stored, of_levels, picked, tree_of
-from pacs.index.stored_matching import DataSet, keys_needed, test_of
+from pacs.index.stored_matching import DataSet, keys_needed, needs_data_set, test_of
 from pacs.index.totals import Totals
 from pacs.model import Scope
-from pacs.query import Query, Row
+from pacs.query import Match, Query, Row
 
 CHUNK_ROWS = 1000
 MOST_COUNTED = 20_000  # objects whose stored JSON is read for a total: a second or two
@@ -41,7 +42,7 @@ class Found:
         self._below: Sql | None = None
         plain = query
         if self._stored.matches:  # what is left after matching against JSON is cut into pages here
-            columns = tuple(match for match in query.matches if match not in self._stored.matches)
+            columns = tuple(match for match in query.matches if match not in self._stored.matches or _narrows(match))
             plain = replace(query, matches=columns, limit=None, offset=0)
             if self._stored.deepest is not None:
                 self._below = metadata_below(plain, scope, dialect, self._stored.deepest)
@@ -132,12 +133,21 @@ class Found:
         return False
 
 
+def _is_of_data_sets(match: Match) -> bool:
+    return is_stored(match.keyword) or names_zone(match) or needs_data_set(match)
+
+
+def _narrows(match: Match) -> bool:
+    """Whether SQL finds no less for a key than the data sets do: a name in groups, whatever their order."""
+    return not is_stored(match.keyword) and needs_data_set(match) and attribute_of(match.keyword).kind is Kind.NAME
+
+
 class _Stored:
     """What a query wants of the stored DICOM JSON: keys that are no columns, and attributes to return."""
 
     def __init__(self, query: Query) -> None:
         depth = query.level.depth
-        self.matches = tuple(match for match in query.matches if is_stored(match.keyword) or names_zone(match))
+        self.matches = tuple(match for match in query.matches if _is_of_data_sets(match))
         levels = {match: attribute_of(match.keyword).level for match in self.matches}
         own = [match for match in self.matches if levels[match].depth <= depth]
         self.own, self.own_needs = test_of(own, fuzzy=query.fuzzy), keys_needed(own)

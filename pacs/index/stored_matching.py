@@ -7,6 +7,8 @@ in their short forms, numbers as numbers, any of several values, and one item of
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
 
 from pacs.dicom.values import parse_number
 from pacs.errors import BadQuery
@@ -32,6 +34,25 @@ _NOT_MATCHED = frozenset(("SQ", "OB", "OD", "OF", "OL", "OV", "OW"))
 def test_of(matches: Iterable[Match], *, fuzzy: bool) -> Test:
     """Whether a data set fits all of some matches. Raises `BadQuery` for a condition that does not fit its VR."""
     return _test([(keys_of(each.keyword), _values_test(each, fuzzy=fuzzy)) for each in matches])
+
+
+def needs_data_set(match: Match) -> bool:
+    """Whether SQL cannot decide a key that is a column: names in several groups, or several names, of a person."""
+    if vr_of_name(match.keyword) != "PN" or isinstance(match.condition, Empty):
+        return False
+    return attribute_of(match.keyword).kind is not Kind.NAME or _has_groups(match.condition)
+
+
+def _has_groups(condition: Condition) -> bool:
+    match condition:
+        case AnyOf(conditions):
+            return any(_has_groups(each) for each in conditions)
+        case Exact(values):
+            return any("=" in value for value in values)
+        case Wildcard(pattern):
+            return "=" in pattern
+        case _:
+            return False
 
 
 def keys_needed(matches: Iterable[Match]) -> tuple[bytes, ...]:
@@ -89,6 +110,8 @@ def _values_test(match: Match, *, fuzzy: bool) -> _ValuesTest:
     attribute = attribute_of(match.keyword)
     if vr_of_name(match.keyword) in _NOT_MATCHED:
         raise BadQuery(f"{match.keyword} holds no text or numbers, so it cannot be matched")
+    if vr_of_name(match.keyword) == "PN":  # its column may be a mere list
+        attribute = replace(attribute, kind=Kind.NAME)
     return _condition_test(attribute, match.condition, fuzzy=fuzzy)
 
 
@@ -197,5 +220,15 @@ def _exact_name(wanted: str) -> Callable[[str], bool]:
 
 
 def _fuzzy_name(wanted: str) -> Callable[[str], bool]:
-    asked = words_of(wanted)
-    return lambda value: all(any(word.startswith(each) for word in words_of(value)) for each in asked)
+    """Every word begins a word of the name; those of several groups are held against the groups in their order."""
+    groups = [words_of(group) for group in wanted.rstrip("= ").split("=")]
+
+    def begun(asked: Sequence[str], text: str) -> bool:
+        words = words_of(text)
+        return all(any(word.startswith(each) for word in words) for each in asked)
+
+    if len(groups) == 1:
+        return lambda value: begun(groups[0], value)
+    return lambda value: all(
+        begun(asked, text) for asked, text in zip_longest(groups, value.split("=")[: len(groups)], fillvalue="")
+    )

@@ -41,7 +41,8 @@ def publication(  # every test says only what matters to it
         "Rows": "512",
         "Columns": "512",
     } | {key.replace("__", "."): value for key, value in attributes.items()}
-    json = metadata or {"00080018": {"vr": "UI", "Value": [sop]}}
+    groups = dict(zip(("Alphabetic", "Ideographic", "Phonetic"), named["PatientName"].split("="), strict=False))
+    json = metadata or {"00080018": {"vr": "UI", "Value": [sop]}, "00100010": {"vr": "PN", "Value": [groups]}}
     return Publication(
         intake_id=f"i-{sop}-{content}",
         envelope_id="e-1",

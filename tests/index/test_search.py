@@ -105,6 +105,9 @@ def found(index: Index) -> Search:
         ("PatientName", Exact(("山田^太郎=yamada^tarou",)), []),
         ("PatientName", Exact(("=山田^太郎",)), ["2.25.20"]),
         ("PatientName", Exact(("=yamada^tarou",)), []),
+        ("PatientName", Exact(("=やまだ^たろう",)), []),
+        ("PatientName", Wildcard("=や*"), []),
+        ("PatientName", Wildcard("=山*="), ["2.25.20"]),
         ("PatientName", Exact(("==やまだ^たろう",)), ["2.25.20"]),
         ("AccessionNumber", Exact(("X%1_2",)), ["2.25.20"]),
         ("AccessionNumber", Wildcard("X%*"), ["2.25.20"]),
@@ -232,6 +235,14 @@ def test_unreleased_series_do_not_match(found: Search):
     assert found("SOPInstanceUID", Exact(("2.25.3",)), scope=PUBLIC) == []
     assert found("Modality", Exact(("SR",)), Level.PATIENT, scope=PUBLIC) == []
     assert found("ModalitiesInStudy", Exact(("CT",)), scope=PUBLIC) == ["2.25.10", "2.25.20"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "fits"),
+    [("yam=山", True), ("=山", True), ("==たろ", True), ("=yam", False), ("山=yam", False), ("tar yam==や", True)],
+)
+def test_fuzzy_words_of_groups_stay_in_their_group(found: Search, asked, fits):
+    assert found("PatientName", Exact((asked,)), fuzzy=True) == (["2.25.20"] if fits else [])
 
 
 def test_empty_scope_finds_nothing(index: Index):

@@ -114,6 +114,24 @@ def test_matches_instances_as_the_standard_says(found: Search, keyword, conditio
     assert found(canonical(keyword) or "", condition) == instances.split()
 
 
+def test_several_readers_of_a_study_are_names(index: Index):
+    readers: dict[str, object] = {"00081060": {"vr": "PN", "Value": [{"Alphabetic": "Ahn^B"}, {"Ideographic": "洪^吉洞"}]}}
+    one = publication("2.25.9", study="2.25.90", NameOfPhysiciansReadingStudy="Ahn^B\\=洪^吉洞", metadata=readers)
+    with index._database.atomic():
+        index.write([one], {})
+    for asked, fits in {
+        "ahn^b": True,
+        "洪*": True,
+        "=洪*": True,
+        "洪*=": True,
+        "ahn*=洪*": False,
+        "=ahn*": False,
+    }.items():
+        condition = Wildcard(asked) if "*" in asked else Exact((asked,))
+        rows = list(index.search(Query(Level.STUDY, (Match("NameOfPhysiciansReadingStudy", condition),)), ALL))
+        assert len(rows) == fits, asked
+
+
 def test_fuzzy_names_need_no_accents(found: Search):
     assert found("OperatorsName", Exact(("c ope",)), fuzzy=True) == ["4"]
     assert found("OperatorsName", Exact(("pera",)), fuzzy=True) == []

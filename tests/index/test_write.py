@@ -170,7 +170,9 @@ def test_removed_object_does_not_come_back(database, index):
 
 
 def test_metadata_and_frames_come_back(database, index):
-    write(database, publication("2.25.1"), publication("2.25.2", InstanceNumber="0"))
+    said: list[dict[str, object]] = [{"00080018": {"vr": "UI", "Value": [f"2.25.{number}"]}} for number in (1, 2)]
+    second = publication("2.25.2", InstanceNumber="0", metadata=said[1])
+    write(database, publication("2.25.1", metadata=said[0]), second)
     stored = index.open(InstanceKey("2.25.10"), ALL)
     assert [each.sop_uid for each in stored] == ["2.25.2", "2.25.1"]
     assert list(index.metadata([each.id for each in stored])) == [
