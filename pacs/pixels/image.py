@@ -229,10 +229,19 @@ def by_pixel(stored: Array, found: Format) -> Array:
     return np.moveaxis(stored, 0, -1) if found.samples > 1 and found.planar else stored
 
 
-def _check_boxes(content: bytes) -> None:
-    """Raise `NotAcceptable` for a JP2 file with a box that does not lead on: pydicom would follow it for ever."""
-    if is_jp2(content) and all(kind != CODESTREAM_BOX for kind, _content, _box in jp2_boxes(memoryview(content))):
-        raise NotAcceptable("a JP2 frame holds no codestream")
+def check_boxes(content: bytes) -> None:
+    """Raise `NotAcceptable` for a JP2 file with a box that does not lead on: pydicom would follow it for ever.
+
+    It reads no lengths of 64 bits, nor "to the end", both of which boxes may have (ISO/IEC 15444-1 I.4).
+    """
+    if not is_jp2(content):
+        return
+    for kind, _content, box in jp2_boxes(memoryview(content)):
+        if kind == CODESTREAM_BOX:
+            return
+        if int.from_bytes(box[:4], "big") < 8:
+            raise NotAcceptable("a JP2 frame has a box without a length of its own")
+    raise NotAcceptable("a JP2 frame holds no codestream")
 
 
 def undecodable(error: BaseException) -> NotAcceptable:
@@ -319,7 +328,7 @@ def decode(
         "correct_unused_bits": not unused_bits,
     }
     facts: dict[str, Any] = {}
-    _check_boxes(content)
+    check_boxes(content)
     pixels = None if raw else _colours(content, transfer_syntax_uid, found)
     try:
         if pixels is not None:

@@ -10,8 +10,10 @@ SOI, EOI, SOS, COM, SOF55 = 0xD8, 0xD9, 0xDA, 0xFE, 0xF7
 SEQUENTIAL = frozenset((0xC0, 0xC1))  # frames in Huffman coding, baseline and extended
 # Fill bytes (B.1.1.2), markers without a segment, then the second byte of one that has a segment, or of EOI.
 _MARKER = re.compile(rb"(?:\xff++[\x01\xd0-\xd8])*+\xff++([^\xff])")
-_NEXT_IN_JPEG = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
-_NEXT_IN_LS = re.compile(rb"\xff+[\x80-\xcf\xd8-\xfe]")
+# Without the fill bytes before: a pattern that began with them would be tried anew at each byte of a long run.
+_NEXT_IN_JPEG = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_NEXT_IN_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
+_CUT_OFF = re.compile(rb"(?:\xff++[\x01\xd0-\xd8])*+(?:\xff*+|\x00*+)")
 _MOST = 4096  # segments; who sends more wants to keep us busy
 
 
@@ -34,7 +36,7 @@ def marker_segments(stream: memoryview) -> Iterator[MarkerSegment]:
     for _ in range(_MOST):
         found = _MARKER.match(stream, position)
         if found is None:
-            if any(stream[position:]) and stream[position:].tobytes().strip(b"\xff"):
+            if not _CUT_OFF.fullmatch(stream, position):
                 raise NotAcceptable("a JPEG frame holds something between its marker segments")
             return
         marker, start, content = found[1][0], position, found.end() + 2
@@ -49,5 +51,7 @@ def marker_segments(stream: memoryview) -> Iterator[MarkerSegment]:
         if marker == SOS:
             behind = (_NEXT_IN_LS if is_ls else _NEXT_IN_JPEG).search(stream, end)
             position = behind.start() if behind else len(stream)
+            while behind and position > end and stream[position - 1] == 0xFF:
+                position -= 1
         yield MarkerSegment(marker, start, content, end, position)
     raise NotAcceptable("a JPEG frame has too many marker segments")

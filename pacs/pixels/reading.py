@@ -15,16 +15,13 @@ from pacs.dicom.frames import frame_ranges
 from pacs.dicom.syntaxes import DEFLATED_FRAMES, ENCAPSULATED_PLAIN, VIDEO, encoding_of, is_encapsulated
 from pacs.errors import NotAcceptable, NotDicom, Truncated
 from pacs.model import PixelFrame
-from pacs.pixels.image import RLE, Array, Format, by_pixel, decode, image_of, native_frame
+from pacs.pixels.image import Array, Format, by_pixel, decode, image_of, native_frame
+from pacs.pixels.plausible import check_plausible, check_size
 from pacs.pixels.transcode import StoredFile
 
 FLOAT_PIXELS, DOUBLE_PIXELS = 0x7FE00008, 0x7FE00009
-_MOST_SAMPLES = 1 << 27  # of one frame; no scanner makes such, but an object may claim them
-_LONGEST_RUN = 128  # what two bytes of RLE may stand for, PS3.5 G.3.1
 _FRAGMENTS = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0"
 _PLAIN = (ENCAPSULATED_PLAIN, DEFLATED_FRAMES)
-_SIZ = b"\xff\x4f\xff\x51"
-_FRAME_MARKERS = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7))
 
 
 def read_frames(path: Path, frames: Sequence[PixelFrame] = ()) -> StoredFile:
@@ -68,8 +65,7 @@ def layout_of(file: StoredFile) -> Format:
     found = file.format
     if not file.frames or not found.frame_bits:
         raise NotAcceptable("this object has no pictures")
-    if found.rows * found.columns * found.samples > _MOST_SAMPLES:
-        raise NotAcceptable("the frames are larger than this server decodes")
+    check_size(found)
     return found
 
 
@@ -95,33 +91,6 @@ def frame_pixels(file: StoredFile, number: int) -> tuple[Array, Format]:
     start, (last, length) = file.frames[0].ranges[0][0], file.frames[-1].ranges[0]
     value = file.view[start : last + length]
     return by_pixel(native_frame(value, found, number, file.encoding), found), found
-
-
-def check_plausible(content: bytes, found: Format, transfer_syntax_uid: str) -> None:
-    """Raise `NotAcceptable` for a frame that is far smaller, or larger, than its attributes say."""
-    pixels = found.rows * found.columns
-    size = pixels * found.samples * found.bits_allocated // 8
-    if transfer_syntax_uid == RLE and size > (len(content) // 2 + 1) * _LONGEST_RUN:
-        raise NotAcceptable("the frame is shorter than its attributes say")
-    width, height = size_in_stream(content)
-    if width * height > pixels:
-        raise NotAcceptable("the frame is larger than its attributes say")
-
-
-def size_in_stream(content: bytes) -> tuple[int, int]:
-    """Width and height as a JPEG, JPEG-LS or JPEG 2000 stream says them; 0, 0 for what is none, or ends too early."""
-    start = content.find(_SIZ, 0, 4096)
-    if start >= 0 and len(content) >= start + 24:
-        right, bottom, left, top = struct.unpack_from(">4I", content, start + 8)
-        return max(right - left, 0), max(bottom - top, 0)
-    at = 2 if content[:2] == b"\xff\xd8" else len(content)
-    while at + 9 <= len(content) and content[at] == 0xFF:
-        marker = content[at + 1]
-        if marker in _FRAME_MARKERS:
-            height, width = struct.unpack_from(">HH", content, at + 5)
-            return width, height
-        at += 1 if marker == 0xFF else 2 + int.from_bytes(content[at + 2 : at + 4], "big")
-    return 0, 0
 
 
 def _float_kind(file: StoredFile) -> str:

@@ -27,7 +27,19 @@ from pacs.dicom.writing import encode, header, swapped
 from pacs.errors import NotAcceptable
 from pacs.model import PixelFrame
 from pacs.pixels.encoding import encoded_frame, in_turn
-from pacs.pixels.image import RETIRED_JPEG, Array, Format, Image, decode, format_of, image_of, native_bytes, undecodable
+from pacs.pixels.image import (
+    RETIRED_JPEG,
+    Array,
+    Format,
+    Image,
+    check_boxes,
+    decode,
+    format_of,
+    image_of,
+    native_bytes,
+    undecodable,
+)
+from pacs.pixels.plausible import check_plausible, check_size
 
 _WITHOUT_DECODER = (*RETIRED_JPEG, ENCAPSULATED_PLAIN, DEFLATED_FRAMES)
 _EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
@@ -113,7 +125,7 @@ def _decoded(file: StoredFile, target: Encoding) -> Iterator[Buffer]:
     rest = (_same_size(_decode(file, number)[0], len(first)) for number in range(1, len(file.frames)))
     frames: Iterator[bytes] = chain([first], rest)
     total = len(first) * len(file.frames)
-    if file.format.bits_allocated == 1:
+    if int(facts["bits_allocated"]) == 1:
         frames, total = (
             _without_gaps(frames, file.format.frame_bits),
             -(-file.format.frame_bits * len(file.frames) // 8),
@@ -248,6 +260,10 @@ def _decode(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
     """Decoded pixels and what they are now; colour becomes RGB, by pixel."""
     if file.transfer_syntax_uid in _WITHOUT_DECODER or file.format.bits_allocated == 1:
         return _decode_image(file, number)
+    content = file.frame(number)
+    check_size(file.format)
+    check_plausible(content, file.format, file.transfer_syntax_uid)
+    check_boxes(content)
     options: dict[str, Any] = {name: _number(file, tag, 0) for name, tag in _NUMBERS.items()}
     options |= {
         "photometric_interpretation": text_of(file.data_set, 0x00280004) or "MONOCHROME2",
@@ -257,16 +273,17 @@ def _decode(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
     try:
         decoder = get_decoder(file.transfer_syntax_uid)
         with in_turn(file.format.frame_bits // 8):
-            pixels, facts = decoder.as_array(encapsulate([file.frame(number)]), index=0, **options)
+            pixels, facts = decoder.as_array(encapsulate([content]), index=0, **options)
     except BaseException as error:  # noqa: BLE001 - as `decode` has it
         undecodable(error)  # raises what is meant for the whole program
-        return _decode_otherwise(file, number)
+        return _decode_otherwise(file, content)
     return pixels.tobytes(), dict(facts)
 
 
-def _decode_otherwise(file: StoredFile, number: int) -> tuple[bytes, dict[str, Any]]:
+def _decode_otherwise(file: StoredFile, content: bytes) -> tuple[bytes, dict[str, Any]]:
     """As `_decode`, where pydicom alone refuses: `decode` knows streams whose fault does not matter."""
-    pixels, now = decode(file.frame(number), file.transfer_syntax_uid, file.format, raw=False)
+    with in_turn(file.format.frame_bits // 8):
+        pixels, now = decode(content, file.transfer_syntax_uid, file.format, raw=False)
     return native_bytes(pixels, now), _facts(now)
 
 

@@ -115,7 +115,8 @@ def test_matches_instances_as_the_standard_says(found: Search, keyword, conditio
 
 
 def test_several_readers_of_a_study_are_names(index: Index):
-    readers: dict[str, object] = {"00081060": {"vr": "PN", "Value": [{"Alphabetic": "Ahn^B"}, {"Ideographic": "洪^吉洞"}]}}
+    names = [{"Alphabetic": "Ahn^B"}, {"Ideographic": "洪^吉洞"}]
+    readers: dict[str, object] = {"00081060": {"vr": "PN", "Value": names}}
     one = publication("2.25.9", study="2.25.90", NameOfPhysiciansReadingStudy="Ahn^B\\=洪^吉洞", metadata=readers)
     with index._database.atomic():
         index.write([one], {})

@@ -66,11 +66,22 @@ def test_a_stream_that_is_cut_off_between_segments_just_ends():
     stream = jpeg()
     first = next(marker_segments(memoryview(stream)))
     assert [*marker_segments(memoryview(stream[: first.end]))] == [first]
-    assert [*marker_segments(memoryview(stream[: first.end] + b"\0\0"))] == [first]
+    for rest in (b"\0\0", b"\xff\xff", b"\xff\x01", b"\xff\xd0\xff"):
+        assert [*marker_segments(memoryview(stream[: first.end] + rest))] == [first]
     with pytest.raises(NotAcceptable, match="ends inside a marker segment"):
         list(marker_segments(memoryview(stream[: first.end - 1])))
     with pytest.raises(NotAcceptable, match="between its marker segments"):
         list(marker_segments(memoryview(stream[: first.end] + b"\0secret")))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("frame", [0xC0, SOF55])
+def test_a_long_run_of_fill_bytes_takes_no_longer_than_other_bytes(frame):
+    coded = b"\x12" + b"\xff" * 1_000_000 + b"\x00\x34"
+    stream = b"\xff\xd8" + segment(frame, b"") + segment(SOS, b"") + coded + b"\xff\xff\xd9"
+    scan, end = [*marker_segments(memoryview(stream))][-2:]
+    assert stream[scan.end : scan.following] == coded
+    assert (end.marker, end.start) == (EOI, scan.following)
 
 
 def test_floods_are_refused():

@@ -128,6 +128,35 @@ def test_broken_frames_are_not_acceptable(compressed):
         explicit_little_endian(read_file(compressed))
 
 
+_JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("box", [b"\0\0\0\0free" + bytes(20), b"\0\0\0\1free" + (272).to_bytes(8, "big") + bytes(256)])
+def test_boxes_that_lead_nowhere_are_not_acceptable(tmp_path: Path, box: bytes):
+    ds = make_ct()
+    ds.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.90")
+    ds.PixelData = encapsulate([_JP2 + box + b"\0\0\0\x0cjp2c\xff\x4f\xff\x51"])
+    ds["PixelData"].is_undefined_length = True
+    path = tmp_path / "j2k.dcm"
+    path.write_bytes(file_bytes(ds))
+    file = read_file(path)
+    for decoded in (lambda: list(explicit_little_endian(file)), lambda: frame_pixels(file, 0)):
+        with pytest.raises(NotAcceptable):
+            decoded()
+
+
+def test_frames_that_would_exhaust_memory_are_not_decoded(tmp_path: Path):
+    ds = make_ct(Rows=30000, Columns=30000)
+    ds.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    ds.PixelData = encapsulate([b"\xff\xd8\xff\xc0\0\x0b\x08" + b"\x75\x30" * 2 + b"\1\1\x11\0\xff\xd9"])
+    ds["PixelData"].is_undefined_length = True
+    path = tmp_path / "huge.dcm"
+    path.write_bytes(file_bytes(ds))
+    with pytest.raises(NotAcceptable, match="larger than this server decodes"):
+        explicit_little_endian(read_file(path))
+
+
 @pytest.mark.parametrize("syntax", [ENCAPSULATED_PLAIN, DEFLATED_FRAMES])
 @pytest.mark.parametrize("target", [EXPLICIT_LE, IMPLICIT_LE])
 def test_frames_without_decoder_come_out_of_their_fragments(tmp_path: Path, syntax: str, target: str):
@@ -223,8 +252,8 @@ def test_sequential_jpeg_is_of_the_whole_spectrum(selection: bytes):
     assert whole_spectrum(odd) == good
 
 
-@pytest.mark.parametrize("to_native", [False, True])
-def test_large_frames_are_made_in_turn(monkeypatch, to_native):
+@pytest.mark.parametrize("way", ["encoded", "native", "otherwise"])
+def test_large_frames_are_made_in_turn(monkeypatch, way):
     """JPEG 2000, and colours of JPEG, take many times the memory of a frame."""
     under_way, most = [], []
 
@@ -233,10 +262,12 @@ def test_large_frames_are_made_in_turn(monkeypatch, to_native):
         time.sleep(0.05)
         most.append(len(under_way))
         under_way.pop()
-        return (np.zeros(1, "u1"), {}) if to_native else b""
+        return (np.zeros(1, "u1"), {}) if way == "native" else b""
 
     monkeypatch.setattr(encoding, "_by_imagecodecs", make)
-    monkeypatch.setattr(transcode, "get_decoder", lambda _uid: SimpleNamespace(as_array=make))
+    monkeypatch.setattr(transcode, "decode", make)
+    decoder = SimpleNamespace(as_array=make) if way == "native" else None  # which raises, as for a stream it refuses
+    monkeypatch.setattr(transcode, "get_decoder", lambda _uid: decoder)
     found = Format(2100, 4096, 1, "MONOCHROME2", 0, 8, 8, signed=False, frames=1)
     file: Any = SimpleNamespace(
         transfer_syntax_uid=JPEGBaseline8Bit,
@@ -248,7 +279,7 @@ def test_large_frames_are_made_in_turn(monkeypatch, to_native):
     pixels = np.zeros((found.rows, found.columns), "u1")
     with ThreadPoolExecutor(3) as threads:
         for _ in range(3):
-            if to_native:
+            if way != "encoded":
                 threads.submit(transcode._decode, file, 0)
             else:
                 threads.submit(encoding.encoded_frame, pixels, found, encoding.JPEG_2000_LOSSLESS)

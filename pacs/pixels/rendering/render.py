@@ -12,7 +12,8 @@ from pacs.dicom.syntaxes import Encoding
 from pacs.errors import NotAcceptable
 from pacs.pixels.image import Array, Format
 from pacs.pixels.palette import palette
-from pacs.pixels.reading import frame_pixels, layout_of, size_in_stream
+from pacs.pixels.plausible import size_in_stream
+from pacs.pixels.reading import frame_pixels, layout_of
 from pacs.pixels.rendering.attributes import holders, numbers
 from pacs.pixels.rendering.chain import chain_of
 from pacs.pixels.rendering.colours import colour_picture, palette_picture

@@ -11,7 +11,7 @@ from PIL import ImageCms, ImageSequence
 from pacs.errors import BadRequest, NotAcceptable
 from pacs.pixels import ENCODABLE, encoded_frame, frame_pixels, read_frames
 from pacs.pixels.image import decode, undecodable
-from pacs.pixels.reading import size_in_stream
+from pacs.pixels.plausible import size_in_stream
 from pacs.pixels.rendering import Look, Viewport, formats, render
 from pacs.pixels.rendering.annotate import annotated
 from pacs.pixels.rendering.formats import GIF, JP2, JPEG, PNG, animated, still, video
