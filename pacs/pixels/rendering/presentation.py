@@ -24,7 +24,7 @@ from pacs.pixels.rendering.colours import colour_picture, palette_picture
 from pacs.pixels.rendering.graphics import Placing, draw_graphics
 from pacs.pixels.rendering.greys import Chain, Range, grey_picture, value_range
 from pacs.pixels.rendering.options import Look
-from pacs.pixels.rendering.viewport import fitted
+from pacs.pixels.rendering.viewport import MOST_PIXELS, fitted
 from pacs.pixels.transcode import StoredFile
 
 _SERIES, _IMAGES, _SOP, _FRAMES = 0x00081115, 0x00081140, 0x00081155, 0x00081160
@@ -122,6 +122,7 @@ def _area(state: DataSet, encoding: Encoding, shown: Referenced, picture: Array)
     """Left, top, right and bottom of the displayed area in the image, before it is turned. PS3.3 C.10.4.
 
     It may reach beyond the image; one that reaches too far, as somebody could say to keep us busy, ends at the image.
+    So does one that has more pixels than the image and than pictures that are scaled up may have.
     """
     rows, columns = picture.shape[:2]
     for item in _mine(state, _AREAS, shown):
@@ -134,7 +135,8 @@ def _area(state: DataSet, encoding: Encoding, shown: Referenced, picture: Array)
             if within[0] >= within[2] or within[1] >= within[3]:
                 continue
             is_near = right - left <= _MOST_BEYOND * columns and bottom - top <= _MOST_BEYOND * rows
-            return found if is_near else within
+            is_small = (right - left + 1) * (bottom - top + 1) <= max(rows * columns, MOST_PIXELS)
+            return found if is_near and is_small else within
     return 0, 0, columns, rows
 
 
