@@ -26,8 +26,10 @@ def clean_jpeg2000(stream: Buffer) -> Buffer:
 
     Raises `NotAcceptable` for what is no such stream, or has segments of an unknown kind.
     """
-    if is_jp2(stream):
-        return _clean_file(stream)
+    return _clean_file(stream) if is_jp2(stream) else _clean_bare(stream)
+
+
+def _clean_bare(stream: Buffer) -> Buffer:
     view = memoryview(stream)
     if len(view) < 4 or _u16(view, 0) != _SOC:
         raise NotAcceptable("a frame is no JPEG 2000 stream")
@@ -107,7 +109,9 @@ def _end_of_last(view: memoryview, data: int) -> int:
 
 def _has_tile_comment(view: memoryview) -> bool:
     """Whether comments stand in tile parts, so that lengths in the main header (TLM) will not hold any more."""
-    position = next(end for marker, _start, end in _segments(view, 2) if marker == _SOT)
+    position = next((end for marker, _start, end in _segments(view, 2) if marker == _SOT), None)
+    if position is None:
+        raise NotAcceptable("a JPEG 2000 frame has no tile part")
     while position + 12 <= len(view) and _u16(view, position) == _SOT:
         if any(m == _COM and _may_go(view, start, end) for m, start, end in _segments(view, position + 12)):
             return True
@@ -126,7 +130,7 @@ def _clean_file(stream: Buffer) -> Buffer:
             continue
         if kind == CODESTREAM_BOX:
             has_stream = True
-            new = clean_jpeg2000(content)
+            new = _clean_bare(content)  # a box holds no other file: those could be nested without end. Annex I.5.4
         elif kind == b"jp2h":
             new = _clean_header_box(content)
         changed |= new is not content
