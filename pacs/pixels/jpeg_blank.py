@@ -31,7 +31,7 @@ from pacs.pixels.ocr import Box
 _SOF = frozenset((*range(0xC0, 0xD0),)) - {0xC4, 0xC8, 0xCC}
 _DHT, _DQT, _DRI, _DNL, _DAC = 0xC4, 0xDB, 0xDD, 0xDC, 0xCC
 _CODED = -1  # no marker: what follows a scan's header
-_RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
+_RESTART = re.compile(rb"(?<!\xff)\xff++[\xd0-\xd7]")  # a run of fill bytes is looked at once, not from each of them
 _ZIGZAG = np.array(
     [row * 8 + column for row, column in sorted(
         ((row, column) for row in range(8) for column in range(8)),
@@ -166,6 +166,7 @@ class _Work:
     quantization: dict[int, Array] = field(default_factory=dict)
     interval: int = 0
     scan: list[tuple[int, int, int]] = field(default_factory=list)  # component, DC and AC table
+    scanned: set[int] = field(default_factory=set)
 
     def piece(self, marker: int, raw: bytes, body: bytes) -> bytes:
         """A segment as it stands in the result."""
@@ -178,18 +179,26 @@ class _Work:
         elif marker == _DRI and len(body) == 2:
             self.interval = int.from_bytes(body, "big")
         elif marker == SOS:
-            count = body[0] if body else 0
-            pairs = [(body[1 + 2 * n], body[2 + 2 * n]) for n in range(count)] if len(body) == 4 + 2 * count else []
-            self.scan = [(name, tables >> 4, 0x10 | tables & 15) for name, tables in pairs]
-            if (
-                not self.scan
-                or body[-3:] != b"\x00\x3f\x00"
-                or any(c not in self.frame.components for c, _, _ in self.scan)
-            ):
-                raise NotAcceptable("a JPEG frame is not sequential")
+            self.start_scan(body)
         elif marker == _DAC:
             raise NotAcceptable("a JPEG frame is not Huffman coded")
         return raw
+
+    def start_scan(self, body: bytes) -> None:
+        """The header of a scan. A sequential frame has all of a component in one scan. B.2.1, B.2.3."""
+        count = body[0] if body else 0
+        pairs = [(body[1 + 2 * n], body[2 + 2 * n]) for n in range(count)] if len(body) == 4 + 2 * count else []
+        self.scan = [(name, tables >> 4, 0x10 | tables & 15) for name, tables in pairs]
+        if (
+            not self.scan
+            or body[-3:] != b"\x00\x3f\x00"
+            or any(c not in self.frame.components for c, _, _ in self.scan)
+        ):
+            raise NotAcceptable("a JPEG frame is not sequential")
+        for name, _dc, _ac in self.scan:
+            if name in self.scanned:  # thousands of scans of all blocks would keep us busy
+                raise NotAcceptable("a JPEG frame has a component in two scans")
+            self.scanned.add(name)
 
     def tables(self, raw: bytes, body: bytes) -> bytes:
         """Huffman tables, with codes for whatever a filled block and the one behind it may need."""

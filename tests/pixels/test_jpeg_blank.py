@@ -12,7 +12,7 @@ from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLosslessSV1
 from pacs.errors import NotAcceptable
 from pacs.pixels.blank import blanked
 from pacs.pixels.image import image_of
-from pacs.pixels.jpeg_blank import blank_jpeg, widened
+from pacs.pixels.jpeg_blank import _RESTART, blank_jpeg, widened
 from pacs.pixels.jpeg_huffman import HuffmanTable, block_bits, read_tables
 from pacs.pixels.ocr import Box
 from tests.data_folder import shared_data
@@ -163,3 +163,21 @@ def test_lossless_jpeg_becomes_jpeg_ls():
     assert done.transfer_syntax_uid == "1.2.840.10008.1.2.4.80"
     old, new = seen(data_set, syntax), seen(done.data_set, done.transfer_syntax_uid)
     assert np.array_equal(old[30:], new[30:])
+
+
+@pytest.mark.parametrize("again", [1, 2])
+def test_a_component_that_is_scanned_again_is_refused(again):
+    stream = jpeg(np.full((64, 64), 128, np.uint8))
+    scan = stream[stream.index(b"\xff\xda") : -2]
+    with pytest.raises(NotAcceptable, match="two scans"):
+        blank_jpeg(stream[:-2] + scan * again + stream[-2:], [BOX], (0,))
+
+
+@pytest.mark.timeout(20)
+def test_a_run_of_fill_bytes_is_looked_at_once():
+    run = b"\xff" * 1_000_000
+    assert not _RESTART.findall(run + b"\0")
+    assert [found.span() for found in _RESTART.finditer(b"\0" + run + b"\xd0\xd1\xff\xd7\xff\xff")] == [
+        (1, len(run) + 2),
+        (len(run) + 3, len(run) + 5),
+    ]
