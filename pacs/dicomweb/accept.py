@@ -12,6 +12,7 @@ from pacs.pixels import ENCODABLE
 DICOM, OCTETS, JSON = "application/dicom", "application/octet-stream", "application/dicom+json"
 ZIP = "application/zip"
 AS_STORED = "*"
+_SYNTAX = "transfer-syntax"
 _REMEMBERED_LENGTH = 500
 # Never sent as stored. PS3.18 8.7.3.
 _NEVER = frozenset((IMPLICIT_LE, EXPLICIT_BE, DEFLATED_LE))
@@ -111,22 +112,25 @@ class Wanted:
     """One way that the caller takes the answer: the type of (each part of) the payload and its transfer syntaxes.
 
     `syntaxes` is empty when none was asked for. `refused` are types that a wider range holds and the caller does not
-    take, or ranks lower, each alone (False) or in multipart (True): the most specific range decides.
+    take, or ranks lower, each alone (False) or in multipart (True): the most specific range decides. Likewise
+    `refused_syntaxes`, of such a type only.
     """
 
     type: str
     multipart: bool
     syntaxes: tuple[str, ...] = ()
     refused: tuple[tuple[str, bool], ...] = ()
+    refused_syntaxes: tuple[tuple[str, bool, str], ...] = ()
 
     @property
     def is_anything(self) -> bool:
         """Whether it is ``*/*``, which multipart falls under as well."""
         return self.type == "*/*" and not self.multipart
 
-    def takes(self, media_type: str, *, multipart: bool) -> bool:
-        """Whether a media type is one that is meant, alone or in parts."""
-        refused = (each for each, in_parts in self.refused if in_parts == multipart)
+    def takes(self, media_type: str, *, multipart: bool, syntax: str = "") -> bool:
+        """Whether a media type, in a transfer syntax where it has one, is one that is meant, alone or in parts."""
+        refused = [each for each, in_parts in self.refused if in_parts == multipart]
+        refused += [each for each, in_parts, of in self.refused_syntaxes if (in_parts, of) == (multipart, syntax)]
         return within(media_type, self.type) and not any(within(media_type, each) for each in refused)
 
 
@@ -151,12 +155,24 @@ def _with_plus(query_value: str) -> str:
 
 
 def _by_quality(ranges: list[MediaRange]) -> Iterator[Wanted]:
-    named = [(_meant(each), each.quality) for each in ranges]
     for each in sorted((each for each in ranges if each.quality > 0), key=lambda each: -each.quality):
-        way = _meant(each)
-        lower = (other for other, quality in named if quality < each.quality and other != way)
-        refused = (other for other in lower if within(other[0], way[0]) or (other[1] and not way[1]))
-        yield Wanted(*way, tuple(each.values("transfer-syntax")), tuple(refused))
+        kind, multipart = _meant(each)
+        refused, refused_syntaxes = [], []
+        for other in ranges:
+            if other.quality >= each.quality:
+                continue
+            other_kind, other_multipart = way = _meant(other)
+            syntaxes = [value for value in other.values(_SYNTAX) if value != AS_STORED]
+            if syntaxes:  # that syntax alone, of what both name
+                refused_syntaxes += [(*way, syntax) for syntax in syntaxes if syntax not in each.values(_SYNTAX)]
+            elif (other_kind, other_multipart) == (kind, multipart):
+                if (each.type, other.type) == ("multipart/*", "multipart/related"):
+                    refused.append(way)
+            elif within(other_kind, kind) or (other_multipart and not multipart):
+                refused.append(way)
+            elif other_kind == "*/*" and not multipart:  # so what only passes for this type, as multipart, is not meant
+                refused.append((other_kind, True))
+        yield Wanted(kind, multipart, tuple(each.values(_SYNTAX)), tuple(refused), tuple(refused_syntaxes))
 
 
 def _meant(each: MediaRange) -> tuple[str, bool]:
@@ -204,28 +220,40 @@ def choose_instance(
     kinds = set(stored)
     as_zip = [replace(each, type=ZIP) for each in found if not each.multipart and each.takes(ZIP, multipart=False)]
     for each in [*found, *as_zip] or [Wanted(DICOM, multipart=True)]:
-        way = _instance_way(each, single=single)
-        if way is None:
-            continue
-        chosen = {kind: instance_syntax(each, kind.transfer_syntax_uid, has_frames=kind.has_frames) for kind in kinds}
-        if any(kind.has_frames and chosen[kind] for kind in kinds):
-            chosen = {kind: syntax or (None if kind.has_frames else EXPLICIT_LE) for kind, syntax in chosen.items()}
-        if all(chosen.values()):
-            return way, {key: value for key, value in chosen.items() if value}
+        for way in _instance_ways(each, single=single):
+            chosen = {kind: _syntax_of(way, kind) for kind in kinds}
+            if any(kind.has_frames and chosen[kind] for kind in kinds):
+                chosen = {kind: syntax or (None if kind.has_frames else EXPLICIT_LE) for kind, syntax in chosen.items()}
+            if all(chosen.values()):
+                return way, {key: value for key, value in chosen.items() if value}
     raise NotAcceptable(
         "instances are sent as application/dicom or application/zip, as stored, in Explicit VR Little Endian,"
         " or in a lossless compression that this server writes"
     )
 
 
-def _instance_way(each: Wanted, *, single: bool) -> Wanted | None:
-    """A part an instance when any application type will do, as PS3.18 8.7.8.1 has it for defaults; alone if need be."""
-    if each.type in (ZIP, DICOM) and not each.multipart:
-        return each if single or each.type == ZIP else None
-    for multipart in (True,) if each.multipart or not single else (True, False):
-        if each.takes(DICOM, multipart=multipart):
-            return Wanted(DICOM, multipart, each.syntaxes)
-    return None
+def _instance_ways(each: Wanted, *, single: bool) -> Iterator[Wanted]:
+    """What any application type means is alone if it can be, else a part an instance, the default of PS3.18 8.7.8.1."""
+    if each.type == ZIP and not each.multipart:
+        yield each
+    elif each.multipart or each.type != DICOM:
+        for multipart in (
+            (True,) if each.multipart or not single else (True, False) if each.is_anything else (False, True)
+        ):
+            if each.takes(DICOM, multipart=multipart):
+                yield replace(each, type=DICOM, multipart=multipart)
+    elif single:
+        yield each
+
+
+def _syntax_of(way: Wanted, kind: Stored) -> str | None:
+    """As `instance_syntax`, but none that is refused."""
+    found = instance_syntax(way, kind.transfer_syntax_uid, has_frames=kind.has_frames)
+    if found is None or way.type == ZIP or way.takes(DICOM, multipart=way.multipart, syntax=found):
+        return found
+    as_stored = syntax_on_the_web(kind.transfer_syntax_uid)
+    others = () if way.syntaxes else (as_stored, EXPLICIT_LE)
+    return next((each for each in others if way.takes(DICOM, multipart=way.multipart, syntax=each)), None)
 
 
 def choose_frames(
@@ -261,9 +289,10 @@ def _frame_form(each: Wanted, stored: str, *, single: bool, joined: bool) -> tup
         media = OCTETS if target == EXPLICIT_LE else MEDIA_OF_SYNTAX.get(target, OCTETS)
         if each.type == OCTETS:  # compressed frames go under this name as well
             media = OCTETS
-        if (each.multipart or each.is_anything) and each.takes(media, multipart=True):
+        if (each.multipart or each.is_anything) and each.takes(media, multipart=True, syntax=target):
             return media, target, True
-        if not each.multipart and (single or (joined and target == EXPLICIT_LE)) and each.takes(media, multipart=False):
+        alone = not each.multipart and (single or (joined and target == EXPLICIT_LE))
+        if alone and each.takes(media, multipart=False, syntax=target):
             return media, target, False
     return None
 

@@ -49,30 +49,39 @@ def retrieve_all_bulk_data(study: str, series: str | None = None, sop: str | Non
     """Every value that the metadata only gives an address for; a part each, named by that address."""
     found = door().archive.open(key_of(study, series, sop), caller())
     ways = [each for each in asked() or [_ANY] if each.multipart or each.is_anything]
-    if not any(each.takes(OCTETS, multipart=True) for each in ways):
-        raise NotAcceptable(f'all bulk data is sent as multipart/related; type="{OCTETS}"')
-    tag = tag_of(found, "bulkdata")
+    if not ways:
+        raise NotAcceptable("all bulk data is sent as multipart/related")
+    tag = tag_of(found, "bulkdata", str(ways))
     if is_known(tag):
         return not_modified(tag)
-    parts = in_request(_all_parts(found))
+    forms = [choose_frames(ways, each.transfer_syntax_uid, single=False)[1:] if each.frames else None for each in found]
+    parts = in_request(_all_parts(found, forms, ways))
     first = next(parts, None)
     if first is None:
+        if any(_PLACES.search(text) for text in door().archive.metadata(found)):
+            raise NotAcceptable("no bulk data here is of a type that is asked for")
         raise NotFound("nothing here has bulk data")
-    return cached(multipart_reply(chain([first], parts), OCTETS), tag)
+    kind = first.content_type.partition(";")[0]  # of the first part, as RFC 2387 3.1 has it
+    return cached(multipart_reply(chain([first], parts), kind), tag)
 
 
 _ANY = Wanted("*/*", multipart=True)
 
 
-def _all_parts(found: list[StoredInstance]) -> Iterator[BodyPart]:
-    for instance, text in zip(found, door().archive.metadata(found), strict=False):
+def _all_parts(
+    found: list[StoredInstance], forms: list[tuple[str, str] | None], ways: list[Wanted]
+) -> Iterator[BodyPart]:
+    """A part a value, compressed pixel data a part a frame; values in no form that is asked for are left out."""
+    for instance, form, text in zip(found, forms, door().archive.metadata(found), strict=False):
         for place in (each.decode() for each in _PLACES.findall(text)):
-            if _is_pixel_data(place) and instance.frames:
-                _way, media, syntax = choose_frames([_ANY], instance.transfer_syntax_uid, single=False)
-                yield from pixel_parts(instance, media, syntax, f"{instance.sop_uid}/bulkdata/{place}")
-            else:
-                element, holder, file = _opened(instance, place)
-                yield _part(instance, place, _kind_of(element, holder), element, file)
+            if _is_pixel_data(place) and form is not None:
+                yield from pixel_parts(instance, *form, f"{instance.sop_uid}/bulkdata/{place}")
+                continue
+            element, holder, file = _opened(instance, place)
+            kinds = (_kind_of(element, holder), OCTETS)
+            kind = next((each for way in ways for each in kinds if way.takes(each, multipart=True)), None)
+            if kind is not None:
+                yield _part(instance, place, kind, element, file)
 
 
 def _is_pixel_data(place: str) -> bool:

@@ -139,8 +139,7 @@ def retrieve_pixel_data(study: str, series: str | None = None, sop: str | None =
     )
     first = next(parts)  # so that an error is told before the answer begins
     if way.multipart:
-        kind = media if len({form[1] for form in forms}) == 1 else "*/*"
-        return cached(multipart_reply(chain([first], parts), kind), tag)
+        return cached(multipart_reply(chain([first], parts), media), tag)  # of the first part. RFC 2387 3.1
     if next(parts, None) is not None:
         raise NotAcceptable("this pixel data has several parts, which are sent as multipart/related")
     return cached(single_reply(first), tag)

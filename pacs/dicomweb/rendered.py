@@ -70,9 +70,8 @@ def rendered_many(study: str, series: str | None = None) -> Response:
     first = next(parts, None)
     if first is None:
         raise NotAcceptable("nothing here can be shown")
-    kind = first.content_type.partition(";")[0]
-    alike = all(kind in kinds for _, kinds in shown)
-    return cached(multipart_reply(chain([first], parts), kind if alike else "*/*"), tag)
+    kind = first.content_type.partition(";")[0]  # of the first part, as RFC 2387 3.1 has it
+    return cached(multipart_reply(chain([first], parts), kind), tag)
 
 
 @blueprint.get("/studies/<uid:study>/thumbnail")
@@ -89,7 +88,8 @@ def thumbnail(study: str, series: str | None = None, sop: str | None = None) -> 
 
 
 def _single(instance: StoredInstance, parameters: PictureParameters, *, thumbnail: bool = False) -> Response:
-    kind, multipart = choose_kind(asked(), kinds_of(instance), single=True)
+    kinds = _stills(instance) if thumbnail else kinds_of(instance)
+    kind, multipart = choose_kind(asked(), kinds, single=True)
     _check_fitting(instance, parameters, kind)
     tag = tag_of([instance], "thumbnail" if thumbnail else "rendered", kind, str(multipart), _query())
     if is_known(tag):
@@ -105,7 +105,8 @@ def _frames(study: str, series: str, sop: str, text: str, *, thumbnail: bool) ->
     instance = open_one(study, series, sop)
     if max(numbers) > instance.frames:
         raise NotFound("the instance has fewer frames")
-    kind, multipart = choose_kind(asked(), kinds_of(instance), single=True)
+    kinds = _stills(instance) if thumbnail or len(numbers) == 1 else kinds_of(instance)
+    kind, multipart = choose_kind(asked(), kinds, single=True)
     _check_fitting(instance, parameters, kind)
     tag = tag_of([instance], text, str(thumbnail), kind, str(multipart), _query())
     if is_known(tag):
@@ -123,6 +124,12 @@ def _frames(study: str, series: str, sop: str, text: str, *, thumbnail: bool) ->
     places = (f"{root}/{number}/rendered" for number in numbers)
     parts = (BodyPart(kind, [content], place) for content, place in zip(chain([first], pictures), places, strict=True))
     return cached(multipart_reply(parts, kind), tag)
+
+
+def _stills(instance: StoredInstance) -> tuple[str, ...]:
+    """The kinds that one frame can be shown in: a video only where nothing but the stored one can be sent."""
+    kinds = kinds_of(instance)
+    return tuple(each for each in kinds if each != MP4) or kinds
 
 
 def _check_fitting(instance: StoredInstance, parameters: PictureParameters, kind: str) -> None:

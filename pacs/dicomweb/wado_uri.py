@@ -18,7 +18,7 @@ from pacs.dicomweb.rendered import content_of, single_picture
 from pacs.dicomweb.reply import single_reply
 from pacs.dicomweb.validators import cached, is_known, not_modified, tag_of
 from pacs.dicomweb.wado import instance_part, kind_of, open_one
-from pacs.errors import BadRequest, NotFound
+from pacs.errors import BadRequest, NotAcceptable, NotFound
 from pacs.model import StoredInstance
 from pacs.pixels.reading import layout_of
 from pacs.pixels.rendering import Look, Viewport, Window
@@ -63,9 +63,12 @@ def _uid(values: Mapping[str, str], name: str) -> str:
 
 def _asked(values: Mapping[str, str]) -> list[Wanted]:
     """What contentType lists, else the Accept header."""
-    if values.get("contenttype", "").strip():
-        return wanted(values["contenttype"], None)
-    return wanted(None, request.headers.get("Accept"))
+    header = request.headers.get("Accept")
+    found = wanted(values["contenttype"], None) if values.get("contenttype", "").strip() else wanted(None, header)
+    alone = [each for each in found if not each.multipart]  # answers have one part. PS3.18 9.4
+    if found and not alone:
+        raise NotAcceptable("WADO-URI answers with one object, never in multipart")
+    return alone
 
 
 def _wants_dicom(ways: list[Wanted], kinds: tuple[str, ...]) -> bool:

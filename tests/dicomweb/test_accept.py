@@ -158,7 +158,8 @@ def test_refused_types_leave_wildcards(header, kind):
         assert choose_kind(wanted(None, header), kinds, single=True)[0] == kind
 
 
-_NO_PARTS = 'multipart/related; type="application/dicom";q=0'
+_PARTS = 'multipart/related; type="application/dicom"'
+_NO_PARTS = f"{_PARTS};q=0"
 
 
 @contract("web 5.2")
@@ -176,6 +177,14 @@ _NO_PARTS = 'multipart/related; type="application/dicom";q=0'
         ("application/zip;q=0, */*", False, ("application/dicom", True)),
         (f"{_NO_PARTS}, application/dicom", False, None),
         ("image/*", True, None),
+        ("application/*", True, ("application/dicom", False)),
+        ("application/*", False, ("application/dicom", True)),
+        ("*/*;q=0, application/*", False, ("application/zip", False)),
+        ("multipart/*, multipart/related;q=0", True, None),
+        ("multipart/related, multipart/*;q=0", True, ("application/dicom", True)),
+        (f"application/dicom, application/dicom;transfer-syntax={EXPLICIT_LE};q=0", True, None),
+        (f"*/*, {_PARTS};transfer-syntax={EXPLICIT_LE};q=0", True, ("application/dicom", False)),
+        (f"*/*, {_PARTS};transfer-syntax=1.2.840.10008.1.2.4.81;q=0", False, ("application/dicom", True)),
     ],
 )
 def test_refused_forms_of_instances_are_never_sent(header, single, way):

@@ -263,3 +263,26 @@ def test_who_refuses_what_was_sent_gets_something_else_or_nothing(empty: Web, mo
         refused.append(form)
     assert reply.status_code == 406
     assert len(refused) >= least, refused
+
+
+@contract("web 5.2", "web 6.1")
+@pytest.mark.parametrize("below", ["/frames/1/rendered", "/thumbnail", "/frames/2/thumbnail"])
+@pytest.mark.parametrize("accept", ["image/*;q=0.9, */*", "*/*;q=0.5, video/mp4", "image/jpeg;q=0.5, image/*;q=0, */*"])
+def test_one_frame_is_never_taken_for_a_video(empty: Web, moving: str, below, accept):
+    reply = get(empty, moving + below, accept)
+    assert (reply.status_code, reply.mimetype) == (200, "image/jpeg")
+
+
+@contract("web 4.2", "web 5.2")
+def test_all_bulk_data_comes_as_it_is_asked_for(empty: Web):
+    pixels = np.full((16, 16), 90, np.uint8)
+    path = published(empty, with_frames(as_object(pixels), [jpeg(pixels)], LOSSY))
+    stored = 'multipart/related; type="image/jpeg"; transfer-syntax=*'
+    for accept, kind in {stored: "image/jpeg", OCTETS: "application/octet-stream", "*/*": "image/jpeg"}.items():
+        reply = get(empty, f"{path}/bulkdata", accept)
+        ((headers, raw),) = parts_of(reply)
+        assert headers["content-type"].startswith(f"{kind}; transfer-syntax=")
+        assert f'type="{kind}"' in reply.headers["Content-Type"]
+        assert (raw[:2] == b"\xff\xd8") == (kind == "image/jpeg")
+    for accept in ("image/png", f"{OCTETS};transfer-syntax=1.2.3.4", 'multipart/related;type="video/mp4"'):
+        assert get(empty, f"{path}/bulkdata", accept).status_code == 406

@@ -228,3 +228,19 @@ def test_picture_is_the_rendered_one(web: Web):
     path = "/dicom-web/studies/{}/series/{}/instances/{}/rendered".format(*uids(web))
     theirs = Pillow.open(io.BytesIO(web.client.get(path, headers={"Accept": "image/png"}).data))
     assert (np.asarray(picture(get(web, "&contentType=image/png"))) == np.asarray(theirs)).all()
+
+
+@contract("web 7.1")
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ('*/*;q=0, multipart/related;type="image/jpeg"', None),
+        ("multipart/*", None),
+        ('multipart/related;type="image/*", image/jpeg;q=0', None),
+        ("application/dicom;q=0.5, multipart/*", "application/dicom"),
+        ('multipart/related;type="*/*", image/png', "image/png"),
+    ],
+)
+def test_answers_are_never_multipart(web: Web, accept, kind):
+    reply = get(web, accept=accept)
+    assert (reply.status_code, reply.mimetype) == ((200, kind) if kind else (406, "application/json"))
