@@ -237,9 +237,8 @@ def _instance_ways(each: Wanted, *, single: bool) -> Iterator[Wanted]:
     if each.type == ZIP and not each.multipart:
         yield each
     elif each.multipart or each.type != DICOM:
-        for multipart in (
-            (True,) if each.multipart or not single else (True, False) if each.is_anything else (False, True)
-        ):
+        ways = (True, False) if each.is_anything else (False, True)
+        for multipart in ways if single and not each.multipart else (True,):
             if each.takes(DICOM, multipart=multipart):
                 yield replace(each, type=DICOM, multipart=multipart)
     elif single:
