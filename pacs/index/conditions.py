@@ -36,7 +36,7 @@ def condition_sql(attribute: Attribute, condition: Condition, dialect: Dialect, 
         raise BadQuery(f"{attribute.keyword} takes no range")
     if isinstance(condition, Range) and not (condition.low or condition.high):
         return None
-    _check_values(attribute, condition, MOST_VALUES if attribute.kind in (Kind.NAME, Kind.LIST) else MOST_EXACT)
+    check_values(attribute, condition, MOST_VALUES if attribute.kind in (Kind.NAME, Kind.LIST) else MOST_EXACT)
     if fuzzy and attribute.kind is Kind.NAME and isinstance(condition, Exact):
         return joined("OR", [_fuzzy_name(attribute, value, dialect) for value in condition.values])
     return _BY_KIND[attribute.kind](attribute, condition, dialect)
@@ -44,14 +44,20 @@ def condition_sql(attribute: Attribute, condition: Condition, dialect: Dialect, 
 
 def any_of_sql(condition: AnyOf, sql_of: Callable[[Condition], Sql | None]) -> Sql | None:
     """One of several conditions; None when one of them does not restrict. Raises `BadQuery` for too many."""
-    if len(condition.conditions) > MOST_VALUES:
-        raise BadQuery(f"a list of patterns and ranges has at most {MOST_VALUES}")
+    check_patterns(condition)
     arms = [sql_of(each) for each in condition.conditions]
     restricting = [arm for arm in arms if arm is not None]
     return joined("OR", restricting) if len(restricting) == len(arms) else None
 
 
-def _check_values(attribute: Attribute, condition: Condition, most: int) -> None:
+def check_patterns(condition: AnyOf) -> None:
+    """Raise `BadQuery` for a list of more patterns and ranges than are matched."""
+    if len(condition.conditions) > MOST_VALUES:
+        raise BadQuery(f"a list of patterns and ranges has at most {MOST_VALUES}")
+
+
+def check_values(attribute: Attribute, condition: Condition, most: int = MOST_VALUES) -> None:
+    """Raise `BadQuery` for a list of more than `most` values."""
     if isinstance(condition, Exact) and len(condition.values) > most:
         raise BadQuery(f"{attribute.keyword} takes at most {most} values")
 
@@ -316,7 +322,7 @@ def series_condition(attribute: Attribute, condition: Condition, dialect: Dialec
     modality = attribute.column == "modalities"
     column = "series.modality" if modality else "series.sop_classes"
     if not modality:
-        _check_values(attribute, condition, MOST_VALUES)
+        check_values(attribute, condition)
     match condition:
         case Exact(values) if modality:
             return one_of(column, [_plain(value) for value in values])

@@ -15,6 +15,8 @@ from pacs.errors import BadQuery
 from pacs.index.attributes import Attribute, Kind
 from pacs.index.conditions import (
     TIME_ENDS,
+    check_patterns,
+    check_values,
     date_value,
     padded,
     time_value,
@@ -118,6 +120,7 @@ def _values_test(match: Match, *, fuzzy: bool) -> _ValuesTest:
 def _condition_test(attribute: Attribute, condition: Condition, *, fuzzy: bool) -> _ValuesTest:
     match condition:
         case AnyOf(conditions):
+            check_patterns(condition)
             tests = [_condition_test(attribute, each, fuzzy=fuzzy) for each in conditions]
             return lambda values: any(test(values) for test in tests)
         case Empty():
@@ -127,6 +130,8 @@ def _condition_test(attribute: Attribute, condition: Condition, *, fuzzy: bool) 
         case Range(low, high):
             return _range(attribute, low, high)
         case Exact(wanted):
+            if attribute.kind is Kind.NAME:  # each is tried on each row
+                check_values(attribute, condition)
             return _exact(attribute, wanted, fuzzy=fuzzy)
 
 

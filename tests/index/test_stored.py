@@ -133,6 +133,14 @@ def test_several_readers_of_a_study_are_names(index: Index):
         assert len(rows) == fits, asked
 
 
+def test_lists_of_too_many_names_or_patterns_are_refused(found: Search):
+    names = Exact(tuple(f"name{number}" for number in range(300)))
+    patterns = AnyOf(tuple(Wildcard(f"n{number}*") for number in range(300)))
+    for keyword, condition in (("OperatorsName", names), ("InstitutionName", patterns)):
+        with pytest.raises(BadQuery):
+            found(keyword, condition)
+
+
 def test_fuzzy_names_need_no_accents(found: Search):
     assert found("OperatorsName", Exact(("c ope",)), fuzzy=True) == ["4"]
     assert found("OperatorsName", Exact(("pera",)), fuzzy=True) == []

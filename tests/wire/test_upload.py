@@ -32,6 +32,7 @@ class Uploader:
         self.page.fill("#token", self.headers["Authorization"].removeprefix("Bearer "))
         self.page.press("#token", "Enter")
         self.page.wait_for_selector("#zone")
+        self.page.wait_for_load_state()  # before its scripts have run, what is dropped goes to the browser
 
     def _on_console(self, message: Any) -> None:
         if message.type == "error" and "Security Policy" in message.text:
